@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    // The native engine is an add-on with threads of its own: one process a test file keeps crashes apart.
+    pool: 'forks',
+    testTimeout: 60_000,
+  },
+});
