@@ -1,0 +1,63 @@
+/**
+ * Every op. A new one is a file beside this and a row here; an engine that does not know it, or a
+ * conformance suite that does not try it, then fails to compile.
+ */
+import type { OpDef } from '../graph/op.ts';
+import { batchNormGrad, batchNormOp } from './batch-norm.ts';
+import { concatOp, sliceGrad, sliceOp } from './concat.ts';
+import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
+import { crossEntropyGrad, crossEntropyOp } from './cross-entropy.ts';
+import { dense, denseGradInput, denseGradWeight } from './dense.ts';
+import { dropoutOp } from './dropout.ts';
+import { addOp, affineOp, castOp, mulOp, reluGrad, reluOp, sigmoidGrad, sigmoidOp } from './elementwise.ts';
+import { latencyEncodeOp, rateEncodeOp } from './encode.ts';
+import { neuronGrad, neuronOp } from './neuron.ts';
+import { adamOp, sgdOp } from './optimizer.ts';
+import { avgPool2dGrad, avgPool2dOp, maxPool2dGrad, maxPool2dOp } from './pool.ts';
+import { broadcastToOp, reduceMaxGrad, reduceMaxOp, reduceMeanOp, reduceSumOp, reshapeOp } from './reduce.ts';
+import { softmaxGrad, softmaxOp } from './softmax.ts';
+
+export const OPS = {
+  conv2d,
+  conv2dGradInput,
+  conv2dGradWeight,
+  dense,
+  denseGradInput,
+  denseGradWeight,
+  batchNorm: batchNormOp,
+  batchNormGrad,
+  relu: reluOp,
+  reluGrad,
+  sigmoid: sigmoidOp,
+  sigmoidGrad,
+  softmax: softmaxOp,
+  softmaxGrad,
+  add: addOp,
+  mul: mulOp,
+  affine: affineOp,
+  cast: castOp,
+  maxPool2d: maxPool2dOp,
+  maxPool2dGrad,
+  avgPool2d: avgPool2dOp,
+  avgPool2dGrad,
+  reduceSum: reduceSumOp,
+  reduceMean: reduceMeanOp,
+  reduceMax: reduceMaxOp,
+  reduceMaxGrad,
+  broadcastTo: broadcastToOp,
+  reshape: reshapeOp,
+  concat: concatOp,
+  slice: sliceOp,
+  sliceGrad,
+  dropout: dropoutOp,
+  neuron: neuronOp,
+  neuronGrad,
+  rateEncode: rateEncodeOp,
+  latencyEncode: latencyEncodeOp,
+  crossEntropy: crossEntropyOp,
+  crossEntropyGrad,
+  sgd: sgdOp,
+  adam: adamOp,
+} satisfies { [name: string]: OpDef };
+
+export type OpName = keyof typeof OPS;
