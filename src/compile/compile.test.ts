@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import { Graph } from '../graph/graph.ts';
+import { f32, type Value } from '../graph/value.ts';
+import { findSystem } from '../models/registry.ts';
+import { convolve } from '../ops/conv2d.ts';
+import { add, affine, relu } from '../ops/elementwise.ts';
+import { maxPool2d } from '../ops/pool.ts';
+import { random } from '../random.ts';
+import { evaluationStep, trainingStep } from '../train/step.ts';
+import { compile } from './compile.ts';
+import { storageBytes } from './layout.ts';
+import { type Interval, placeInArena } from './place.ts';
+import type { Plan } from './plan.ts';
+
+const spec = (name: string, size: number) => ({
+  system: findSystem(name),
+  options: {},
+  classes: 8,
+  height: size,
+  width: size,
+  channels: 3,
+  seed: 1,
+});
+const kinds = (plan: Plan) => plan.steps.map((step) => step.nodes.map((node) => node.op.name).join('+'));
+
+function weight(graph: Graph, name: string, shape: number[]): Value {
+  const initial = () => new Float32Array(shape.reduce((a, b) => a * b, 1));
+  return graph.variable({ name, kind: 'parameter', shape, initial });
+}
+
+describe('compile', () => {
+  it('leaves out what nobody reads', () => {
+    const graph = new Graph();
+    const x = graph.input('x', f32([2, 3]));
+    affine(x, 2);
+    graph.output('y', affine(x, 3));
+    expect(kinds(compile(graph))).toEqual(['affine']);
+  });
+
+  it('fuses convolution, pool and ReLU, whichever way round they were written', () => {
+    const graph = new Graph();
+    const x = graph.input('x', f32([1, 3, 8, 8]));
+    const y = relu(convolve(x, weight(graph, 'w', [8, 3, 3, 3]), null, { padding: 1 }));
+    graph.output('y', maxPool2d(y, { kernel: 2 }));
+    expect(kinds(compile(graph))).toEqual(['conv2d+maxPool2d+relu']);
+    expect(kinds(compile(graph, { fuse: false }))).toEqual(['conv2d', 'maxPool2d', 'relu']);
+  });
+
+  it('does not fuse across a value that is read elsewhere', () => {
+    const graph = new Graph();
+    const x = graph.input('x', f32([1, 3, 8, 8]));
+    const y = convolve(x, weight(graph, 'w', [8, 3, 3, 3]), null, { padding: 1 });
+    graph.output('y', relu(y));
+    graph.output('z', y);
+    expect(kinds(compile(graph))).toEqual(['conv2d', 'relu']);
+  });
+
+  it('does not fuse a pool that is not 2×2', () => {
+    const graph = new Graph();
+    const x = graph.input('x', f32([1, 3, 9, 9]));
+    const y = convolve(x, weight(graph, 'w', [8, 3, 3, 3]), null, { padding: 1 });
+    graph.output('y', maxPool2d(y, { kernel: 3 }));
+    expect(kinds(compile(graph))).toEqual(['conv2d', 'maxPool2d']);
+  });
+
+  it('keeps the large maps of SCNN out of memory', () => {
+    const { plan } = trainingStep(spec('scnn', 28), findSystem('scnn').training, 64, null);
+    expect(kinds(plan)).toContain('conv2d+maxPool2d+relu');
+    expect(kinds(plan)).toContain('maxPool2dGrad+conv2dGradWeight');
+    expect(kinds(plan)).toContain('neuronGrad+reluGrad');
+    const unpooled = 10 * 64 * 128 * 14 * 14 * 4;
+    expect(plan.arenaBytes).toBeLessThan(unpooled);
+  });
+
+  it('updates behind the guards, and nothing else there', () => {
+    const { plan } = trainingStep(spec('ae-cnn', 64), findSystem('ae-cnn').training, 4, null);
+    const updates = plan.steps.slice(plan.updatesFrom);
+    expect(updates).toHaveLength(16);
+    expect(updates.every((step) => step.root.op.name === 'adam')).toBe(true);
+    expect(plan.steps.slice(0, plan.updatesFrom).some((step) => step.root.op.name === 'adam')).toBe(false);
+    expect(plan.guards).toHaveLength(17);
+  });
+
+  it('has no updates and no gradients in an evaluation', () => {
+    const { plan } = evaluationStep(spec('scnn', 28), findSystem('scnn').training, 4);
+    expect(kinds(plan).filter((kind) => /grad|adam/i.test(kind))).toEqual([]);
+    expect(plan.updatesFrom).toBe(plan.steps.length);
+  });
+
+  it('gives values that live together bytes of their own', () => {
+    for (const name of ['scnn', 'ae-cnn']) {
+      const { plan } = trainingStep(spec(name, 28), findSystem(name).training, 3, null);
+      expect(overlaps(plan)).toEqual([]);
+    }
+  });
+});
+
+/** Pairs of values that share bytes while both are alive. */
+function overlaps(plan: Plan): string[] {
+  const life = new Map<Value, { from: number; to: number }>();
+  plan.steps.forEach((step, i) => {
+    for (const value of step.outputs) life.set(value, { from: i, to: i });
+    for (const value of step.inputs) {
+      const known = life.get(value);
+      if (known) known.to = i;
+    }
+  });
+  for (const value of plan.guards) {
+    const known = life.get(value);
+    if (known) known.to = plan.updatesFrom;
+  }
+  const placed = [...life].flatMap(([value, span]) => {
+    const place = plan.placements.get(value);
+    return place?.region === 'arena'
+      ? [{ value, ...span, start: place.offset, end: place.offset + storageBytes(value) }]
+      : [];
+  });
+  expect(placed.length).toBeGreaterThan(5);
+  const found: string[] = [];
+  for (const [i, a] of placed.entries())
+    for (const b of placed.slice(i + 1))
+      if (a.from <= b.to && b.from <= a.to && a.start < b.end && b.start < a.end)
+        found.push(`${a.value.id} and ${b.value.id}`);
+  return found;
+}
+
+describe('memory planner', () => {
+  it('reuses bytes of values that are dead', () => {
+    const arena = placeInArena([
+      { key: 'a', bytes: 640, from: 0, to: 1 },
+      { key: 'b', bytes: 640, from: 1, to: 2 },
+      { key: 'c', bytes: 640, from: 2, to: 3 },
+    ]);
+    expect(arena.bytes).toBe(1280);
+    expect(arena.offsets.get('a')).toBe(arena.offsets.get('c'));
+  });
+
+  it('never overlaps and never needs more than the sum, on random lives', () => {
+    const draw = random(1, 'arena');
+    for (let round = 0; round < 50; round++) {
+      const intervals: Interval<number>[] = Array.from({ length: 30 }, (_, key) => {
+        const from = draw.int(20);
+        return { key, bytes: 1 + draw.int(2000), from, to: from + draw.int(8) };
+      });
+      const { offsets, bytes } = placeInArena(intervals);
+      for (const a of intervals)
+        for (const b of intervals) {
+          if (a.key >= b.key || a.to < b.from || b.to < a.from) continue;
+          const [pa, pb] = [offsets.get(a.key) ?? -1, offsets.get(b.key) ?? -1];
+          expect(pa + a.bytes <= pb || pb + b.bytes <= pa).toBe(true);
+        }
+      expect(bytes).toBeLessThanOrEqual(intervals.reduce((sum, { bytes: n }) => sum + n + 64, 0));
+    }
+  });
+});
+
+describe('broadcasting in the graph', () => {
+  it('refuses shapes that do not fit, and says which', () => {
+    const graph = new Graph();
+    const a = graph.input('a', f32([2, 3]));
+    const b = graph.input('b', f32([2, 4]));
+    expect(() => add(a, b)).toThrow('add(): expected shapes that broadcast, got [2×3] and [2×4]');
+  });
+});

@@ -1,0 +1,70 @@
+/**
+ * Fusion: which nodes are executed as one step. Each rule names a root and what it takes in; kernels exist
+ * for just these combinations, and the reference engine executes a step's nodes one by one.
+ *
+ * Two ways to take a node in. A *consumer* that alone reads the root's result runs right behind it, and the
+ * value between is never stored. A *producer* is run again inside each step that reads it; when all its
+ * readers have taken it in, its own step is dead and goes.
+ */
+import type { Node, Value } from '../graph/value.ts';
+import type { PoolAttrs } from '../ops/pool.ts';
+import type { OpName } from '../ops/table.ts';
+import { isMap } from './layout.ts';
+
+export interface Uses {
+  /** The only node that reads the value, or undefined where there are others or the caller reads it. */
+  soleConsumer(value: Value): Node | undefined;
+}
+
+/** The nodes of the step that has `root` as its root, in order of execution. */
+export function fuse(root: Node, uses: Uses): Node[] {
+  const rule = RULES[root.op.name as OpName];
+  return rule ? rule(root, uses) : [root];
+}
+
+type Rule = (root: Node, uses: Uses) => Node[];
+
+const RULES: Partial<Record<OpName, Rule>> = {
+  conv2d: (root, uses) => {
+    const nodes = [root];
+    const pool = uses.soleConsumer(root.outputs[0]);
+    if (pool && isHalvingPool(pool, 'maxPool2d')) nodes.push(pool);
+    const relu = uses.soleConsumer(nodes[nodes.length - 1].outputs[0]);
+    if (relu?.op.name === 'relu') nodes.push(relu);
+    return nodes;
+  },
+  conv2dGradInput: (root) => withProducer(root, 0, unpooling),
+  conv2dGradWeight: (root) => withProducer(root, 1, unpooling),
+  dense: (root) => withProducer(root, 0, flattening),
+  denseGradWeight: (root) => withProducer(root, 0, flattening),
+  denseGradInput: (root, uses) => {
+    const reshape = uses.soleConsumer(root.outputs[0]);
+    return reshape?.op.name === 'reshape' && isMap(reshape.outputs[0]) ? [root, reshape] : [root];
+  },
+  neuronGrad: (root, uses) => {
+    const mask = uses.soleConsumer(root.outputs[0]);
+    const fits = mask?.op.name === 'reluGrad' && mask.inputs[0] === root.inputs[0];
+    return mask && fits && mask.inputs[1] === root.outputs[0] ? [root, mask] : [root];
+  },
+};
+
+function withProducer(root: Node, input: number, wanted: (node: Node) => boolean): Node[] {
+  const source = root.inputs[input]?.source;
+  return source?.kind === 'node' && wanted(source.node) ? [source.node, root] : [root];
+}
+
+function unpooling(node: Node): boolean {
+  return isHalvingPool(node, 'maxPool2dGrad');
+}
+
+function flattening(node: Node): boolean {
+  const [x] = node.inputs;
+  return node.op.name === 'reshape' && x !== null && isMap(x) && node.outputs[0].shape.length === 2;
+}
+
+/** Windows of 2×2 side by side: the pool that convolution kernels do on the fly. */
+function isHalvingPool(node: Node, name: OpName): boolean {
+  if (node.op.name !== name || node.inputs[0]?.dtype !== 'f32') return false;
+  const { kernel, stride, padding } = node.attrs as PoolAttrs;
+  return [...kernel, ...stride].every((n) => n === 2) && padding.every((n) => n === 0);
+}
