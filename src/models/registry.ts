@@ -1,0 +1,20 @@
+/** Every system by its name on the command line. */
+import { EXIT, nearest, SomaError } from '../errors.ts';
+import { aeCnn } from './ae-cnn.ts';
+import { scnn } from './scnn.ts';
+import type { System } from './system.ts';
+
+export const SYSTEMS = { scnn, 'ae-cnn': aeCnn } as const satisfies Record<string, System>;
+export type SystemName = keyof typeof SYSTEMS;
+
+/** The system called `name`; throws with the nearest name where there is none. */
+export function findSystem(name: string): System {
+  const system = Object.entries(SYSTEMS).find(([key]) => key === name)?.[1];
+  if (system) return system as System;
+  const names = Object.keys(SYSTEMS);
+  const near = nearest(name, names);
+  throw new SomaError(
+    `system: expected ${names.join(' or ')}, got ${name}${near ? `; did you mean ${near}?` : ''}`,
+    EXIT.usage,
+  );
+}

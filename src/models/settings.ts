@@ -1,0 +1,80 @@
+/** Training settings: what a paper states, what a user may override, what a run writes down. */
+import { z } from 'zod';
+
+const rate = z.number().positive();
+
+export const optimizerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('sgd'),
+    momentum: z.number().min(0).lt(1).default(0),
+    nesterov: z.boolean().default(false),
+    weightDecay: z.number().min(0).default(0),
+  }),
+  z.strictObject({
+    kind: z.enum(['adam', 'adamw']),
+    beta1: z.number().min(0).lt(1).default(0.9),
+    beta2: z.number().min(0).lt(1).default(0.999),
+    /** Left out: the framework's, 1e-7 for Keras and 1e-8 for PyTorch. */
+    eps: rate.optional(),
+    weightDecay: z.number().min(0).default(0),
+  }),
+]);
+
+export const scheduleSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('constant') }),
+  /** lr·gamma^⌊epoch/every⌋ */
+  z.strictObject({ kind: z.literal('step'), every: z.int().positive(), gamma: z.number().positive() }),
+  /** Half a cosine from lr to `floor` over all epochs. */
+  z.strictObject({ kind: z.literal('cosine'), floor: z.number().min(0).default(0) }),
+  /** lr·exp(−decay·epoch) */
+  z.strictObject({ kind: z.literal('exponential'), decay: z.number().positive() }),
+  /** lr·exp(−decay·e(e+1)/2): what paper (c)'s code does, because it decays the decayed rate again. */
+  z.strictObject({ kind: z.literal('compounding'), decay: z.number().positive() }),
+]);
+
+export const augmentSchema = z.strictObject({
+  horizontalFlip: z.boolean().optional(),
+  verticalFlip: z.boolean().optional(),
+  /** Largest angle in degrees, either way. */
+  rotation: z.number().min(0).max(180).optional(),
+  /** Largest shift as a fraction of the side. */
+  shift: z.number().min(0).lt(1).optional(),
+  /** Largest change of scale: 0.1 is 0.9 … 1.1. */
+  zoom: z.number().min(0).lt(1).optional(),
+  /** Random crop after padding by this many pixels. */
+  cropPadding: z.int().min(0).optional(),
+  fill: z.enum(['nearest', 'constant', 'reflect']).optional(),
+});
+
+export const settingsSchema = z.strictObject({
+  optimizer: optimizerSchema,
+  lr: rate,
+  schedule: scheduleSchema.default({ kind: 'constant' }),
+  batchSize: z.int().positive(),
+  epochs: z.int().positive(),
+  earlyStopping: z
+    .strictObject({
+      monitor: z.enum(['val_loss', 'val_accuracy']).default('val_loss'),
+      patience: z.int().positive(),
+    })
+    .nullable()
+    .default(null),
+  /** Which weights are evaluated on test: the best epoch's on validation, or the last. */
+  evaluate: z.enum(['best', 'last']).default('best'),
+  /** Weigh the loss by N/(K·n_c). */
+  classWeights: z.boolean().default(false),
+  labelSmoothing: z.number().min(0).lt(1).default(0),
+  /** Drawn anew in each epoch. */
+  augment: augmentSchema.nullable().default(null),
+  /** Copies drawn once and appended to the training set. */
+  offlineAugment: augmentSchema.extend({ copies: z.int().positive() }).nullable().default(null),
+  /** Order of the training images is drawn anew in each epoch. */
+  shuffle: z.boolean().default(true),
+});
+
+export type TrainingSettings = z.output<typeof settingsSchema>;
+
+/** Fills in what a system leaves out. */
+export function settings(given: z.input<typeof settingsSchema>): TrainingSettings {
+  return settingsSchema.parse(given);
+}

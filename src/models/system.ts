@@ -1,0 +1,37 @@
+/**
+ * The contract of a system: a network of a paper with its options and its published training settings. A
+ * new system is one file beside this and a row in the registry.
+ */
+import type { z } from 'zod';
+import type { Value } from '../graph/value.ts';
+import type { Framework, Net } from '../nn/net.ts';
+import type { TrainingSettings } from './settings.ts';
+
+/** What a system is traced with. */
+export interface Problem {
+  /** [N, C, H, W] in [0, 1]. */
+  readonly image: Value;
+  readonly classes: number;
+}
+
+export interface System<Schema extends z.ZodType = z.ZodType> {
+  /** Name on the command line. */
+  readonly name: string;
+  readonly title: string;
+  /** Paper and section. */
+  readonly source: string;
+  readonly framework: Framework['name'];
+  /** Side of the square input that the paper uses. */
+  readonly size: number;
+  /** Options with defaults and descriptions; contradictions of the paper are options here. */
+  readonly options: Schema;
+  /** Settings of the paper. */
+  readonly training: TrainingSettings;
+  /** Traces the network and returns the logits [N, K]. Throws where an option does not fit. */
+  build(net: Net, problem: Problem, options: z.output<Schema>): Value;
+}
+
+/** Keeps the schema's type while a system is written down. */
+export function defineSystem<Schema extends z.ZodType>(system: System<Schema>): System<Schema> {
+  return system;
+}

@@ -1,0 +1,129 @@
+/**
+ * What a network is traced into. A `Net` hands out parameters and state, remembers what should be
+ * watched, and carries the conventions of the framework that a paper used.
+ *
+ * Layers are functions of (net, name, x, options): a new one is a new function, no class to extend.
+ */
+import { SomaError } from '../errors.ts';
+import { Graph } from '../graph/graph.ts';
+import type { Value } from '../graph/value.ts';
+import { size } from '../graph/value.ts';
+import { constant, glorotUniform, type Initializer, torchBias, torchUniform } from './init.ts';
+
+/** Defaults that differ between Keras and PyTorch (systems sheet, section 0.3). */
+export interface Framework {
+  readonly name: 'keras' | 'torch';
+  readonly kernel: Initializer;
+  readonly bias: (fanIn: number) => Initializer;
+  readonly batchNorm: { readonly momentum: number; readonly eps: number; readonly unbiased: boolean };
+  /** ε of Adam. */
+  readonly adamEps: number;
+}
+
+export const FRAMEWORKS: Record<Framework['name'], Framework> = {
+  keras: {
+    name: 'keras',
+    kernel: glorotUniform,
+    bias: () => constant(0),
+    // Keras writes the share of the old value, 0.99.
+    batchNorm: { momentum: 0.01, eps: 1e-3, unbiased: false },
+    adamEps: 1e-7,
+  },
+  torch: {
+    name: 'torch',
+    kernel: torchUniform,
+    bias: torchBias,
+    batchNorm: { momentum: 0.1, eps: 1e-5, unbiased: true },
+    adamEps: 1e-8,
+  },
+};
+
+export interface NetOptions {
+  readonly framework: Framework['name'];
+  /** Batch statistics, dropout and noise are on. */
+  readonly training: boolean;
+  /** Seed of the initial weights. */
+  readonly seed: number;
+}
+
+export class Net {
+  readonly graph = new Graph();
+  readonly framework: Framework;
+  readonly training: boolean;
+  /** Spikes of each spiking layer, in order, by layer name. */
+  readonly spikes = new Map<string, Value>();
+  private readonly seed: number;
+  private streams = 0;
+  private readonly trained: Value[] = [];
+  private readonly kept: Value[] = [];
+
+  constructor(options: NetOptions) {
+    this.framework = FRAMEWORKS[options.framework];
+    this.training = options.training;
+    this.seed = options.seed;
+  }
+
+  /** A trained parameter, named after the layer that is being traced. */
+  parameter(name: string, shape: readonly number[], init: Initializer): Value {
+    return this.declare('parameter', name, shape, init);
+  }
+
+  /** A value that the forward pass keeps from step to step, such as a running mean. */
+  state(name: string, shape: readonly number[], init: Initializer): Value {
+    return this.declare('state', name, shape, init);
+  }
+
+  private declare(
+    kind: 'parameter' | 'state',
+    name: string,
+    shape: readonly number[],
+    init: Initializer,
+  ): Value {
+    const full = [this.graph.scope, name].filter(Boolean).join('.');
+    if (this.graph.variables.has(full))
+      throw new SomaError(`net: expected layers with different names, got ${full} twice; rename one`);
+    const value = this.graph.variable({
+      kind,
+      name: full,
+      shape,
+      initial: () => init(shape, this.seed, full),
+    });
+    (kind === 'parameter' ? this.trained : this.kept).push(value);
+    return value;
+  }
+
+  get parameters(): readonly Value[] {
+    return this.trained;
+  }
+
+  /** Number of trained numbers. */
+  get parameterCount(): number {
+    return this.parameters.reduce((sum, value) => sum + size(value.shape), 0);
+  }
+
+  /** Numbers kept besides: running means and variances, fixed constants of neurons. */
+  get stateCount(): number {
+    return this.kept.reduce((sum, value) => sum + size(value.shape), 0);
+  }
+
+  /** Seed and step of the run: the input of everything that draws random numbers. */
+  get rng(): Value {
+    const type = { dtype: 'i32', shape: [2], time: null, format: 'flat' } as const;
+    return this.graph.inputs.get('rng') ?? this.graph.input('rng', type);
+  }
+
+  /** A number of its own for each op that draws. */
+  nextStream(): number {
+    return this.streams++;
+  }
+
+  /** Runs `body` as the layer `name`. */
+  layer<R>(name: string, body: () => R): R {
+    return this.graph.scoped(name, body);
+  }
+
+  /** Makes a spiking layer's firing rate part of what every step reports. */
+  watchSpikes(spikes: Value): void {
+    this.spikes.set(this.graph.scope, spikes);
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * A layer of leaky integrate-and-fire neurons. What it does is in `neurons/lif.ts`; here are its
+ * parameters. β has no good default and must be given.
+ */
+
+import { mismatch } from '../../errors.ts';
+import type { Value } from '../../graph/value.ts';
+import type { Reset } from '../../neurons/neuron.ts';
+import { fastSigmoid, type Surrogate } from '../../neurons/surrogate.ts';
+import { neurons } from '../../ops/neuron.ts';
+import { constant } from '../init.ts';
+import type { Net } from '../net.ts';
+
+export interface LifOptions {
+  /** Number of time steps T. */
+  readonly steps: number;
+  /** Share of the membrane that is left after a step, in [0, 1]. */
+  readonly beta: number;
+  readonly threshold?: number;
+  readonly reset?: Reset;
+  /** Reset one step after the spike, as snnTorch does; at once if false. */
+  readonly resetDelay?: boolean;
+  readonly surrogate?: Surrogate;
+  readonly learnBeta?: boolean;
+  readonly learnThreshold?: boolean;
+  /** One β and one θ for each channel instead of one for the layer. */
+  readonly perChannel?: boolean;
+}
+
+export interface SpikingOutput {
+  /** Binary, [T][N, C, …]. */
+  readonly spikes: Value;
+  /** U[t], what was compared with the threshold. */
+  readonly membrane: Value;
+}
+
+/** Current [N, C, …], with time or presented at every step, to spikes. Throws on β outside [0, 1] or θ ≤ 0. */
+export function lif(net: Net, name: string, current: Value, options: LifOptions): SpikingOutput {
+  return net.layer(name, () => {
+    const { steps, beta, threshold = 1, reset = 'subtract', resetDelay = true } = options;
+    if (!(beta >= 0 && beta <= 1)) throw mismatch(`lif(${name})`, 'beta in [0, 1]', beta);
+    if (!(threshold > 0)) throw mismatch(`lif(${name})`, 'a threshold above 0', threshold);
+    const shape = options.perChannel ? [current.shape[1]] : [];
+    const make = (what: string, value: number, learn = false) =>
+      learn ? net.parameter(what, shape, constant(value)) : net.state(what, shape, constant(value));
+    const parameters = [
+      make('beta', beta, options.learnBeta),
+      make('threshold', threshold, options.learnThreshold),
+    ];
+    const surrogate = options.surrogate ?? fastSigmoid(25);
+    const out = neurons(current, parameters, { model: 'lif', steps, reset, resetDelay, surrogate });
+    net.watchSpikes(out.spikes);
+    return out;
+  });
+}
