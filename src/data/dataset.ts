@@ -1,0 +1,34 @@
+/**
+ * What every data format becomes: named splits of images that are read one by one, on demand.
+ * Pixels are 8-bit, rows first, channels last (NHWC), as the decoders give them; the loader turns
+ * batches of them into f32 NCHW in [0, 1].
+ */
+
+export const SPLITS = ['train', 'val', 'test'] as const;
+export type Split = (typeof SPLITS)[number];
+
+/** One split. Nothing is decoded until `read` is called. */
+export interface ImageSource {
+  readonly length: number;
+  /** Class index of each image. */
+  readonly labels: Int32Array;
+  /** Writes image `index` into `target` (height × width × channels bytes, NHWC). */
+  read(index: number, target: Uint8Array): Promise<void>;
+  /** File or row of image `index`: what errors and prediction tables call it. Unique within a split. */
+  name(index: number): string;
+}
+
+export interface Dataset {
+  /** Short name for tables, e.g. `blood-64`. */
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly height: number;
+  readonly width: number;
+  /** 1 (grey) or 3 (RGB). */
+  readonly channels: number;
+  readonly splits: Readonly<Record<Split, ImageSource>>;
+  /** SHA-256 over format, classes, names and labels: changes when the data changes. */
+  readonly fingerprint: string;
+  /** Releases open files. */
+  close(): Promise<void>;
+}
