@@ -1,0 +1,169 @@
+/**
+ * Predictions as a table on disk: `name,label,predicted,p_<class>,…`, one line an image, UTF-8, comma
+ * separated with RFC 4180 quoting, so that spreadsheets, pandas and R read it as it is. Labels are written
+ * as class names. Probabilities are written with as many digits as bring the same numbers back.
+ */
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mismatch, SomaError } from '../errors.ts';
+import { checkPredictions, type Predictions, predictedClasses } from './predictions.ts';
+
+const FIXED_COLUMNS = ['name', 'label', 'predicted'] as const;
+const SCORE_PREFIX = 'p_';
+
+/** The table as text, lines ended by CR LF as RFC 4180 wants. */
+export function formatPredictions(predictions: Predictions): string {
+  checkPredictions(predictions);
+  const { classes, labels, names, scores } = predictions;
+  const predicted = predictedClasses(predictions);
+  const lines = [[...FIXED_COLUMNS, ...classes.map((name) => SCORE_PREFIX + name)].map(quote).join(',')];
+  for (let i = 0; i < labels.length; i++) {
+    const cells = [names[i], classes[labels[i]], classes[predicted[i]]].map(quote);
+    for (let k = 0; k < classes.length; k++) cells.push(String(scores[i * classes.length + k]));
+    lines.push(cells.join(','));
+  }
+  return `${lines.join('\r\n')}\r\n`;
+}
+
+/**
+ * The predictions in a table that {@link formatPredictions} wrote. Scores come back in double precision,
+ * equal to the numbers that were written.
+ * @param where what errors call the table: its file name
+ */
+export function parsePredictions(text: string, where = 'predictions.csv'): Predictions {
+  const [header, ...rows] = parseCsv(text, where);
+  const wanted = `a header ${FIXED_COLUMNS.join(',')},p_<class>,…`;
+  if (!header || FIXED_COLUMNS.some((column, i) => header[i] !== column)) {
+    throw mismatch(where, wanted, header ? header.join(',') : 'an empty file');
+  }
+  const scoreColumns = header.slice(FIXED_COLUMNS.length);
+  const stranger = scoreColumns.find((column) => !column.startsWith(SCORE_PREFIX));
+  if (stranger !== undefined) throw mismatch(where, wanted, `column ${stranger}`);
+
+  const classes = scoreColumns.map((column) => column.slice(SCORE_PREFIX.length));
+  const classIndex = new Map(classes.map((name, index) => [name, index]));
+  const labels = new Int32Array(rows.length);
+  const stated = new Int32Array(rows.length);
+  const scores = new Float64Array(rows.length * classes.length);
+  const names: string[] = [];
+  rows.forEach((cells, i) => {
+    const row = `${where}, row ${i + 2}`;
+    if (cells.length !== header.length) throw mismatch(row, `${header.length} cells`, cells.length);
+    names.push(cells[0]);
+    labels[i] = lookUp(cells[1], row, 'label');
+    stated[i] = lookUp(cells[2], row, 'predicted');
+    for (let k = 0; k < classes.length; k++) {
+      const cell = cells[FIXED_COLUMNS.length + k];
+      if (cell.trim() === '' || Number.isNaN(Number(cell)))
+        throw mismatch(row, `a number in ${scoreColumns[k]}`, cell);
+      scores[i * classes.length + k] = Number(cell);
+    }
+  });
+
+  const predictions: Predictions = { classes, labels, scores, names };
+  checkPredictions(predictions, where);
+  const predicted = predictedClasses(predictions);
+  const liar = predicted.findIndex((value, i) => value !== stated[i]);
+  if (liar >= 0) {
+    throw mismatch(
+      `${where}, row ${liar + 2}`,
+      `predicted ${classes[predicted[liar]]}, the class with the highest probability`,
+      classes[stated[liar]],
+      'the table was edited; write it again with soma evaluate',
+    );
+  }
+  return predictions;
+
+  function lookUp(cell: string, row: string, column: string): number {
+    const index = classIndex.get(cell);
+    if (index === undefined)
+      throw mismatch(row, `one of the classes ${classes.join(', ')} in ${column}`, cell);
+    return index;
+  }
+}
+
+/** Writes the table aside and renames it, so that a kill leaves the previous file whole. */
+export async function writePredictions(path: string, predictions: Predictions): Promise<void> {
+  const text = formatPredictions(predictions);
+  const aside = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(aside, text);
+    await rename(aside, path);
+  } catch (cause) {
+    await rm(aside, { force: true });
+    throw new SomaError(
+      `${path}: expected a writable file, got ${reason(cause)}; check the folder and the disk`,
+      1,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** Reads a table that {@link writePredictions} wrote; errors name file and row. */
+export async function readPredictions(path: string): Promise<Predictions> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new SomaError(
+      `${path}: expected a table of predictions, got ${reason(cause)}; run soma evaluate first`,
+      1,
+      {
+        cause,
+      },
+    );
+  }
+  return parsePredictions(text, path);
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function quote(cell: string): string {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}
+
+/** Splits RFC 4180 text into rows of cells. LF alone ends a line too; a byte-order mark is skipped. */
+function parseCsv(text: string, where: string): string[][] {
+  const rows: string[][] = [];
+  let cells: string[] = [];
+  let at = text.charCodeAt(0) === 0xfeff ? 1 : 0;
+  while (at < text.length) {
+    let cell: string;
+    if (text[at] === '"') {
+      [cell, at] = quotedCell(at + 1);
+    } else {
+      const start = at;
+      while (at < text.length && !',\r\n'.includes(text[at])) at++;
+      cell = text.slice(start, at);
+    }
+    cells.push(cell);
+    if (text[at] === ',') {
+      at++;
+      // A comma at the very end still opens one last, empty cell.
+      if (at === text.length) cells.push('');
+      else continue;
+    } else if (text[at] === '\r' && text[at + 1] === '\n') at += 2;
+    else if (at < text.length && '\r\n'.includes(text[at])) at++;
+    else if (at < text.length)
+      throw mismatch(`${where}, row ${rows.length + 1}`, 'a comma after a quoted cell', text[at]);
+    rows.push(cells);
+    cells = [];
+  }
+  return rows;
+
+  function quotedCell(start: number): [string, number] {
+    let cell = '';
+    for (let from = start; ; ) {
+      const end = text.indexOf('"', from);
+      if (end < 0)
+        throw mismatch(`${where}, row ${rows.length + 1}`, 'a closing quote', 'the end of the file');
+      cell += text.slice(from, end);
+      if (text[end + 1] !== '"') return [cell, end + 1];
+      cell += '"';
+      from = end + 2;
+    }
+  }
+}

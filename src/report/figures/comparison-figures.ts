@@ -1,0 +1,221 @@
+/**
+ * Several runs in one figure: headline figures with intervals, validation curves overlaid, and the paired
+ * differences in accuracy. A run has the same colour in all of them.
+ */
+import type { Metrics } from '../../measure/metrics.ts';
+import type { PairedComparison } from '../../measure/paired.ts';
+import type { FigureSource } from '../figure.ts';
+import { decimal, percent } from '../format.ts';
+import { shortNames } from '../text-width.ts';
+import { COLOURS, categoryColour, categoryDash, FAINT_INK, PERCENT_LABEL } from '../theme.ts';
+import type { RunReport } from '../types.ts';
+import { epochScale } from './training-curves.ts';
+
+const LONGEST_NAME = 44;
+
+/** Accuracy, macro F1 and macro AUC of each run, one panel each, points with intervals. */
+export function headlineFigure(systems: readonly { name: string; metrics: Metrics }[]): FigureSource {
+  const labels = shortNames(
+    systems.map(({ name }) => name),
+    LONGEST_NAME,
+  );
+  const panels = [
+    { title: 'accuracy', of: (metrics: Metrics) => metrics.accuracy },
+    { title: 'macro F1', of: (metrics: Metrics) => metrics.macro.f1 },
+    { title: 'macro AUC', of: (metrics: Metrics) => metrics.macroAuc },
+  ].map(({ title, of }, column) => {
+    const values = systems.flatMap(({ metrics }, s) => {
+      const estimate = of(metrics);
+      return estimate ? [{ system: labels[s], ...estimate }] : [];
+    });
+    const x = { type: 'quantitative' as const, scale: { zero: false, nice: true } };
+    const y = {
+      field: 'system',
+      type: 'nominal' as const,
+      sort: null,
+      scale: { domain: labels },
+      axis: { title: null, grid: false, ticks: false, domain: false, labels: column === 0 },
+    };
+    const color = {
+      field: 'system',
+      type: 'nominal' as const,
+      scale: { domain: labels, range: labels.map((_, index) => categoryColour(index)) },
+      legend: null,
+    };
+    return {
+      width: 200,
+      height: { step: 30 },
+      data: { values },
+      layer: [
+        {
+          mark: { type: 'rule' as const, strokeWidth: 2 },
+          encoding: {
+            x: {
+              field: 'low',
+              ...x,
+              axis: { title, tickCount: 4, ...(column === 0 && { labelExpr: PERCENT_LABEL }) },
+            },
+            x2: { field: 'high' },
+            y,
+            color,
+          },
+        },
+        { mark: { type: 'point' as const, size: 60 }, encoding: { x: { field: 'value', ...x }, y, color } },
+      ],
+    };
+  });
+  return {
+    slug: 'headline',
+    title: 'Accuracy, macro F1 and macro AUC with 95 % intervals',
+    description: systems
+      .map(
+        ({ name, metrics }) =>
+          `${name}: accuracy ${percent(metrics.accuracy.value)} (${percent(metrics.accuracy.low)} to ` +
+          `${percent(metrics.accuracy.high)}), macro F1 ${decimal(metrics.macro.f1.value, 3)}.`,
+      )
+      .join(' '),
+    spec: { hconcat: panels, spacing: 28 },
+  };
+}
+
+/** Validation loss and accuracy of all runs over the epochs, the best epoch of each as a dot. */
+export function validationCurves(runs: readonly { name: string; run: RunReport }[]): FigureSource {
+  const labels = shortNames(
+    runs.map(({ name }) => name),
+    LONGEST_NAME,
+  );
+  const values = runs.flatMap(({ run }, r) =>
+    run.history.map(({ epoch, val_loss, val_accuracy }) => ({
+      system: labels[r],
+      epoch,
+      val_loss,
+      val_accuracy,
+      best: epoch === run.bestEpoch,
+    })),
+  );
+  const range = labels.map((_, index) => categoryColour(index));
+  const panel = (field: string, title: string, axis: object) => {
+    const encoding = {
+      x: {
+        field: 'epoch',
+        type: 'quantitative' as const,
+        scale: epochScale(runs.flatMap(({ run }) => run.history)),
+        axis: { title: 'epoch', grid: false, tickMinStep: 1, format: 'd', tickCount: 8 },
+      },
+      y: {
+        field,
+        type: 'quantitative' as const,
+        scale: { zero: false, nice: true },
+        axis: { title, tickCount: 6, ...axis },
+      },
+      color: {
+        field: 'system',
+        type: 'nominal' as const,
+        scale: { domain: labels, range },
+        legend: { orient: 'top' as const, columns: 3, symbolType: 'stroke' },
+      },
+    };
+    const dashes = { domain: labels, range: labels.map((_, index) => categoryDash(index)) };
+    return {
+      width: 340,
+      height: 220,
+      layer: [
+        {
+          mark: { type: 'line' as const },
+          encoding: {
+            ...encoding,
+            strokeDash: { field: 'system', type: 'nominal' as const, scale: dashes },
+          },
+        },
+        {
+          transform: [{ filter: 'datum.best' }],
+          mark: { type: 'point' as const, size: 55, stroke: '#FFFFFF', strokeWidth: 1 },
+          encoding,
+        },
+      ],
+    };
+  };
+  return {
+    slug: 'validation-curves',
+    title: 'Validation curves',
+    description: `Validation loss and accuracy over the epochs. ${runs
+      .map(({ name, run }) => {
+        const best = run.history.find(({ epoch }) => epoch === run.bestEpoch);
+        return best ? `${name}: best epoch ${best.epoch}, accuracy ${percent(best.val_accuracy)}.` : '';
+      })
+      .join(' ')}`,
+    spec: {
+      data: { values },
+      hconcat: [
+        panel('val_loss', 'validation loss (nats)', {}),
+        panel('val_accuracy', 'validation accuracy', { labelExpr: PERCENT_LABEL }),
+      ],
+      resolve: { scale: { color: 'shared' } },
+    },
+  };
+}
+
+/** Differences in accuracy of pairs of runs with intervals; a pair whose interval holds 0 is grey. */
+export function pairedFigure(
+  pairs: readonly { first: string; second: string; comparison: PairedComparison }[],
+): FigureSource {
+  const labels = shortNames(
+    pairs.map(({ first, second }) => `${first} − ${second}`),
+    60,
+  );
+  const values = pairs.map(({ comparison }, index) => {
+    const { value, low, high } = comparison.difference;
+    return {
+      pair: labels[index],
+      value: 100 * value,
+      low: 100 * low,
+      high: 100 * high,
+      clear: low > 0 || high < 0,
+    };
+  });
+  const x = { type: 'quantitative' as const, scale: { zero: true, nice: true } };
+  const y = {
+    field: 'pair',
+    type: 'nominal' as const,
+    sort: null,
+    scale: { domain: labels },
+    axis: { title: null, grid: false, ticks: false, domain: false },
+  };
+  const color = { condition: { test: 'datum.clear', value: COLOURS.blue }, value: COLOURS.grey };
+  return {
+    slug: 'paired-differences',
+    title: 'Paired differences in accuracy',
+    description: values
+      .map(
+        ({ pair, value, low, high }) =>
+          `${pair}: ${decimal(value, 2)} points (${decimal(low, 2)} to ${decimal(high, 2)}).`,
+      )
+      .join(' '),
+    spec: {
+      data: { values },
+      width: 420,
+      height: { step: 30 },
+      layer: [
+        {
+          data: { values: [{ zero: 0 }] },
+          mark: { type: 'rule', color: FAINT_INK },
+          encoding: { x: { field: 'zero', ...x } },
+        },
+        {
+          mark: { type: 'rule', strokeWidth: 2 },
+          encoding: {
+            x: {
+              field: 'low',
+              ...x,
+              axis: { title: 'difference in accuracy, percentage points (95 % interval)', tickCount: 7 },
+            },
+            x2: { field: 'high' },
+            y,
+            color,
+          },
+        },
+        { mark: { type: 'point', size: 60 }, encoding: { x: { field: 'value', ...x }, y, color } },
+      ],
+    },
+  };
+}

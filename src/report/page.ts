@@ -1,0 +1,119 @@
+/** The parts that pages are put together from: the document itself, tables, captioned figures, tiles. */
+import { mismatch } from '../errors.ts';
+import type { Figure } from './figure.ts';
+import { percent } from './format.ts';
+import { type Html, type HtmlValue, html, trusted } from './html.ts';
+import { STYLESHEET } from './stylesheet.ts';
+import type { SampleImage } from './types.ts';
+
+/** A self-contained document: no script, nothing loaded from anywhere, one style sheet inside. */
+export function page(title: string, body: HtmlValue): string {
+  // Forbids whatever an escaping mistake might let in: scripts, frames, anything from the network.
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<title>${title}</title>
+<style>${trusted(STYLESHEET)}</style>
+</head>
+<body>
+${body}
+</body>
+</html>
+`.toString();
+}
+
+export interface Column {
+  readonly title: string;
+  /** Right-aligned, not broken. */
+  readonly number?: boolean;
+}
+
+export interface Row {
+  /** As many as there are columns; the first is the row's heading. */
+  readonly cells: readonly HtmlValue[];
+  /** Printed in bold. */
+  readonly differs?: boolean;
+}
+
+/** A printed table of up to so many rows is moved to the next page rather than broken. */
+const LONGEST_UNBROKEN = 26;
+
+/** A captioned table. `foot` rows are set off below the others. */
+export function table(
+  caption: HtmlValue,
+  columns: readonly Column[],
+  rows: readonly Row[],
+  foot: readonly Row[] = [],
+): Html {
+  const kind = (column: number, cell: HtmlValue) => {
+    if (columns[column].number) return trusted(' class="number"');
+    return trusted(isShort(cell) ? ' class="short"' : ' class="value"');
+  };
+  const line = ({ cells, differs }: Row) =>
+    html`<tr${differs && trusted(' class="differs"')}>${cells.map((cell, c) =>
+      c === 0
+        ? html`<th scope="row"${isShort(cell) && trusted(' class="short"')}>${cell}</th>`
+        : html`<td${kind(c, cell)}>${cell}</td>`,
+    )}</tr>\n`;
+  return html`<div class="${rows.length <= LONGEST_UNBROKEN ? 'table whole' : 'table'}"><table>
+<caption>${caption}</caption>
+<thead><tr>${columns.map(
+    ({ title, number }) => html`<th scope="col"${number && trusted(' class="number"')}>${title}</th>`,
+  )}</tr></thead>
+<tbody>
+${rows.map(line)}</tbody>
+${foot.length > 0 && html`<tfoot>\n${foot.map(line)}</tfoot>\n`}</table></div>
+`;
+}
+
+/** Short cells are kept on one line, so that `AE-CNN` is not parted at its hyphen. */
+function isShort(cell: HtmlValue): boolean {
+  return typeof cell === 'string' && cell.length <= 28;
+}
+
+/** A figure with its number and a caption. */
+export function figureBlock({ svg, slug }: Figure, caption: HtmlValue): Html {
+  return html`<figure id="${slug}">
+${trusted(svg)}
+<figcaption class="counted">${caption}</figcaption>
+</figure>
+`;
+}
+
+export interface Tile {
+  readonly name: string;
+  readonly value: string;
+  readonly note?: string;
+}
+
+/** The few numbers that a reader looks for first. */
+export function tiles(items: readonly Tile[]): Html {
+  return html`<dl class="tiles">${items.map(
+    ({ name, value, note }) =>
+      html`<div><dt>${name}</dt><dd>${value}${note && html`<small>${note}</small>`}</dd></div>`,
+  )}</dl>\n`;
+}
+
+/** What the reader must know before believing the rest; nothing where there are none. */
+export function warningBox(warnings: readonly string[]): HtmlValue {
+  if (warnings.length === 0) return null;
+  return html`<section class="warnings" aria-label="Warnings"><strong>Please note</strong><ul>${warnings.map(
+    (warning) => html`<li>${warning}</li>`,
+  )}</ul></section>\n`;
+}
+
+/** Pictures with truth, prediction and confidence. Only PNG data of the caller's own is let in. */
+export function sampleGrid(samples: readonly SampleImage[]): Html {
+  return html`<div class="samples">${samples.map((sample) => {
+    if (!/^data:image\/png;base64,[A-Za-z0-9+/]+=*$/.test(sample.png)) {
+      const got = sample.png.slice(0, 40);
+      throw mismatch(`report, sample ${sample.name}`, 'a picture as data:image/png;base64,…', got);
+    }
+    return html`<figure><img src="${sample.png}" alt="Image ${sample.name}, ${sample.label} taken for ${sample.predicted}">
+<figcaption>${sample.label} taken for <strong>${sample.predicted}</strong>, ${percent(sample.confidence, 1)}<br><span class="path">${sample.name}</span></figcaption></figure>\n`;
+  })}</div>\n`;
+}

@@ -1,0 +1,99 @@
+/**
+ * What a report is made from. The training loop and the commands fill these in; nothing here is computed.
+ */
+import type { Split } from '../data/dataset.ts';
+import type { Metrics } from '../measure/metrics.ts';
+import type { Predictions } from '../measure/predictions.ts';
+
+/** One epoch, as a line of `metrics.jsonl`. Losses in nats, accuracies and rates 0 … 1. */
+export interface EpochRecord {
+  /** From 1. */
+  readonly epoch: number;
+  readonly train_loss: number;
+  readonly train_accuracy: number;
+  readonly val_loss: number;
+  readonly val_accuracy: number;
+  /** Learning rate in use during the epoch. */
+  readonly lr: number;
+  /** Wall time of the epoch, validation included. */
+  readonly seconds: number;
+  /** Mean spikes per neuron and step of each spiking layer, in the order of the network. */
+  readonly rates?: Readonly<Record<string, number>>;
+}
+
+/** Where a run was made. */
+export interface Environment {
+  /** Version of Soma. */
+  readonly soma: string;
+  /** Version of Node. */
+  readonly node: string;
+  /** The processor's name. */
+  readonly cpu: string;
+  /** Logical processors of the machine. */
+  readonly cores: number;
+  /** Threads that the engine used. */
+  readonly threads: number;
+  /** `native` or `reference`. */
+  readonly engine: string;
+  /** Instruction set of the kernels, e.g. `avx512`. */
+  readonly isa: string;
+}
+
+export interface Sizes {
+  /** Parameters as they are computed with. */
+  readonly weightsBytes: number;
+  /** The checkpoint on disk, optimizer slots included. */
+  readonly fileBytes: number;
+  /** Planned memory of one training step. */
+  readonly peakBytes: number;
+  /** Largest resident memory of the process. */
+  readonly residentBytes: number;
+}
+
+/** A run, as far as it went. */
+export interface RunReport {
+  /** Name of the run: its folder. */
+  readonly name: string;
+  readonly system: {
+    /** Short name, e.g. `scnn`. */
+    readonly name: string;
+    /** Name for figures and tables, e.g. `SCNN`. */
+    readonly title: string;
+    /** Where the system was published. */
+    readonly paper: string;
+  };
+  readonly data: {
+    readonly name: string;
+    readonly classes: readonly string[];
+    /** SHA-256 of the data set. */
+    readonly fingerprint: string;
+    /** Images of each class in each split, in class order. */
+    readonly counts: Readonly<Record<Split, readonly number[]>>;
+  };
+  /** The full resolved configuration; nested objects are shown with dotted keys. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly environment: Environment;
+  readonly history: readonly EpochRecord[];
+  /** Epoch whose weights were kept, chosen on validation; 0 before the first epoch ended. */
+  readonly bestEpoch: number;
+  /** Trainable parameters. */
+  readonly parameters: number;
+  readonly sizes: Sizes;
+  /** The test set, read once after training; left out while it has not been read. */
+  readonly test?: { readonly metrics: Metrics; readonly predictions: Predictions };
+  /** What the reader must know: dead layers, duplicates across splits, a slow engine. */
+  readonly warnings: readonly string[];
+}
+
+/** A picture in a report, e.g. one of the most confident errors. */
+export interface SampleImage {
+  /** The picture itself: `data:image/png;base64,…`. */
+  readonly png: string;
+  /** Image name in the predictions. */
+  readonly name: string;
+  /** True class. */
+  readonly label: string;
+  readonly predicted: string;
+  /** Probability of the predicted class, 0 … 1. */
+  readonly confidence: number;
+}
