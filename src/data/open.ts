@@ -1,0 +1,212 @@
+/**
+ * Opening data: finds the format of a path, settles the image shape, draws the splits that are not stored,
+ * and takes a fingerprint. The formats themselves stand in `formats/`.
+ */
+import { createHash } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { EXIT, mismatch, nearest, SomaError } from '../errors.ts';
+import { type Dataset, type ImageSource, SPLITS, type Split } from './dataset.ts';
+import { nearDuplicateGroups } from './duplicates.ts';
+import { DataError, type FaultSink, throwFirst } from './fault.ts';
+import { type DataFormat, NO_IMAGES, type RawData, type RawSource } from './formats/format.ts';
+import { FORMATS } from './formats/table.ts';
+import { type ImageShape, imageBytes } from './image.ts';
+import { DEFAULT_RATIOS, type SplitRatios, splitStratified } from './split.ts';
+
+export interface OpenOptions {
+  /** Height and width to which images are resized (bicubic); the stored size when absent. */
+  size?: number | { height: number; width: number };
+  /** 1 (grey) or 3 (RGB); what the data has when absent. Folders of images are RGB. */
+  channels?: 1 | 3;
+  /** Seed of the splits that are drawn. Default 0. */
+  seed?: number;
+  /** Shares of the splits when some have to be drawn. Default 0.7 train, 0.1 val, 0.2 test. */
+  ratios?: Partial<SplitRatios>;
+  /**
+   * What stays together when splits are drawn: near-identical images (every image is read once for that), or
+   * images for whose name the function gives the same key, e.g. a patient.
+   */
+  keepTogether?: 'near-duplicates' | ((name: string) => string);
+  /** Class names in the order of the labels, where the data does not name them or has more classes than seen. */
+  classes?: readonly string[];
+  /** Short name for tables; by default the name of the file or folder. */
+  name?: string;
+}
+
+/**
+ * Opens a MedMNIST `.npz` file, a folder with IDX files, or a folder of images.
+ *
+ * Missing splits are drawn from `train`, stratified and by seed, in the proportion that `ratios` gives: from
+ * data without splits 70 / 10 / 20, from data with a test split only (MNIST) one eighth for validation.
+ * @throws DataError naming file and row of the first fault; `checkDataset` lists all
+ */
+export async function openDataset(path: string, options: OpenOptions = {}): Promise<Dataset> {
+  const data = await openReporting(path, options, throwFirst);
+  if (data) return data;
+  throw new SomaError(`${path}: expected images with labels, got none; run a data check on it`);
+}
+
+/** As `openDataset`, but hands faults to `report` and gives undefined when nothing can be read. */
+export async function openReporting(
+  path: string,
+  options: OpenOptions,
+  report: FaultSink,
+): Promise<Dataset | undefined> {
+  checkOptions(options);
+  let raw: RawData | undefined;
+  try {
+    const format = await findFormat(path);
+    raw = await format.open(path, { report, classes: options.classes, resizes: options.size !== undefined });
+    return raw && (await assemble(path, format, raw, options));
+  } catch (error) {
+    await raw?.close();
+    if (!(error instanceof DataError)) throw error;
+    report(error);
+    return undefined;
+  }
+}
+
+async function findFormat(path: string): Promise<DataFormat> {
+  const stats = await stat(path).catch(() => undefined);
+  if (!stats) {
+    const beside = await readdir(dirname(path)).catch(() => []);
+    const meant = nearest(basename(path), beside);
+    throw new DataError('not-found', path, {
+      expected: 'a file or folder',
+      got: 'nothing of that name',
+      advice: meant ? `did you mean ${meant}?` : 'check the path',
+    });
+  }
+  const entries = stats.isDirectory() ? await readdir(path) : [];
+  const format = FORMATS.find((candidate) => candidate.detect(path, stats, entries));
+  if (format) return format;
+  throw new DataError('unknown-format', path, {
+    expected: FORMATS.map((candidate) => candidate.recognises).join(', or '),
+    got: 'a file of another kind',
+    advice: 'unpack archives first',
+  });
+}
+
+async function assemble(
+  path: string,
+  format: DataFormat,
+  raw: RawData,
+  options: OpenOptions,
+): Promise<Dataset> {
+  const { size } = options;
+  const shape: ImageShape = {
+    height: (typeof size === 'object' ? size.height : size) ?? raw.shape.height,
+    width: (typeof size === 'object' ? size.width : size) ?? raw.shape.width,
+    channels: options.channels ?? raw.shape.channels,
+  };
+  const splits = await drawMissing(raw, shape, options);
+  return {
+    name: options.name ?? basename(resolve(path)).replace(/\.npz$/i, ''),
+    classes: raw.classes,
+    ...shape,
+    splits,
+    fingerprint: fingerprint(format.id, raw, splits),
+    close: () => raw.close(),
+  };
+}
+
+async function drawMissing(
+  raw: RawData,
+  shape: ImageShape,
+  options: OpenOptions,
+): Promise<Record<Split, ImageSource>> {
+  const splits: Partial<Record<Split, ImageSource>> = {};
+  for (const split of SPLITS) {
+    const stored = raw.splits[split];
+    if (stored) splits[split] = new View(stored, shape);
+  }
+  const pool = raw.splits.train;
+  if (pool && (!splits.val || !splits.test)) {
+    const wanted = { ...DEFAULT_RATIOS, ...options.ratios };
+    const ratios = { ...wanted, val: splits.val ? 0 : wanted.val, test: splits.test ? 0 : wanted.test };
+    const groups = await groupsOf(new View(pool, shape), shape, options.keepTogether);
+    const drawn = splitStratified(pool.labels, ratios, options.seed ?? 0, groups);
+    splits.val ??= new View(pool, shape, drawn.val);
+    splits.test ??= new View(pool, shape, drawn.test);
+    splits.train = new View(pool, shape, drawn.train);
+  }
+  const none = new View(NO_IMAGES, shape);
+  const { train = none, val = none, test = none } = splits;
+  return { train, val, test };
+}
+
+async function groupsOf(
+  pool: ImageSource,
+  shape: ImageShape,
+  keep: OpenOptions['keepTogether'],
+): Promise<Int32Array | undefined> {
+  if (keep === 'near-duplicates') return nearDuplicateGroups(pool, shape);
+  if (!keep) return undefined;
+  const numbers = new Map<string, number>();
+  return Int32Array.from({ length: pool.length }, (_, i) => {
+    const key = keep(pool.name(i));
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    return number;
+  });
+}
+
+/** A stored split at the wanted shape, whole or in part. */
+class View implements ImageSource {
+  readonly labels: Int32Array;
+  readonly #source: RawSource;
+  readonly #shape: ImageShape;
+  readonly #indices: Int32Array | undefined;
+
+  constructor(source: RawSource, shape: ImageShape, indices?: Int32Array) {
+    this.#source = source;
+    this.#shape = shape;
+    this.#indices = indices;
+    this.labels = indices ? indices.map((index) => source.labels[index]) : source.labels;
+  }
+
+  get length(): number {
+    return this.labels.length;
+  }
+
+  name(index: number): string {
+    return this.#source.name(this.#indices?.[index] ?? index);
+  }
+
+  async read(index: number, target: Uint8Array): Promise<void> {
+    if (!(index >= 0 && index < this.length) || target.length !== imageBytes(this.#shape)) {
+      throw mismatch(
+        'read()',
+        `an index below ${this.length} and ${imageBytes(this.#shape)} bytes to write to`,
+        `index ${index} and ${target.length} bytes`,
+      );
+    }
+    return this.#source.read(this.#indices?.[index] ?? index, target, this.#shape);
+  }
+}
+
+function fingerprint(format: string, raw: RawData, splits: Readonly<Record<Split, ImageSource>>): string {
+  const digest = createHash('sha256').update(JSON.stringify([format, raw.classes, raw.stamp]));
+  for (const split of SPLITS) {
+    const { length, labels } = splits[split];
+    digest.update(`\n${split} ${length}\n`);
+    for (let i = 0; i < length; i++) digest.update(`${labels[i]} ${splits[split].name(i)}\n`);
+  }
+  return digest.digest('hex');
+}
+
+function checkOptions({ size, channels, seed }: OpenOptions): void {
+  const sides = typeof size === 'object' ? [size.height, size.width] : size === undefined ? [] : [size];
+  if (!sides.every((side) => Number.isInteger(side) && side >= 1 && side <= 4096)) {
+    throw usage('size', 'whole pixels from 1 to 4096', sides.join('×'));
+  }
+  if (channels !== undefined && channels !== 1 && channels !== 3) {
+    throw usage('channels', '1 (grey) or 3 (RGB)', channels);
+  }
+  if (seed !== undefined && !Number.isSafeInteger(seed)) throw usage('seed', 'a whole number', seed);
+}
+
+function usage(option: string, expected: string, got: unknown): SomaError {
+  return new SomaError(mismatch(option, expected, got).message, EXIT.usage);
+}
