@@ -1,0 +1,263 @@
+// Windowed pooling, any window, stride and padding: maximum of floats and of spikes, average, and their
+// gradients. Gradients are gathered, pixel by pixel, from the windows that cover a pixel in their order.
+//   ints: [TN, C, H, W, OH, OW, kh, kw, sh, sw, padTop, padLeft] (PoolShape)
+// Lanes of a blocked map beyond C hold zero; they are pooled like others and written as zero.
+#include <algorithm>
+#include <limits>
+#include "../kernel.h"
+#include "../simd.h"
+#include "scratch.h"
+#include "tables.h"
+
+namespace soma::SOMA_ISA {
+namespace {
+
+struct PoolShape {
+  static constexpr int INTS = 12;
+  int images, C, H, W, OH, OW, kh, kw, sh, sw, padTop, padLeft;
+  bool blocked;
+  int planes;  // of pixels: one a channel, or one a channel block
+
+  explicit PoolShape(const int32_t* i)
+      : images(i[0]), C(i[1]), H(i[2]), W(i[3]), OH(i[4]), OW(i[5]), kh(i[6]), kw(i[7]), sh(i[8]), sw(i[9]),
+        padTop(i[10]), padLeft(i[11]), blocked(isBlocked(C)), planes(images * (blocked ? blocks(C) : C)) {}
+
+  int lanesOf(int plane) const { return blocked ? smaller(LANES, C - plane % blocks(C) * LANES) : 1; }
+};
+
+// Positions a window may start or end at: those inside the map.
+struct Range {
+  int from, to;
+};
+inline Range windowRange(int out, int stride, int pad, int kernel, int size) {
+  const int start = out * stride - pad;
+  return {larger(0, start), smaller(size, start + kernel)};
+}
+// Windows that cover a position.
+inline Range coveringWindows(int at, int stride, int pad, int kernel, int out) {
+  const int last = (at + pad) / stride;
+  const int first = at + pad - kernel + 1;
+  return {first <= 0 ? 0 : divideUp(first, stride), smaller(out, last + 1)};
+}
+
+template <class Body>
+void forPlanes(const Call& call, const PoolShape& s, int work, const Body& body) {
+  const int perTask = std::max(1, (1 << 13) / std::max(1, work));
+  call.pool->run(divideUp(s.planes, perTask), [&](int task, int) {
+    for (int plane = task * perTask; plane < smaller(s.planes, (task + 1) * perTask); plane++) body(plane);
+  });
+}
+
+// The maximum of each window and which of its elements it is: the first that is largest.
+void maxPool(const Call& call) {
+  const PoolShape s(call.ints);
+  const int L = s.blocked ? LANES : 1;
+  float* y = call.f32(1);
+  uint8_t* argmax = call.u8(2);
+  forPlanes(call, s, s.OH * s.OW * s.kh * s.kw * L, [&](int plane) {
+    const float* x = call.f32(0) + size_t(plane) * s.H * s.W * L;
+    const int lanes = s.lanesOf(plane);
+    for (int i = 0; i < s.OH; i++)
+      for (int j = 0; j < s.OW; j++) {
+        const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
+        const Range columns = windowRange(j, s.sw, s.padLeft, s.kw, s.W);
+        float best[LANES];
+        int32_t index[LANES] = {};
+        std::fill(best, best + LANES, -std::numeric_limits<float>::infinity());
+        for (int row = rows.from; row < rows.to; row++)
+          for (int column = columns.from; column < columns.to; column++) {
+            const float* pixel = x + (size_t(row) * s.W + column) * L;
+            const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
+            if (s.blocked) {
+              for (int part = 0; part < PARTS; part++) {
+                const Vec v = load(pixel + part * VL), b = load(best + part * VL);
+                const VecI greater = v > b;
+                store(best + part * VL, select(greater, v, b));
+                VecIU* at = reinterpret_cast<VecIU*>(index + part * VL);
+                *at = greater ? k - VecI{} : VecI(*at);
+              }
+            } else if (*pixel > *best) {
+              *best = *pixel;
+              *index = k;
+            }
+          }
+        const size_t to = (size_t(plane) * s.OH * s.OW + size_t(i) * s.OW + j) * L;
+        if (y) {
+          for (int l = 0; l < lanes; l++) y[to + l] = best[l];
+          for (int l = lanes; l < L; l++) y[to + l] = 0;
+        }
+        if (argmax) {
+          for (int l = 0; l < lanes; l++) argmax[to + l] = uint8_t(index[l]);
+          for (int l = lanes; l < L; l++) argmax[to + l] = 0;
+        }
+      }
+  });
+}
+
+// Spikes: a window fires if any of its elements does.
+void maxPoolSpike(const Call& call) {
+  const PoolShape s(call.ints);
+  const int planes = s.images * blocks(s.C);
+  uint16_t* y = call.spikes(1);
+  uint8_t* argmax = call.u8(2);
+  const int perTask = std::max(1, (1 << 13) / std::max(1, s.OH * s.OW * s.kh * s.kw));
+  call.pool->run(divideUp(planes, perTask), [&](int task, int) {
+    for (int plane = task * perTask; plane < smaller(planes, (task + 1) * perTask); plane++) {
+      const uint16_t* x = call.spikes(0) + size_t(plane) * s.H * s.W;
+      const int image = plane / blocks(s.C), block = plane % blocks(s.C);
+      const int lanes = smaller(LANES, s.C - block * LANES);
+      for (int i = 0; i < s.OH; i++)
+        for (int j = 0; j < s.OW; j++) {
+          const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
+          const Range columns = windowRange(j, s.sw, s.padLeft, s.kw, s.W);
+          const bool empty = rows.from >= rows.to || columns.from >= columns.to;
+          // Where nothing fires, the first element inside the map is the maximum.
+          const int first = empty ? 0
+                                  : (rows.from - i * s.sh + s.padTop) * s.kw + columns.from - j * s.sw + s.padLeft;
+          unsigned fired = 0;
+          uint8_t index[LANES];
+          std::fill(index, index + LANES, uint8_t(first));
+          for (int row = rows.from; row < rows.to; row++)
+            for (int column = columns.from; column < columns.to; column++) {
+              const unsigned word = x[size_t(row) * s.W + column];
+              const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
+              if (argmax)
+                for (unsigned fresh = word & ~fired; fresh; fresh &= fresh - 1)
+                  index[__builtin_ctz(fresh)] = uint8_t(k);
+              fired |= word;
+            }
+          const size_t pixel = size_t(i) * s.OW + j;
+          if (y) y[size_t(plane) * s.OH * s.OW + pixel] = uint16_t(fired);
+          if (argmax && s.blocked) {
+            uint8_t* to = argmax + (size_t(plane) * s.OH * s.OW + pixel) * LANES;
+            for (int l = 0; l < LANES; l++) to[l] = l < lanes ? index[l] : 0;
+          } else if (argmax) {
+            for (int l = 0; l < lanes; l++) argmax[(size_t(image) * s.C + l) * s.OH * s.OW + pixel] = index[l];
+          }
+        }
+    }
+  });
+}
+
+void maxPoolGrad(const Call& call) {
+  const PoolShape s(call.ints);
+  const int L = s.blocked ? LANES : 1;
+  forPlanes(call, s, s.H * s.W * L, [&](int plane) {
+    const float* g = call.f32(0) + size_t(plane) * s.OH * s.OW * L;
+    const uint8_t* argmax = call.u8(1) + size_t(plane) * s.OH * s.OW * L;
+    float* dx = call.f32(2) + size_t(plane) * s.H * s.W * L;
+    for (int row = 0; row < s.H; row++)
+      for (int column = 0; column < s.W; column++) {
+        const Range is = coveringWindows(row, s.sh, s.padTop, s.kh, s.OH);
+        const Range js = coveringWindows(column, s.sw, s.padLeft, s.kw, s.OW);
+        Block sums{};
+        float sum = 0;
+        for (int i = is.from; i < is.to; i++)
+          for (int j = js.from; j < js.to; j++) {
+            const size_t window = (size_t(i) * s.OW + j) * L;
+            const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
+            if (s.blocked) {
+              for (int part = 0; part < PARTS; part++)
+                sums.part[part] += keepBits(equalBits(argmax + window + part * VL, k), load(g + window + part * VL));
+            } else if (argmax[window] == k) {
+              sum += g[window];
+            }
+          }
+        float* to = dx + (size_t(row) * s.W + column) * L;
+        if (s.blocked) {
+          storeBlock(to, sums);
+        } else {
+          *to = sum;
+        }
+      }
+  });
+}
+
+// Elements that a window's average divides by.
+inline float windowCount(const PoolShape& s, bool countPadding, int i, int j) {
+  if (countPadding) return float(s.kh * s.kw);
+  const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
+  const Range columns = windowRange(j, s.sw, s.padLeft, s.kw, s.W);
+  return float((rows.to - rows.from) * (columns.to - columns.from));
+}
+
+void avgPool(const Call& call) {
+  const PoolShape s(call.ints);
+  const bool countPadding = call.ints[PoolShape::INTS];
+  const int L = s.blocked ? LANES : 1;
+  forPlanes(call, s, s.OH * s.OW * s.kh * s.kw * L, [&](int plane) {
+    const float* x = call.f32(0) + size_t(plane) * s.H * s.W * L;
+    float* y = call.f32(1) + size_t(plane) * s.OH * s.OW * L;
+    const int lanes = s.lanesOf(plane);
+    for (int i = 0; i < s.OH; i++)
+      for (int j = 0; j < s.OW; j++) {
+        const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
+        const Range columns = windowRange(j, s.sw, s.padLeft, s.kw, s.W);
+        DBlock sums{};
+        double sum = 0;
+        for (int row = rows.from; row < rows.to; row++)
+          for (int column = columns.from; column < columns.to; column++) {
+            const float* pixel = x + (size_t(row) * s.W + column) * L;
+            if (s.blocked) {
+              addTo(sums, pixel);
+            } else {
+              sum += *pixel;
+            }
+          }
+        const double count = windowCount(s, countPadding, i, j);
+        float* to = y + (size_t(i) * s.OW + j) * L;
+        if (s.blocked) {
+          for (int l = 0; l < LANES; l++) to[l] = l < lanes ? float(sums.lane(l) / count) : 0;
+        } else {
+          *to = float(sum / count);
+        }
+      }
+  });
+}
+
+void avgPoolGrad(const Call& call) {
+  const PoolShape s(call.ints);
+  const bool countPadding = call.ints[PoolShape::INTS];
+  const int L = s.blocked ? LANES : 1;
+  forPlanes(call, s, s.H * s.W * L, [&](int plane) {
+    const float* g = call.f32(0) + size_t(plane) * s.OH * s.OW * L;
+    float* dx = call.f32(1) + size_t(plane) * s.H * s.W * L;
+    for (int row = 0; row < s.H; row++)
+      for (int column = 0; column < s.W; column++) {
+        const Range is = coveringWindows(row, s.sh, s.padTop, s.kh, s.OH);
+        const Range js = coveringWindows(column, s.sw, s.padLeft, s.kw, s.OW);
+        Block sums{};
+        float sum = 0;
+        for (int i = is.from; i < is.to; i++)
+          for (int j = js.from; j < js.to; j++) {
+            const float* window = g + (size_t(i) * s.OW + j) * L;
+            const float count = windowCount(s, countPadding, i, j);
+            if (s.blocked) {
+              for (int part = 0; part < PARTS; part++) sums.part[part] += load(window + part * VL) / broadcast(count);
+            } else {
+              sum += *window / count;
+            }
+          }
+        float* to = dx + (size_t(row) * s.W + column) * L;
+        if (s.blocked) {
+          storeBlock(to, sums);
+        } else {
+          *to = sum;
+        }
+      }
+  });
+}
+
+const Kernel KERNELS[] = {
+    {"max_pool", 3, PoolShape::INTS, 0, maxPool, nullptr},
+    {"max_pool_spike", 3, PoolShape::INTS, 0, maxPoolSpike, nullptr},
+    {"max_pool_grad", 3, PoolShape::INTS, 0, maxPoolGrad, nullptr},
+    {"avg_pool", 2, PoolShape::INTS + 1, 0, avgPool, nullptr},
+    {"avg_pool_grad", 2, PoolShape::INTS + 1, 0, avgPoolGrad, nullptr},
+};
+
+}  // namespace
+
+KernelTable poolKernels() { return {KERNELS, sizeof KERNELS / sizeof *KERNELS}; }
+
+}  // namespace soma::SOMA_ISA

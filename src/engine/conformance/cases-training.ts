@@ -1,0 +1,93 @@
+/** Cases of softmax and loss, random draws, encodings and parameter updates. */
+import { apply } from '../../graph/graph.ts';
+import { OPS } from '../../ops/table.ts';
+import { each, MAPS, ROWS } from './case.ts';
+
+const LOGITS = [...ROWS, { shape: [2, 3, 7], time: 3 }, { shape: [2, 1000], time: null }] as const;
+
+export const softmaxCases = each(LOGITS, (t, { shape, time }) => {
+  t.outputs(...apply(OPS.softmax, [t.f32(shape, { time, low: -20, high: 20 })], {}));
+});
+
+export const softmaxGradCases = each(LOGITS, (t, { shape, time }) => {
+  const y = t.f32(shape, { time, low: 0 });
+  t.outputs(...apply(OPS.softmaxGrad, [y, t.f32(shape, { time })], {}));
+});
+
+const LOSSES = [
+  { n: 1, k: 2, weighted: false, weighting: 'normalized', labelSmoothing: 0 },
+  { n: 7, k: 8, weighted: true, weighting: 'normalized', labelSmoothing: 0.1 },
+  { n: 5, k: 17, weighted: true, weighting: 'batch', labelSmoothing: 0 },
+] as const;
+
+export const crossEntropyCases = each(LOSSES, (t, { n, k, weighted, weighting, labelSmoothing }) => {
+  const inputs = [
+    t.f32([n, k], { low: -5, high: 5 }),
+    t.labels(n, k),
+    weighted ? t.f32([k], { low: 0.1 }) : null,
+  ];
+  t.outputs(...apply(OPS.crossEntropy, inputs, { weighting, labelSmoothing }));
+});
+
+export const crossEntropyGradCases = each(LOSSES, (t, { n, k, weighted, weighting, labelSmoothing }) => {
+  const probabilities = t.f32([n, k], { low: 0 });
+  const weights = weighted ? t.f32([k], { low: 0.1 }) : null;
+  const inputs = [probabilities, t.labels(n, k), weights, t.f32([])];
+  t.outputs(...apply(OPS.crossEntropyGrad, inputs, { weighting, labelSmoothing }));
+});
+
+const DROPPED = [...MAPS, ...ROWS, { shape: [2, 3, 4], time: 3 }] as const;
+
+export const dropoutCases = each(DROPPED, (t, { shape, time }) => {
+  t.outputs(...apply(OPS.dropout, [t.f32(shape, { time }), t.rng()], { rate: 0.4, stream: 3 }));
+});
+
+const ENCODED = [...MAPS, ...ROWS].flatMap(({ shape }) => [1, 5].map((steps) => ({ shape, steps })));
+
+export const rateEncodeCases = each(ENCODED, (t, { shape, steps }) => {
+  const x = t.f32(shape, { low: -0.1, high: 1.1 });
+  t.outputs(...apply(OPS.rateEncode, [x, t.rng()], { steps, stream: 1 }));
+});
+
+export const latencyEncodeCases = each(ENCODED, (t, { shape, steps }) => {
+  const x = t.f32(shape, { low: 0, high: 1, grid: 0.1 });
+  t.outputs(...apply(OPS.latencyEncode, [x], { steps, threshold: 0.1 }));
+});
+
+const PARAMETERS = [[1], [3, 5], [17, 3, 3, 3], [10_001]];
+
+export const sgdCases = each(
+  PARAMETERS.flatMap((shape) => [
+    { shape, momentum: 0, nesterov: false, weightDecay: 0.01 },
+    { shape, momentum: 0.9, nesterov: false, weightDecay: 0 },
+    { shape, momentum: 0.9, nesterov: true, weightDecay: 0.01 },
+  ]),
+  (t, { shape, ...attrs }) => {
+    const velocity = attrs.momentum ? t.parameter(shape) : null;
+    const inputs = [t.parameter(shape), t.f32(shape, { format: 'flat' }), velocity, t.f32([], { low: 0.1 })];
+    apply(OPS.sgd, inputs, attrs);
+  },
+);
+
+export const adamCases = each(
+  PARAMETERS.flatMap((shape) =>
+    [1, 1000].flatMap((step) =>
+      [true, false].map((decoupled) => ({ shape, step, decoupled, weightDecay: decoupled ? 0.01 : 0.1 })),
+    ),
+  ),
+  (t, { shape, step, decoupled, weightDecay }) => {
+    const small = { low: 0, high: 1e-3 };
+    apply(
+      OPS.adam,
+      [
+        ...[t.parameter(shape), t.f32(shape, { format: 'flat' }), t.parameter(shape, small)],
+        ...[
+          t.parameter(shape, small),
+          t.f32([], { low: 0.001, high: 0.1 }),
+          t.i32([], () => Int32Array.of(step)),
+        ],
+      ],
+      { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay, decoupled },
+    );
+  },
+);

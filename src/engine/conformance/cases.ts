@@ -1,0 +1,52 @@
+/** All conformance cases: a list an op, which does not compile until every op has one. */
+import type { OpName } from '../../ops/table.ts';
+import type { Case } from './case.ts';
+import * as elementwise from './cases-elementwise.ts';
+import * as layout from './cases-layout.ts';
+import * as matrix from './cases-matrix.ts';
+import * as training from './cases-training.ts';
+
+export const OP_CASES: Record<OpName, Case[]> = {
+  conv2d: matrix.conv2dCases,
+  conv2dGradInput: matrix.conv2dGradInputCases,
+  conv2dGradWeight: matrix.conv2dGradWeightCases,
+  dense: matrix.denseCases,
+  denseGradInput: matrix.denseGradInputCases,
+  denseGradWeight: matrix.denseGradWeightCases,
+  batchNorm: elementwise.batchNormCases,
+  batchNormGrad: elementwise.batchNormGradCases,
+  relu: elementwise.reluCases,
+  reluGrad: elementwise.reluGradCases,
+  sigmoid: elementwise.sigmoidCases,
+  sigmoidGrad: elementwise.sigmoidGradCases,
+  softmax: training.softmaxCases,
+  softmaxGrad: training.softmaxGradCases,
+  add: elementwise.addCases,
+  mul: elementwise.mulCases,
+  affine: elementwise.affineCases,
+  cast: elementwise.castCases,
+  maxPool2d: layout.maxPool2dCases,
+  maxPool2dGrad: layout.maxPool2dGradCases,
+  avgPool2d: layout.avgPool2dCases,
+  avgPool2dGrad: layout.avgPool2dGradCases,
+  reduceSum: elementwise.reduceSumCases,
+  reduceMean: elementwise.reduceMeanCases,
+  reduceMax: elementwise.reduceMaxCases,
+  reduceMaxGrad: elementwise.reduceMaxGradCases,
+  broadcastTo: elementwise.broadcastToCases,
+  reshape: layout.reshapeCases,
+  concat: layout.concatCases,
+  slice: layout.sliceCases,
+  sliceGrad: layout.sliceGradCases,
+  dropout: training.dropoutCases,
+  neuron: matrix.neuronCases,
+  neuronGrad: matrix.neuronGradCases,
+  rateEncode: training.rateEncodeCases,
+  latencyEncode: training.latencyEncodeCases,
+  crossEntropy: training.crossEntropyCases,
+  crossEntropyGrad: training.crossEntropyGradCases,
+  sgd: training.sgdCases,
+  adam: training.adamCases,
+};
+
+export const FUSED_CASES = matrix.fusedCases;

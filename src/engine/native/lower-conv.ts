@@ -1,0 +1,220 @@
+/**
+ * Convolution, fully connected layers and neurons: the steps that are fused (src/compile/fuse.ts says how),
+ * lowered to native/kernels/conv_*.cc, dense*.cc and lif.cc.
+ */
+import { isBlocked, isMap, LANES } from '../../compile/layout.ts';
+import type { Step } from '../../compile/plan.ts';
+import { mismatch } from '../../errors.ts';
+import type { Node, TensorType, Value } from '../../graph/value.ts';
+import { describe, size } from '../../graph/value.ts';
+import type { RESETS } from '../../neurons/neuron.ts';
+import { SURROGATES } from '../../neurons/surrogate.ts';
+import type { NeuronName } from '../../neurons/table.ts';
+import type { Conv2dAttrs, Conv2dGradAttrs, ConvGeometry } from '../../ops/conv2d.ts';
+import { convGeometry } from '../../ops/conv2d.ts';
+import type { NeuronAttrs } from '../../ops/neuron.ts';
+import type { KernelCall, Lower, Stored, Temporary } from './kernel-call.ts';
+import { expectPlain, flag, images, needed, temporary } from './kernel-call.ts';
+import { reshape } from './lower-layout.ts';
+
+function convInts(g: ConvGeometry, relu: boolean, pool2: boolean): number[] {
+  return [
+    ...[g.n, g.c, g.h, g.w, g.o, g.oh, g.ow, g.kh, g.kw],
+    ...[...g.stride, g.padding[0], g.padding[2], ...g.dilation, g.groups, flag(relu), flag(pool2)],
+  ];
+}
+
+/** The node of a step that has this op and is not its root. */
+function fused(step: Step, op: string): Node | undefined {
+  return step.nodes.find((node) => node !== step.root && node.op.name === op);
+}
+
+export const lowerConv2d: Lower = (step, stored) => {
+  const { root, nodes } = step;
+  const [x, w] = [needed(root, 0), needed(root, 1)];
+  expectPlain('conv2d', w);
+  const pool = fused(step, 'maxPool2d');
+  const geometry = convGeometry(x.shape, w.shape, root.attrs as Conv2dAttrs, x.time);
+  const y = nodes[nodes.length - 1].outputs[0];
+  return [
+    {
+      kernel: x.dtype === 'spike' ? 'conv2d_spike' : 'conv2d',
+      buffers: [x, w, root.inputs[2] ?? null, y, stored(pool?.outputs[1])],
+      ints: convInts(geometry, fused(step, 'relu') !== undefined, pool !== undefined),
+    },
+  ];
+};
+
+/** The gradient that reaches a convolution: as it is, or before a maximum is undone. */
+function incoming(step: Step, index: number): { g: Value; argmax: Value | null; pool2: boolean } {
+  const unpool = fused(step, 'maxPool2dGrad');
+  if (unpool) return { g: needed(unpool, 0), argmax: needed(unpool, 1), pool2: true };
+  return { g: needed(step.root, index), argmax: null, pool2: false };
+}
+
+export const lowerConv2dGradInput: Lower = (step) => {
+  const { root } = step;
+  const attrs = root.attrs as Conv2dGradAttrs;
+  const w = needed(root, 1);
+  expectPlain('conv2dGradInput', w);
+  const { g, argmax, pool2 } = incoming(step, 0);
+  const geometry = convGeometry(attrs.target, w.shape, attrs, g.time);
+  return [
+    {
+      kernel: 'conv2d_grad_input',
+      buffers: [g, argmax, w, root.outputs[0]],
+      ints: convInts(geometry, false, pool2),
+    },
+  ];
+};
+
+export const lowerConv2dGradWeight: Lower = (step) => {
+  const { root } = step;
+  const attrs = root.attrs as Conv2dGradAttrs;
+  const x = needed(root, 0);
+  const { g, argmax, pool2 } = incoming(step, 1);
+  return [
+    {
+      kernel: x.dtype === 'spike' ? 'conv2d_grad_weight_spike' : 'conv2d_grad_weight',
+      buffers: [x, g, argmax, root.outputs[0]],
+      ints: convInts(convGeometry(x.shape, attrs.target, attrs, x.time), false, pool2),
+    },
+  ];
+};
+
+/** Rows of a dense layer as [TN, C, HW, O]; a map is flattened by the kernel. */
+function denseInts(rows: TensorType, outputs: number): number[] {
+  const pixels = isMap(rows) ? size(rows.shape.slice(2)) : 1;
+  return [images(rows), rows.shape[1], pixels, outputs];
+}
+
+/** Maps that the kernels would take for rows: of one pixel, but padded to whole blocks. */
+function isPaddedPixel(type: TensorType): boolean {
+  const padded = isBlocked(type) && type.shape[1] % LANES !== 0;
+  return padded && type.dtype === 'f32' && size(type.shape.slice(2)) === 1;
+}
+
+interface Rows {
+  readonly place: Value | Temporary;
+  readonly type: TensorType;
+  /** What brings them there. */
+  readonly calls: readonly KernelCall[];
+}
+
+/** What a dense layer reads: what is flattened into it, or its input as it is. */
+function flattened(step: Step): Rows {
+  const node = fused(step, 'reshape');
+  const x = node ? needed(node, 0) : needed(step.root, 0);
+  if (!node || !isPaddedPixel(x)) return { place: x, type: x, calls: [] };
+  const [type] = node.outputs;
+  const place = temporary(type);
+  return { place, type, calls: reshape(x, x, place, type) };
+}
+
+export const lowerDense: Lower = (step) => {
+  const { root } = step;
+  const { place, type, calls } = flattened(step);
+  const w = needed(root, 1);
+  return [
+    ...calls,
+    {
+      kernel: type.dtype === 'spike' ? 'dense_spike' : 'dense',
+      buffers: [place, w, root.inputs[2] ?? null, root.outputs[0]],
+      ints: denseInts(type, w.shape[0]),
+    },
+  ];
+};
+
+export const lowerDenseGradInput: Lower = (step) => {
+  const { root } = step;
+  const [rows] = root.outputs;
+  const dx = fused(step, 'reshape')?.outputs[0] ?? rows;
+  const w = needed(root, 1);
+  const into = (place: Value | Temporary, type: TensorType): KernelCall => ({
+    kernel: 'dense_grad_input',
+    buffers: [needed(root, 0), w, place],
+    ints: denseInts(type, w.shape[0]),
+  });
+  if (!isPaddedPixel(dx)) return [into(dx, dx)];
+  const place = temporary(rows);
+  return [into(place, rows), ...reshape(place, rows, dx, dx)];
+};
+
+export const lowerDenseGradWeight: Lower = (step) => {
+  const { root } = step;
+  const { place, type, calls } = flattened(step);
+  const g = needed(root, 1);
+  return [
+    ...calls,
+    {
+      kernel: type.dtype === 'spike' ? 'dense_grad_weight_spike' : 'dense_grad_weight',
+      buffers: [place, g, root.outputs[0]],
+      ints: denseInts(type, g.shape[1]),
+    },
+  ];
+};
+
+/** The number by which the kernels know a kind of reset. */
+const RESET_NUMBER = { subtract: 0, zero: 1, none: 2 } satisfies Record<(typeof RESETS)[number], number>;
+
+function lifInts(root: Node, reluGrad: boolean): { ints: number[]; floats: number[] } {
+  const attrs = root.attrs as NeuronAttrs;
+  const [current, beta, threshold] = [needed(root, 0), needed(root, 1), needed(root, 2)];
+  if (!isMap(current) && current.shape.length !== 2)
+    throw mismatch('native neuron()', 'a current of maps or rows', describe(current));
+  const perChannel = (parameter: Value) => flag(parameter.shape.length === 1);
+  const pixels = isMap(current) ? size(current.shape.slice(2)) : 0;
+  const { surrogate } = attrs;
+  return {
+    ints: [
+      ...[current.shape[0], current.shape[1], pixels, attrs.steps, flag(current.time !== null)],
+      ...[perChannel(beta), perChannel(threshold), RESET_NUMBER[attrs.reset], flag(attrs.resetDelay)],
+      ...[SURROGATES.indexOf(surrogate.kind), flag(reluGrad)],
+    ],
+    floats: [surrogate.parameter, surrogate.scale],
+  };
+}
+
+interface NeuronKernels {
+  forward(root: Node, stored: Stored): KernelCall;
+  backward(step: Step, stored: Stored): KernelCall;
+}
+
+/** One row a neuron model, as in src/neurons/table.ts. */
+const NEURON_KERNELS: Record<NeuronName, NeuronKernels> = {
+  lif: {
+    forward: (root, stored) => ({
+      kernel: 'lif',
+      buffers: [
+        ...[0, 1, 2].map((i) => needed(root, i)),
+        // The kernel always writes spikes, also where only the membrane is read.
+        stored(root.outputs[0]) ?? temporary(root.outputs[0]),
+        stored(root.outputs[1]),
+      ],
+      ...lifInts(root, false),
+    }),
+    backward: (step, stored) => {
+      const { root } = step;
+      const mask = fused(step, 'reluGrad');
+      const [dCurrent, dBeta, dThreshold] = root.outputs;
+      return {
+        kernel: 'lif_grad',
+        buffers: [
+          ...[0, 1, 2].map((i) => needed(root, i)),
+          root.inputs[3] ?? null,
+          root.inputs[4] ?? null,
+          ...[mask ? mask.outputs[0] : dCurrent, dBeta, dThreshold].map(stored),
+        ],
+        ...lifInts(root, mask !== undefined),
+      };
+    },
+  },
+};
+
+export const lowerNeuron: Lower = ({ root }, stored) => [
+  NEURON_KERNELS[(root.attrs as NeuronAttrs).model].forward(root, stored),
+];
+
+export const lowerNeuronGrad: Lower = (step, stored) => [
+  NEURON_KERNELS[(step.root.attrs as NeuronAttrs).model].backward(step, stored),
+];

@@ -1,0 +1,58 @@
+/**
+ * Which kernels execute which op: one row an op. A new op does not compile until it has its row here.
+ */
+import type { Step } from '../../compile/plan.ts';
+import type { OpName } from '../../ops/table.ts';
+import type { KernelCall, Lower, Stored } from './kernel-call.ts';
+import * as conv from './lower-conv.ts';
+import * as elementwise from './lower-elementwise.ts';
+import * as layout from './lower-layout.ts';
+import * as training from './lower-training.ts';
+
+const LOWERINGS: Record<OpName, Lower> = {
+  conv2d: conv.lowerConv2d,
+  conv2dGradInput: conv.lowerConv2dGradInput,
+  conv2dGradWeight: conv.lowerConv2dGradWeight,
+  dense: conv.lowerDense,
+  denseGradInput: conv.lowerDenseGradInput,
+  denseGradWeight: conv.lowerDenseGradWeight,
+  batchNorm: elementwise.lowerBatchNorm,
+  batchNormGrad: elementwise.lowerBatchNormGrad,
+  relu: elementwise.lowerRelu,
+  reluGrad: elementwise.lowerReluGrad,
+  sigmoid: elementwise.lowerSigmoid,
+  sigmoidGrad: elementwise.lowerSigmoidGrad,
+  softmax: training.lowerSoftmax,
+  softmaxGrad: training.lowerSoftmaxGrad,
+  add: elementwise.lowerAdd,
+  mul: elementwise.lowerMul,
+  affine: elementwise.lowerAffine,
+  cast: elementwise.lowerCast,
+  maxPool2d: layout.lowerMaxPool2d,
+  maxPool2dGrad: layout.lowerMaxPool2dGrad,
+  avgPool2d: layout.lowerAvgPool2d,
+  avgPool2dGrad: layout.lowerAvgPool2dGrad,
+  reduceSum: elementwise.lowerReduceSum,
+  reduceMean: elementwise.lowerReduceMean,
+  reduceMax: elementwise.lowerReduceMax,
+  reduceMaxGrad: elementwise.lowerReduceMaxGrad,
+  broadcastTo: elementwise.lowerBroadcastTo,
+  reshape: layout.lowerReshape,
+  concat: layout.lowerConcat,
+  slice: layout.lowerSlice,
+  sliceGrad: layout.lowerSliceGrad,
+  dropout: training.lowerDropout,
+  neuron: conv.lowerNeuron,
+  neuronGrad: conv.lowerNeuronGrad,
+  rateEncode: training.lowerRateEncode,
+  latencyEncode: training.lowerLatencyEncode,
+  crossEntropy: training.lowerCrossEntropy,
+  crossEntropyGrad: training.lowerCrossEntropyGrad,
+  sgd: training.lowerSgd,
+  adam: training.lowerAdam,
+};
+
+/** The kernel calls of a step, to be run in order. */
+export function lowerStep(step: Step, stored: Stored): KernelCall[] {
+  return LOWERINGS[step.root.op.name as OpName](step, stored);
+}
