@@ -3,8 +3,9 @@
  * separated with RFC 4180 quoting, so that spreadsheets, pandas and R read it as it is. Labels are written
  * as class names. Probabilities are written with as many digits as bring the same numbers back.
  */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { mismatch, SomaError } from '../errors.ts';
+import { writeAside } from '../files.ts';
 import { checkPredictions, type Predictions, predictedClasses } from './predictions.ts';
 
 const FIXED_COLUMNS = ['name', 'label', 'predicted'] as const;
@@ -83,21 +84,7 @@ export function parsePredictions(text: string, where = 'predictions.csv'): Predi
 
 /** Writes the table aside and renames it, so that a kill leaves the previous file whole. */
 export async function writePredictions(path: string, predictions: Predictions): Promise<void> {
-  const text = formatPredictions(predictions);
-  const aside = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(aside, text);
-    await rename(aside, path);
-  } catch (cause) {
-    await rm(aside, { force: true });
-    throw new SomaError(
-      `${path}: expected a writable file, got ${reason(cause)}; check the folder and the disk`,
-      1,
-      {
-        cause,
-      },
-    );
-  }
+  await writeAside(path, formatPredictions(predictions));
 }
 
 /** Reads a table that {@link writePredictions} wrote; errors name file and row. */

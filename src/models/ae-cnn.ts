@@ -20,7 +20,8 @@ const options = z.strictObject({
 
 export const aeCnn = defineSystem({
   name: 'ae-cnn',
-  title: 'AE-CNN: attention-enhanced CNN',
+  title: 'AE-CNN',
+  summary: 'CNN with squeeze-and-excitation attention',
   source: 'paper (a), table 2',
   framework: 'keras',
   size: 64,
@@ -32,7 +33,7 @@ export const aeCnn = defineSystem({
     epochs: 30,
     earlyStopping: { monitor: 'val_loss', patience: 5 },
     classWeights: true,
-    offlineAugment: { copies: 1, horizontalFlip: true, verticalFlip: true, rotation: 10, zoom: 0.1 },
+    offlineAugment: { copies: 1, flipHorizontal: true, flipVertical: true, rotation: 10, zoom: 0.1 },
   }),
   build(net, { image, classes }, o) {
     let x = image;

@@ -41,7 +41,8 @@ const options = z.strictObject({
 
 export const scnn = defineSystem({
   name: 'scnn',
-  title: 'SCNN: spiking convolutional network',
+  title: 'SCNN',
+  summary: 'spiking convolutional network, read out by spike counts',
   source: 'paper (a), table 1',
   framework: 'torch',
   size: 64,

@@ -33,8 +33,8 @@ export const scheduleSchema = z.discriminatedUnion('kind', [
 ]);
 
 export const augmentSchema = z.strictObject({
-  horizontalFlip: z.boolean().optional(),
-  verticalFlip: z.boolean().optional(),
+  flipHorizontal: z.boolean().optional(),
+  flipVertical: z.boolean().optional(),
   /** Largest angle in degrees, either way. */
   rotation: z.number().min(0).max(180).optional(),
   /** Largest shift as a fraction of the side. */

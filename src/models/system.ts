@@ -17,7 +17,10 @@ export interface Problem {
 export interface System<Schema extends z.ZodType = z.ZodType> {
   /** Name on the command line. */
   readonly name: string;
+  /** Name in tables and figures. */
   readonly title: string;
+  /** What it is, in a few words. */
+  readonly summary: string;
   /** Paper and section. */
   readonly source: string;
   readonly framework: Framework['name'];

@@ -2,10 +2,11 @@
  * Figures as vector graphics: a Vega-Lite specification in, a self-contained SVG with a text alternative out.
  * Rendered headless; the same input gives the same bytes.
  */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
+import { writeAside } from '../files.ts';
 import { escapeHtml } from './html.ts';
 import { textWidth } from './text-width.ts';
 import { FIGURE_CONFIG } from './theme.ts';
@@ -74,9 +75,7 @@ export async function writeFigures(folder: string, figures: readonly Figure[]): 
   const paths: string[] = [];
   for (const { slug, svg } of figures) {
     const path = join(folder, `${slug}.svg`);
-    const aside = `${path}.${process.pid}.tmp`;
-    await writeFile(aside, `<?xml version="1.0" encoding="UTF-8"?>\n${svg}\n`);
-    await rename(aside, path);
+    await writeAside(path, `<?xml version="1.0" encoding="UTF-8"?>\n${svg}\n`);
     paths.push(path);
   }
   return paths;

@@ -5,7 +5,8 @@
 import { measure } from '../measure/metrics.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import { random } from '../random.ts';
-import type { EpochRecord, RunReport } from './types.ts';
+import type { EpochRecord } from '../train/record.ts';
+import type { RunReport } from './types.ts';
 
 const CELLS = [
   'basophil',

@@ -2,10 +2,12 @@
  * How a run learnt: loss and accuracy of training and validation over the epochs, the epoch whose weights
  * were kept marked; and, for spiking networks, the firing rate of each layer.
  */
+
+import type { EpochRecord } from '../../train/record.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal, percent } from '../format.ts';
 import { COLOURS, categoryColour, categoryDash, FAINT_INK, PERCENT_LABEL } from '../theme.ts';
-import type { EpochRecord, RunReport } from '../types.ts';
+import type { RunReport } from '../types.ts';
 
 const PANEL = { width: 340, height: 210 };
 const EPOCH_AXIS = { title: 'epoch', grid: false, tickMinStep: 1, format: 'd', tickCount: 8 };

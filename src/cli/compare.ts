@@ -1,0 +1,53 @@
+/** `soma compare`: several runs side by side, with paired tests on the same images. */
+import type { Command } from 'commander';
+import { writeAside } from '../files.ts';
+import { verdictSentence } from '../measure/paired.ts';
+import { collectReport } from '../report/collect.ts';
+import { compareRuns, renderComparison } from '../report/comparison-report.ts';
+import { bytes, duration, median, percentInterval } from '../report/format.ts';
+import { RunFolder } from '../train/run-folder.ts';
+import { columns, print } from './io.ts';
+
+interface CompareFlags {
+  readonly out: string;
+  readonly json?: boolean;
+}
+
+export function addCompare(program: Command): void {
+  program
+    .command('compare')
+    .argument('<runs...>', 'two or more run folders that were evaluated on the same images')
+    .description('Compare runs: a table, paired tests, and an HTML report')
+    .option('--out <file>', 'where the report goes', 'comparison.html')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  soma compare runs/demo/scnn runs/demo/ae-cnn --out comparison.html')
+    .action(run);
+}
+
+async function run(paths: string[], { out, json }: CompareFlags): Promise<void> {
+  const reports = await Promise.all(paths.map((path) => collectReport(new RunFolder(path))));
+  const compared = compareRuns(reports);
+  await writeAside(out, await renderComparison(reports));
+  const rows = compared.runs.map(({ name, run: { test, parameters, sizes, history } }) => [
+    name,
+    percentInterval(test?.metrics.accuracy ?? null),
+    percentInterval(test?.metrics.macro.f1 ?? null),
+    percentInterval(test?.metrics.macroAuc ?? null),
+    parameters.toLocaleString('en'),
+    bytes(sizes.weightsBytes),
+    duration(median(history.map((record) => record.seconds))),
+    bytes(sizes.peakBytes),
+  ]);
+  const table = columns([
+    ['run', 'accuracy', 'macro F1', 'macro AUC', 'parameters', 'weights', 'epoch', 'step memory'],
+    ...rows,
+  ]);
+  const tests = compared.pairs.map(({ comparison, first, second, adjustedP }) =>
+    verdictSentence(comparison, first, second, adjustedP),
+  );
+  print(
+    { ...compared, report: out },
+    [table, '', ...tests, ...compared.notes, '', `report ${out}`].join('\n'),
+    json,
+  );
+}

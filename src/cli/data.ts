@@ -1,0 +1,135 @@
+/** `soma data`: known data sets, the check of a file or folder, and the synthetic smear. */
+import type { Command } from 'commander';
+import { CATALOG } from '../data/catalog.ts';
+import { type CheckedImage, checkDataset, type DataReport } from '../data/check.ts';
+import { writeSmear } from '../data/smear/write.ts';
+import { EXIT } from '../errors.ts';
+import { columns, print, say } from './io.ts';
+import { positiveInt, wholeNumber } from './options.ts';
+
+/** Lines of each kind that the text shows; `--json` has all. */
+const MOST = 20;
+
+export function addData(program: Command): void {
+  const data = program.command('data').description('Known data sets, checks, and the synthetic smear');
+  data
+    .command('list')
+    .description('Data sets that are recognised, and where to get them')
+    .option('--json', 'print JSON')
+    .action(({ json }: { json?: boolean }) => {
+      const rows = CATALOG.map((d) => [
+        d.name,
+        d.title,
+        d.images.toLocaleString('en'),
+        d.sizes,
+        d.licence,
+        d.source,
+      ]);
+      print(CATALOG, columns([['name', 'title', 'images', 'sizes', 'licence', 'where'], ...rows]), json);
+    });
+  data
+    .command('check')
+    .argument('<path>', 'an .npz file, a folder of images or of IDX files')
+    .description(
+      'List every fault: broken images, wrong labels, duplicates across splits, conflicting labels',
+    )
+    .option('--size <pixels>', 'read at this size', positiveInt)
+    .option('--seed <n>', 'seed of splits that have to be drawn', wholeNumber, 0)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExits with 1 where something would stop a training.\n\nExample:\n  soma data check cells/',
+    )
+    .action(async (path: string, flags: { size?: number; seed: number; json?: boolean }) => {
+      const report = await checkDataset(path, { size: flags.size, seed: flags.seed });
+      print(report, reportText(report), flags.json);
+      process.exitCode = report.ok ? EXIT.ok : EXIT.failed;
+    });
+  data
+    .command('synth')
+    .argument('<folder>', 'new folder')
+    .description('Write a synthetic blood smear as PNG files, with the masks of the nuclei')
+    .option('--size <pixels>', 'height and width', positiveInt, 64)
+    .option('--train <n>', 'training images', positiveInt, 1600)
+    .option('--val <n>', 'validation images', positiveInt, 320)
+    .option('--test <n>', 'test images', positiveInt, 640)
+    .option('--seed <n>', 'another seed, other cells', wholeNumber, 0)
+    .option('--no-masks', 'images only')
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  soma data synth smear/ --size 64 --train 400 --val 80 --test 160')
+    .action(async (folder: string, f: SynthFlags) => {
+      const { size, train, val, test, seed, masks } = f;
+      const written = await writeSmear(folder, { size, images: { train, val, test }, seed, masks });
+      print({ folder, images: written }, `${written} images in ${folder}`, f.json);
+      say(`train on it with: soma train scnn --data ${folder} --size ${size}`);
+    });
+}
+
+interface SynthFlags {
+  readonly size: number;
+  readonly train: number;
+  readonly val: number;
+  readonly test: number;
+  readonly seed: number;
+  readonly masks: boolean;
+  readonly json?: boolean;
+}
+
+function reportText(report: DataReport): string {
+  const {
+    name,
+    classes,
+    height,
+    width,
+    channels,
+    splits,
+    imbalance,
+    faults,
+    identical,
+    near,
+    fingerprint,
+    ok,
+  } = report;
+  const counts = classes.map((label, k) => [
+    label,
+    ...Object.values(splits).map(({ perClass }) => `${perClass[k]}`),
+  ]);
+  const totals = ['all', ...Object.values(splits).map(({ images }) => `${images}`)];
+  const imageName = ({ split, name: image, label }: CheckedImage) =>
+    `${split}/${image} (${classes[label] ?? label})`;
+  const flags = (x: { acrossSplits: boolean; conflictingLabels: boolean }) =>
+    [x.acrossSplits ? 'ACROSS SPLITS' : '', x.conflictingLabels ? 'CONFLICTING LABELS' : '']
+      .filter(Boolean)
+      .join(', ');
+  const worstFirst = <T extends { acrossSplits: boolean; conflictingLabels: boolean }>(list: readonly T[]) =>
+    [...list].sort((a, b) => flags(b).length - flags(a).length);
+  return [
+    `${name}: ${height}×${width}×${channels}, fingerprint ${fingerprint.slice(0, 12)}`,
+    ...(counts.length > 0 ? [columns([['class', ...Object.keys(splits)], ...counts, totals])] : []),
+    `largest class over smallest in train: ${imbalance.toFixed(1)}`,
+    '',
+    section(
+      'faults',
+      faults.map((f) => `${f.severity}: ${f.message}`),
+    ),
+    section(
+      'identical images',
+      worstFirst(identical).map((group) => `${group.images.map(imageName).join(' = ')} ${flags(group)}`),
+    ),
+    section(
+      'nearly identical images',
+      worstFirst(near).map((pair) => `${pair.images.map(imageName).join(' ~ ')} ${flags(pair)}`),
+    ),
+    ok ? 'can be trained on' : 'cannot be trained on until the errors are mended',
+  ].join('\n');
+}
+
+function section(title: string, lines: readonly string[]): string {
+  if (lines.length === 0) return `${title}: none`;
+  const more = lines.length > MOST ? [`  … and ${lines.length - MOST} more (--json lists all)`] : [];
+  return [
+    `${title}: ${lines.length}`,
+    ...lines.slice(0, MOST).map((line) => `  ${line.trimEnd()}`),
+    ...more,
+  ].join('\n');
+}

@@ -1,0 +1,67 @@
+/** `soma evaluate`: the figures of a run, on its own data or on other data. */
+import { type Command, Option } from 'commander';
+import { SPLITS, type Split } from '../data/dataset.ts';
+import { openEngine } from '../engine/select.ts';
+import { openRunData, type Weights } from '../train/open-run.ts';
+import { RunFolder } from '../train/run-folder.ts';
+import { evaluateRun, metricsText, writeResults } from './finish.ts';
+import { print, say } from './io.ts';
+import { type EngineOptions, engineOption, isaOption, threadsOption } from './options.ts';
+
+interface EvaluateFlags extends EngineOptions {
+  readonly data?: string;
+  readonly split: Split;
+  readonly weights?: Weights;
+  readonly json?: boolean;
+}
+
+export function addEvaluate(program: Command): void {
+  program
+    .command('evaluate')
+    .argument('<run>', 'a run folder')
+    .description('Accuracy, precision, recall, F1 and AUC with intervals; writes the report of the run')
+    .option('--data <path>', 'other data with the same classes (the report of the run is then left alone)')
+    .addOption(new Option('--split <name>', 'which images').choices(SPLITS).default('test'))
+    .addOption(
+      new Option('--weights <which>', 'of the best epoch or the last (default: as trained)').choices([
+        'best',
+        'last',
+      ]),
+    )
+    .addOption(engineOption())
+    .addOption(threadsOption())
+    .addOption(isaOption())
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  soma evaluate runs/demo/scnn\n  soma evaluate runs/demo/scnn --data other-lab/ --json',
+    )
+    .action(run);
+}
+
+async function run(path: string, flags: EvaluateFlags): Promise<void> {
+  const folder = new RunFolder(path);
+  const config = await folder.config();
+  const dataset = await openRunData(config, flags.data);
+  const session = openEngine(flags).createSession();
+  try {
+    const weights = flags.weights ?? config.settings.evaluate;
+    const evaluated = await evaluateRun(folder, config, session, dataset, flags.split, weights);
+    const own = flags.data === undefined && flags.split === 'test' && weights === config.settings.evaluate;
+    if (own) say(`report ${await writeResults(folder, evaluated, dataset)}`);
+    const { metrics, loss, rates } = evaluated;
+    const result = {
+      run: folder.path,
+      data: dataset.name,
+      split: flags.split,
+      weights,
+      loss,
+      rates,
+      metrics,
+    };
+    print(result, `${dataset.name}, ${flags.split}, ${weights} weights\n${metricsText(metrics)}`, flags.json);
+  } finally {
+    session.close();
+    await dataset.close();
+  }
+}

@@ -1,0 +1,100 @@
+/** The end of a run: test is read once, with the weights that validation chose, and the report is written. */
+import { mkdir } from 'node:fs/promises';
+import sharp from 'sharp';
+import type { Dataset, Split } from '../data/dataset.ts';
+import type { Session } from '../engine/engine.ts';
+import { writeAside } from '../files.ts';
+import { type Metrics, measure } from '../measure/metrics.ts';
+import { type Predictions, predictedClasses } from '../measure/predictions.ts';
+import { writePredictions } from '../measure/predictions-csv.ts';
+import { collectReport } from '../report/collect.ts';
+import { writeFigures } from '../report/figure.ts';
+import { percentInterval } from '../report/format.ts';
+import { renderRunReport, runFigures } from '../report/run-report.ts';
+import type { SampleImage } from '../report/types.ts';
+import type { RunConfig } from '../train/config.ts';
+import { type Evaluation, evaluate } from '../train/evaluate.ts';
+import { loadNetwork, type Weights } from '../train/open-run.ts';
+import type { RunFolder } from '../train/run-folder.ts';
+import { columns } from './io.ts';
+
+/** Pictures of errors in a report. */
+const SAMPLES = 16;
+
+export interface Evaluated extends Evaluation {
+  readonly metrics: Metrics;
+}
+
+/** Evaluates the weights of a run on a split. */
+export async function evaluateRun(
+  run: RunFolder,
+  config: RunConfig,
+  session: Session,
+  dataset: Dataset,
+  split: Split,
+  weights: Weights,
+): Promise<Evaluated> {
+  const program = await loadNetwork(run, config, session, weights);
+  const evaluation = await evaluate({ program, dataset, split, seed: config.seed });
+  return { ...evaluation, metrics: measure(evaluation.predictions) };
+}
+
+/** Writes predictions, `evaluation.json`, figures and the report of a run's own test split. */
+export async function writeResults(run: RunFolder, evaluated: Evaluated, dataset: Dataset): Promise<string> {
+  const { metrics, predictions, rates, loss } = evaluated;
+  await writePredictions(run.file('predictions-test.csv'), predictions);
+  await writeAside(
+    run.file('evaluation.json'),
+    `${JSON.stringify({ split: 'test', loss, rates, metrics }, null, 2)}\n`,
+  );
+  const report = await collectReport(run);
+  await mkdir(run.file('figures'), { recursive: true });
+  await writeFigures(run.file('figures'), await runFigures(report));
+  const samples = await confidentErrors(predictions, dataset);
+  await writeAside(run.file('report.html'), await renderRunReport(report, { samples }));
+  return run.file('report.html');
+}
+
+/** The errors of which the network was surest, as small pictures. */
+async function confidentErrors(predictions: Predictions, dataset: Dataset): Promise<SampleImage[]> {
+  const { labels, scores, classes, names } = predictions;
+  const predicted = predictedClasses(predictions);
+  const confidence = (i: number) => scores[i * classes.length + predicted[i]];
+  const errors = [...labels.keys()].filter((i) => predicted[i] !== labels[i]);
+  errors.sort((a, b) => confidence(b) - confidence(a));
+  const { width, height, channels } = dataset;
+  const raw = { width, height, channels: channels === 1 ? 1 : 3 } as const;
+  const pixels = new Uint8Array(width * height * channels);
+  const samples: SampleImage[] = [];
+  for (const i of errors.slice(0, SAMPLES)) {
+    await dataset.splits.test.read(i, pixels);
+    const png = await sharp(pixels, { raw }).png().toBuffer();
+    samples.push({
+      png: `data:image/png;base64,${png.toString('base64')}`,
+      name: names[i],
+      label: classes[labels[i]],
+      predicted: classes[predicted[i]],
+      confidence: confidence(i),
+    });
+  }
+  return samples;
+}
+
+/** Metrics as a table for the terminal. */
+export function metricsText(metrics: Metrics): string {
+  const head = [
+    `accuracy  ${percentInterval(metrics.accuracy)}`,
+    `macro F1  ${percentInterval(metrics.macro.f1)}`,
+    `macro AUC ${percentInterval(metrics.macroAuc)}`,
+  ];
+  const rows = metrics.perClass.map((c) => [
+    c.name,
+    `${c.support}`,
+    percentInterval(c.precision),
+    percentInterval(c.recall),
+    percentInterval(c.f1),
+    percentInterval(c.auc),
+  ]);
+  const table = columns([['class', 'images', 'precision', 'recall', 'F1', 'AUC'], ...rows]);
+  return [...head, '', table, '', `${metrics.images} images; 95 % bootstrap intervals`].join('\n');
+}

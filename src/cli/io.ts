@@ -1,0 +1,43 @@
+/**
+ * What all commands share: results go to stdout (one JSON document with `--json`), everything else to stderr;
+ * errors are one paragraph and an exit code.
+ */
+import { CommanderError } from 'commander';
+import { EXIT, SomaError } from '../errors.ts';
+
+/** Prints a result: as JSON where it is asked for, else as text. */
+export function print(result: unknown, text: string, json: boolean | undefined): void {
+  process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : `${text}\n`);
+}
+
+/** Says something that is not the result. */
+export function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Prints an error and returns the exit code that goes with it. */
+export function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const message =
+    error instanceof SomaError ? error.message : `defect: ${(error as Error)?.message ?? error}`;
+  say(`soma: ${message}`);
+  if (process.env.SOMA_DEBUG && error instanceof Error) say(error.stack ?? '');
+  else if (!(error instanceof SomaError)) say('Set SOMA_DEBUG=1 to see where, and please report it.');
+  return error instanceof SomaError ? error.exitCode : EXIT.failed;
+}
+
+/** Rows as aligned columns; numbers to the right. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+  const right = rows[0].map((_, i) =>
+    rows.slice(1).every((row) => /^[\d.,–\-+ %×]*( [A-Za-z]+)?$/.test(row[i])),
+  );
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (right[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/** The command line. Each command is a file beside this. */
+import { Command } from 'commander';
+import { EXIT } from '../errors.ts';
+import { VERSION } from '../train/config.ts';
+import { addCompare } from './compare.ts';
+import { addData } from './data.ts';
+import { addEvaluate } from './evaluate.ts';
+import { explain } from './io.ts';
+import { addModels } from './models.ts';
+import { addPlan } from './plan.ts';
+import { addPredict } from './predict.ts';
+import { addTrain } from './train.ts';
+
+const program = new Command('soma')
+  .description('Train, measure and compare brain-inspired image classifiers on a CPU')
+  .version(VERSION)
+  .showSuggestionAfterError()
+  .configureHelp({ showGlobalOptions: true })
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (with a checkpoint).
+
+A first run on built-in data:
+  soma train scnn --data smear --size 28 --epochs 12 --lr 1e-3`,
+  );
+
+// In the order in which one needs them.
+for (const add of [addModels, addPlan, addData, addTrain, addEvaluate, addCompare, addPredict]) add(program);
+
+program.hook('preAction', () => {
+  process.exitCode = EXIT.ok;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = explain(error);
+}

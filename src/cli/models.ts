@@ -1,0 +1,67 @@
+/** `soma models`: what there is. */
+import type { Command } from 'commander';
+import { stepCost } from '../compile/cost.ts';
+import { SYSTEMS } from '../models/registry.ts';
+import type { System } from '../models/system.ts';
+import { evaluationStep } from '../train/step.ts';
+import { columns, print } from './io.ts';
+
+export function addModels(program: Command): void {
+  program
+    .command('models')
+    .description('List the systems: parameters, MACs and published settings')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  soma models\n\nOptions of one system and its steps: soma plan <system>',
+    )
+    .action(({ json }: { json?: boolean }) => {
+      const rows = Object.values<System>(SYSTEMS as Record<string, System>).map(describe);
+      const text = columns([
+        [
+          'system',
+          'title',
+          'source',
+          'size',
+          'parameters',
+          'MACs an image',
+          'optimizer',
+          'lr',
+          'batch',
+          'epochs',
+        ],
+        ...rows.map((r) => [
+          r.name,
+          r.title,
+          r.source,
+          `${r.size}`,
+          r.parameters.toLocaleString('en'),
+          `${(r.macs / 1e6).toFixed(1)} M`,
+          r.training.optimizer.kind,
+          `${r.training.lr}`,
+          `${r.training.batchSize}`,
+          `${r.training.epochs}`,
+        ]),
+      ]);
+      print(rows, text, json);
+    });
+}
+
+function describe(system: System) {
+  const { name, title, summary, source, size, training, options } = system;
+  const defaults = options.parse({}) as Record<string, unknown>;
+  const spec = { system, options: defaults, classes: 8, height: size, width: size, channels: 3, seed: 0 };
+  const { net, plan } = evaluationStep(spec, training, 1);
+  const macs = plan.steps.reduce((sum, step) => sum + stepCost(step).macs, 0);
+  return {
+    name,
+    title,
+    summary,
+    source,
+    size,
+    parameters: net.parameterCount,
+    macs,
+    options: defaults,
+    training,
+  };
+}

@@ -1,0 +1,122 @@
+/** Parsing of option values; a wrong one is a usage error that says what would be right. */
+import { InvalidArgumentError, Option } from 'commander';
+import type { z } from 'zod';
+import { ENGINES, type EngineChoice } from '../engine/select.ts';
+import { EXIT, nearest, SomaError } from '../errors.ts';
+import { settingsSchema, type TrainingSettings } from '../models/settings.ts';
+import type { System } from '../models/system.ts';
+
+export function positiveInt(text: string): number {
+  const n = Number(text);
+  if (!Number.isInteger(n) || n < 1) throw new InvalidArgumentError('Expected a whole number above 0.');
+  return n;
+}
+
+export function wholeNumber(text: string): number {
+  const n = Number(text);
+  if (!Number.isInteger(n) || n < 0) throw new InvalidArgumentError('Expected a whole number, 0 or more.');
+  return n;
+}
+
+export function positiveNumber(text: string): number {
+  const n = Number(text);
+  if (!(n > 0) || !Number.isFinite(n)) throw new InvalidArgumentError('Expected a number above 0.');
+  return n;
+}
+
+export interface EngineOptions {
+  readonly engine: EngineChoice;
+  readonly threads?: number;
+  readonly isa?: string;
+}
+
+export function engineOption(): Option {
+  return new Option('--engine <name>', 'engine that computes').choices(ENGINES).default('auto');
+}
+
+export function threadsOption(): Option {
+  return new Option('--threads <n>', 'threads of the engine (default: all processors)').argParser(
+    positiveInt,
+  );
+}
+
+export function isaOption(): Option {
+  return new Option('--isa <name>', 'force an instruction set: avx512, avx2, baseline');
+}
+
+/** Collects repeated `--set key=value`. */
+export function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+export interface Overrides {
+  readonly options: Record<string, unknown>;
+  readonly settings: TrainingSettings;
+}
+
+/**
+ * Applies `--set key=value` to the options of a system and its training settings. Values are JSON where that
+ * parses, else text; `optimizer.kind=sgd` reaches inside. Throws with the nearest key where there is none.
+ */
+export function applySets(system: System, base: TrainingSettings, sets: readonly string[]): Overrides {
+  const optionKeys = keysOf(system.options);
+  const settingKeys = keysOf(settingsSchema);
+  const options: Record<string, unknown> = {};
+  let settings: Record<string, unknown> = { ...base };
+  for (const set of sets) {
+    const at = set.indexOf('=');
+    if (at < 1) throw usage(`--set: expected key=value, got ${set}`);
+    const path = set.slice(0, at).split('.');
+    const value = parseValue(set.slice(at + 1));
+    if (path.length === 1 && optionKeys.includes(path[0])) options[path[0]] = value;
+    else if (settingKeys.includes(path[0])) settings = assign(settings, path, value);
+    else {
+      const known = [...optionKeys, ...settingKeys];
+      const near = nearest(path[0], known);
+      const advice = near ? `did you mean ${near}?` : `known are ${known.join(', ')}`;
+      throw usage(
+        `--set: expected an option of ${system.name} or a training setting, got ${path[0]}; ${advice}`,
+      );
+    }
+  }
+  return {
+    options: checked(system.options, options, `options of ${system.name}`) as Record<string, unknown>,
+    settings: checked(settingsSchema, settings, 'training settings') as TrainingSettings,
+  };
+}
+
+function usage(message: string): SomaError {
+  return new SomaError(message, EXIT.usage);
+}
+
+function keysOf(schema: z.ZodType): string[] {
+  return 'shape' in schema && schema.shape ? Object.keys(schema.shape) : [];
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A copy with `value` at `path`. A change of `kind` starts the object anew, because the other keys belong to the old kind. */
+function assign(
+  object: Record<string, unknown>,
+  [key, ...rest]: string[],
+  value: unknown,
+): Record<string, unknown> {
+  if (rest.length === 0)
+    return key === 'kind' && object.kind !== value ? { kind: value } : { ...object, [key]: value };
+  const inner = object[key];
+  const nested = typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : {};
+  return { ...object, [key]: assign(nested, rest, value) };
+}
+
+function checked(schema: z.ZodType, value: unknown, what: string): unknown {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'all'}: ${message}`);
+  throw usage(`${what}: expected valid values, got ${issues.join('; ')}`);
+}

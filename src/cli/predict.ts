@@ -1,0 +1,73 @@
+/** `soma predict`: classes and probabilities of single images. */
+import type { Command } from 'commander';
+import { reason } from '../data/fault.ts';
+import { decodeFile, type ImageShape, imageBytes, writeChannels } from '../data/image.ts';
+import { toPlanes, toValues, valueTable } from '../data/planar.ts';
+import { openEngine } from '../engine/select.ts';
+import { SomaError } from '../errors.ts';
+import { argmax } from '../train/evaluate.ts';
+import { loadNetwork } from '../train/open-run.ts';
+import { RunFolder } from '../train/run-folder.ts';
+import { columns, print } from './io.ts';
+import { type EngineOptions, engineOption, isaOption, threadsOption } from './options.ts';
+
+interface PredictFlags extends EngineOptions {
+  readonly json?: boolean;
+}
+
+export function addPredict(program: Command): void {
+  program
+    .command('predict')
+    .argument('<run>', 'a run folder')
+    .argument('<images...>', 'image files; resized to what the run was trained on')
+    .description('Classes and probabilities of images')
+    .addOption(engineOption())
+    .addOption(threadsOption())
+    .addOption(isaOption())
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExample:\n  soma predict runs/demo/scnn cell1.png cell2.jpg')
+    .action(run);
+}
+
+async function run(path: string, files: string[], flags: PredictFlags): Promise<void> {
+  const folder = new RunFolder(path);
+  const config = await folder.config();
+  const { classes, height, width, channels } = config.data;
+  const shape = { height, width, channels };
+  const session = openEngine(flags).createSession();
+  try {
+    const program = await loadNetwork(folder, config, session, config.settings.evaluate, 1);
+    const results = [];
+    for (const file of files) {
+      const images = await imageValues(file, shape);
+      await program.run({ images, labels: new Int32Array(1), rng: Int32Array.of(config.seed, 0) });
+      const probabilities = [...program.read('probabilities')];
+      const best = argmax(probabilities);
+      const named = Object.fromEntries(classes.map((name, k) => [name, probabilities[k]]));
+      results.push({
+        image: file,
+        predicted: classes[best],
+        probability: probabilities[best],
+        probabilities: named,
+      });
+    }
+    const rows = results.map((r) => [r.image, r.predicted, `${(100 * r.probability).toFixed(1)} %`]);
+    print(results, columns([['image', 'class', 'probability'], ...rows]), flags.json);
+  } finally {
+    session.close();
+  }
+}
+
+/** Pixels of a file as the loader would give them: f32 CHW in [0, 1]. */
+async function imageValues(file: string, shape: ImageShape): Promise<Float32Array> {
+  const pixels = await decodeFile(file, shape).catch((error) => {
+    throw new SomaError(`${file}: expected an image, got ${reason(error)}; check the file`);
+  });
+  const interleaved = new Uint8Array(imageBytes(shape));
+  writeChannels(pixels, interleaved, shape.channels);
+  const planes = new Uint8Array(interleaved.length);
+  toPlanes(interleaved, shape, planes);
+  const values = new Float32Array(planes.length);
+  toValues(planes, valueTable(shape.channels), values, 0);
+  return values;
+}

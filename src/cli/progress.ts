@@ -1,0 +1,88 @@
+/** How training is shown: a bar on a terminal, one line an epoch elsewhere. All of it on stderr. */
+import { Presets, SingleBar } from 'cli-progress';
+import { duration } from '../report/format.ts';
+import type { StepReport } from '../train/loop.ts';
+import type { EpochRecord } from '../train/record.ts';
+import { say } from './io.ts';
+
+export interface ProgressDisplay {
+  step(report: StepReport): void;
+  epoch(record: EpochRecord, best: boolean): void;
+  close(): void;
+}
+
+/** @param terminal whether someone watches; without, only lines are written */
+export function progressDisplay(epochs: number, terminal = process.stderr.isTTY === true): ProgressDisplay {
+  const bar = terminal
+    ? new SingleBar(
+        {
+          format: 'epoch {epoch} {bar} {value}/{total} {phase}  {rate} images/s  {left} left  {figures}',
+          clearOnComplete: true,
+          hideCursor: true,
+          stream: process.stderr,
+        },
+        Presets.shades_classic,
+      )
+    : undefined;
+  const pace = new Pace();
+  let current = 0;
+  return {
+    step(report) {
+      if (!bar) return;
+      const { epoch, batch, batches, phase, imagesPerSecond, loss, accuracy, rates } = report;
+      const payload = {
+        epoch: `${epoch}/${report.epochs}`,
+        phase,
+        rate: imagesPerSecond.toFixed(0),
+        left: pace.left(report),
+        figures: [`loss ${loss.toFixed(4)}`, `accuracy ${percent(accuracy)}`, ...ratesText(rates)].join('  '),
+      };
+      if (epoch !== current) bar.start(batches, batch, payload);
+      else bar.update(batch, payload);
+      current = epoch;
+    },
+    epoch(record, best) {
+      bar?.stop();
+      current = 0;
+      say(epochLine(record, epochs, best));
+    },
+    close: () => bar?.stop(),
+  };
+}
+
+function percent(x: number): string {
+  return `${(100 * x).toFixed(2)} %`;
+}
+
+function ratesText(rates: Readonly<Record<string, number>>): string[] {
+  const list = Object.entries(rates).map(([layer, rate]) => `${layer} ${(100 * rate).toFixed(1)} %`);
+  return list.length > 0 ? [`spikes ${list.join(', ')}`] : [];
+}
+
+/** Estimates the time to the end of the last epoch from the pace since the first report. */
+class Pace {
+  private first: { at: number; done: number } | undefined;
+
+  left({ epoch, epochs, batch, batches }: StepReport): string {
+    const done = epoch - 1 + batch / batches;
+    this.first ??= { at: performance.now(), done };
+    const since = done - this.first.done;
+    if (since <= 0) return '–';
+    const seconds = (((epochs - done) / since) * (performance.now() - this.first.at)) / 1000;
+    return duration(seconds);
+  }
+}
+
+function epochLine(record: EpochRecord, epochs: number, best: boolean): string {
+  const { epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds, rates = {} } = record;
+  return [
+    `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`,
+    `train_loss ${train_loss.toFixed(4)}`,
+    `train_accuracy ${percent(train_accuracy)}`,
+    `val_loss ${val_loss.toFixed(4)}`,
+    `val_accuracy ${percent(val_accuracy)}`,
+    `${seconds.toFixed(1)} s`,
+    ...ratesText(rates),
+    ...(best ? ['best'] : []),
+  ].join('  ');
+}

@@ -1,0 +1,232 @@
+/** `soma train`: trains a system on data and leaves a run folder. */
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { planBytes } from '../compile/cost.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Engine } from '../engine/engine.ts';
+import { openEngine } from '../engine/select.ts';
+import { EXIT, SomaError } from '../errors.ts';
+import { writeAside } from '../files.ts';
+import { findSystem } from '../models/registry.ts';
+import type { Summary } from '../report/collect.ts';
+import { percentInterval } from '../report/format.ts';
+import type { RunConfig } from '../train/config.ts';
+import { openData } from '../train/data.ts';
+import { type TrainResult, train } from '../train/loop.ts';
+import { configure, openRunData, specOf } from '../train/open-run.ts';
+import { RunFolder } from '../train/run-folder.ts';
+import { trainingStep } from '../train/step.ts';
+import { evaluateRun, writeResults } from './finish.ts';
+import { print, say } from './io.ts';
+import {
+  applySets,
+  collect,
+  type EngineOptions,
+  engineOption,
+  isaOption,
+  positiveInt,
+  positiveNumber,
+  threadsOption,
+  wholeNumber,
+} from './options.ts';
+import { progressDisplay } from './progress.ts';
+
+interface TrainFlags extends EngineOptions {
+  readonly data?: string;
+  readonly size?: number;
+  readonly epochs?: number;
+  readonly batchSize?: number;
+  readonly lr?: number;
+  readonly seed: number;
+  readonly set?: readonly string[];
+  readonly earlyStopping: boolean;
+  readonly runsDir: string;
+  readonly name?: string;
+  readonly resume?: string;
+  readonly checkpointEvery: number;
+  readonly json?: boolean;
+}
+
+export function addTrain(program: Command): void {
+  program
+    .command('train')
+    .argument('[system]', 'name of a system, see soma models; not needed with --resume')
+    .description('Train a system; the defaults are the settings of its paper')
+    .option('--data <path>', 'an .npz file, a folder of images or of IDX files, or smear (built in)')
+    .option(
+      '--size <pixels>',
+      'images are resized to this height and width (default: the paper)',
+      positiveInt,
+    )
+    .option('--epochs <n>', 'at most so many', positiveInt)
+    .option('--batch-size <n>', 'images in a step', positiveInt)
+    .option('--lr <rate>', 'learning rate at the start', positiveNumber)
+    .option('--seed <n>', 'seed of weights, order, augmentation and drawn splits', wholeNumber, 0)
+    .option(
+      '--set <key=value>',
+      'change an option of the system or a setting, e.g. T=5 or optimizer.kind=sgd',
+      collect,
+    )
+    .option('--no-early-stopping', 'train all epochs')
+    .option('--runs-dir <folder>', 'where run folders are made', 'runs')
+    .option('--name <name>', 'name of the run folder (default: time, system, data and seed)')
+    .option('--resume <run>', 'go on with a run that was interrupted, to the same bits')
+    .option('--checkpoint-every <seconds>', 'time between checkpoints within an epoch', positiveNumber, 30)
+    .addOption(engineOption())
+    .addOption(threadsOption())
+    .addOption(isaOption())
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  soma train scnn --data smear --size 28 --epochs 12
+  soma train ae-cnn --data cells/ --size 64 --seed 1
+  soma train scnn --data bloodmnist.npz --size 28 --set T=5 --set beta=0.95
+  soma train --resume runs/20260131-120000-scnn-blood-28-0
+
+Ctrl-C leaves a checkpoint and exits with 130. Model choice uses validation; test is read once, at the end.`,
+    )
+    .action(async (system: string | undefined, flags: TrainFlags) => {
+      process.exitCode = await run(system, flags);
+    });
+}
+
+async function run(systemName: string | undefined, flags: TrainFlags): Promise<number> {
+  const engine = openEngine(flags);
+  const { folder, config, dataset } = flags.resume
+    ? await reopen(flags.resume, flags)
+    : await begin(systemName, flags, engine);
+  const session = engine.createSession();
+  try {
+    announce(folder, config, engine);
+    const result = await trainWatched(folder, config, dataset, session, flags);
+    if (result.stopped === 'interrupted') {
+      say(`interrupted; go on with: soma train --resume ${folder.path}`);
+      return EXIT.interrupted;
+    }
+    say(result.stopped === 'early' ? 'stopped early: no better epoch on validation' : 'all epochs done');
+    const evaluated = await evaluateRun(folder, config, session, dataset, 'test', config.settings.evaluate);
+    const report = await writeResults(folder, evaluated, dataset);
+    const { metrics } = evaluated;
+    const text = [
+      `test accuracy ${percentInterval(metrics.accuracy)}, macro F1 ${percentInterval(metrics.macro.f1)} (95 % bootstrap, ${metrics.images} images)`,
+      `report ${report}`,
+    ].join('\n');
+    print({ run: folder.path, ...result, test: metrics, report }, text, flags.json);
+    return EXIT.ok;
+  } finally {
+    session.close();
+    await dataset.close();
+  }
+}
+
+async function begin(systemName: string | undefined, flags: TrainFlags, engine: Engine) {
+  if (!systemName || !flags.data)
+    throw new SomaError(
+      `train: expected a system and --data, got ${systemName ?? 'no system'} and ${flags.data ?? 'no data'}; see soma train --help`,
+      EXIT.usage,
+    );
+  const system = findSystem(systemName);
+  const { options, settings: set } = applySets(system, system.training, flags.set ?? []);
+  const settings = {
+    ...set,
+    ...(flags.epochs ? { epochs: flags.epochs } : {}),
+    ...(flags.batchSize ? { batchSize: flags.batchSize } : {}),
+    ...(flags.lr ? { lr: flags.lr } : {}),
+    ...(flags.earlyStopping ? {} : { earlyStopping: null }),
+  };
+  const dataset = await openData({ source: flags.data, size: flags.size ?? system.size, seed: flags.seed });
+  const source = flags.data === 'smear' ? 'smear' : resolve(flags.data);
+  const name = flags.name ?? [timestamp(), system.name, dataset.name, flags.seed].join('-');
+  const { seed } = flags;
+  const config = configure({ name, system: system.name, options, settings, seed, source, dataset, engine });
+  const folder = await RunFolder.create(join(flags.runsDir, name), config);
+  return { folder, config, dataset };
+}
+
+/** A run goes on as it was begun: what may change is how long it is and what executes it. */
+async function reopen(path: string, flags: TrainFlags) {
+  const folder = new RunFolder(path);
+  const stored = await folder.config();
+  const config = flags.epochs
+    ? { ...stored, settings: { ...stored.settings, epochs: flags.epochs } }
+    : stored;
+  if (flags.epochs) await writeAside(folder.file('config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  return { folder, config, dataset: await openRunData(config) };
+}
+
+function timestamp(): string {
+  return new Date()
+    .toISOString()
+    .replace(/[-:]|\..*/g, '')
+    .replace('T', '-');
+}
+
+function announce(folder: RunFolder, config: RunConfig, engine: Engine): void {
+  const { data, environment, settings } = config;
+  const { name, isa, threads } = engine.info;
+  const counts = Object.entries(data.counts).map(([split, n]) => `${split} ${n.reduce((a, b) => a + b, 0)}`);
+  say(`run      ${folder.path}`);
+  say(`system   ${config.system}, ${config.parameters.toLocaleString('en')} parameters, seed ${config.seed}`);
+  say(
+    `data     ${data.name} ${data.height}×${data.width}×${data.channels}, ${data.classes.length} classes, ${counts.join(', ')}, ` +
+      `fingerprint ${data.fingerprint.slice(0, 12)}`,
+  );
+  say(
+    `settings ${settings.optimizer.kind}, lr ${settings.lr}, batch ${settings.batchSize}, up to ${settings.epochs} epochs`,
+  );
+  say(`engine   ${name}, ${isa}, ${threads} threads on ${environment.cpu}`);
+}
+
+async function trainWatched(
+  run: RunFolder,
+  config: RunConfig,
+  dataset: Dataset,
+  session: ReturnType<Engine['createSession']>,
+  flags: TrainFlags,
+): Promise<TrainResult> {
+  const { settings, seed } = config;
+  const display = progressDisplay(settings.epochs);
+  const warnings: string[] = [];
+  const abort = new AbortController();
+  const interrupt = () => {
+    if (abort.signal.aborted) process.exit(EXIT.interrupted);
+    say('stopping after this step; once more to stop at once');
+    abort.abort();
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  try {
+    const result = await train({
+      run,
+      spec: specOf(config),
+      settings,
+      seed,
+      dataset,
+      session,
+      resume: flags.resume !== undefined,
+      checkpointEvery: flags.checkpointEvery,
+      signal: abort.signal,
+      onStep: (report) => display.step(report),
+      onEpoch: (record, cursor) => display.epoch(record, cursor.progress.bestEpoch === record.epoch),
+      onWarning: (text) => {
+        warnings.push(text);
+        say(`warning: ${text}`);
+      },
+    });
+    const { plan } = trainingStep(specOf(config), settings, settings.batchSize, null);
+    const { variables, arena, io } = planBytes(plan);
+    const summary: Summary = {
+      stopped: result.stopped,
+      bestEpoch: result.bestEpoch,
+      peakBytes: variables + arena + io + session.memory().scratch,
+      residentBytes: process.resourceUsage().maxRSS * 1024,
+      warnings,
+    };
+    await writeAside(run.file('summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+    return result;
+  } finally {
+    display.close();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}

@@ -1,0 +1,32 @@
+/** Writing files so that a kill leaves either the old one or the new one, whole. */
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { SomaError } from './errors.ts';
+
+/** Writes beside `path`, makes sure that it is on the disk, and renames. Throws a SomaError naming the path. */
+export async function writeAside(path: string, data: string | Uint8Array): Promise<void> {
+  const aside = `${path}.${process.pid}.part`;
+  try {
+    const file = await open(aside, 'w');
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw unwritable(path, error);
+  }
+}
+
+/** What to say where a file or folder cannot be written. */
+export function unwritable(path: string, error: unknown): SomaError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new SomaError(
+    `${path}: expected a place that can be written, got ${reason}; check permissions and free space of ${dirname(path)}`,
+    undefined,
+    { cause: error },
+  );
+}

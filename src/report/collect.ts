@@ -1,0 +1,77 @@
+/** From a run folder to what a report is made from. */
+import { readFile, stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { measure } from '../measure/metrics.ts';
+import { readPredictions } from '../measure/predictions-csv.ts';
+import { findSystem } from '../models/registry.ts';
+import type { RunConfig } from '../train/config.ts';
+import type { RunFolder } from '../train/run-folder.ts';
+import type { RunReport } from './types.ts';
+
+/** `summary.json`: what only the training process knew. */
+export const summarySchema = z.object({
+  stopped: z.enum(['epochs', 'early', 'interrupted']),
+  bestEpoch: z.int(),
+  /** Planned memory of a training step. */
+  peakBytes: z.number(),
+  /** Largest resident memory of the process. */
+  residentBytes: z.number(),
+  warnings: z.array(z.string()),
+});
+
+export type Summary = z.output<typeof summarySchema>;
+
+const NO_SUMMARY: Summary = {
+  stopped: 'interrupted',
+  bestEpoch: 0,
+  peakBytes: 0,
+  residentBytes: 0,
+  warnings: [],
+};
+
+async function readSummary(run: RunFolder): Promise<Summary> {
+  const text = await readFile(run.file('summary.json'), 'utf8').catch(() => undefined);
+  return text === undefined ? NO_SUMMARY : summarySchema.parse(JSON.parse(text));
+}
+
+/** Everything known of a run; `test` is left out where it has not been evaluated. */
+export async function collectReport(run: RunFolder): Promise<RunReport> {
+  const config = await run.config();
+  const summary = await readSummary(run);
+  const history = await run.history();
+  const { system: name, settings, options, seed, data, parameters, environment, created } = config;
+  const system = findSystem(name);
+  const bytes = (file: string) =>
+    stat(run.file(file)).then(
+      (s) => s.size,
+      () => 0,
+    );
+  const predictions = await readPredictions(run.file('predictions-test.csv')).catch(() => undefined);
+  return {
+    name: run.name,
+    system: { name, title: system.title, paper: system.source },
+    data,
+    config: { created, seed, data: data.source, size: data.height, options, settings },
+    environment,
+    history,
+    bestEpoch: summary.bestEpoch || bestOf(config, history),
+    parameters,
+    sizes: {
+      weightsBytes: parameters * 4,
+      fileBytes: await bytes('last.safetensors'),
+      peakBytes: summary.peakBytes,
+      residentBytes: summary.residentBytes,
+    },
+    ...(predictions ? { test: { metrics: measure(predictions), predictions } } : {}),
+    warnings: summary.warnings,
+  };
+}
+
+function bestOf({ settings }: RunConfig, history: RunReport['history']): number {
+  const sign = settings.earlyStopping?.monitor === 'val_accuracy' ? -1 : 1;
+  const value = (record: RunReport['history'][number]) =>
+    sign * (sign < 0 ? record.val_accuracy : record.val_loss);
+  return (
+    history.reduce((best, record) => (value(record) < value(best) ? record : best), history[0])?.epoch ?? 0
+  );
+}

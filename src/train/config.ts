@@ -1,0 +1,70 @@
+/** The configuration of a run: everything that decides its bits, and where it was made. `config.json`. */
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { z } from 'zod';
+import type { Dataset, SPLITS } from '../data/dataset.ts';
+import type { EngineInfo } from '../engine/engine.ts';
+import { settingsSchema } from '../models/settings.ts';
+
+/** From `src` and from `dist` the package file is two folders up. */
+export const VERSION: string = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+).version;
+
+const counts = z.array(z.int().min(0));
+
+export const configSchema = z.object({
+  name: z.string(),
+  created: z.string(),
+  system: z.string(),
+  /** Options of the system, complete. */
+  options: z.record(z.string(), z.unknown()),
+  settings: settingsSchema,
+  seed: z.int(),
+  data: z.object({
+    /** What was given to `--data`: a path, or `smear`. */
+    source: z.string(),
+    name: z.string(),
+    height: z.int(),
+    width: z.int(),
+    channels: z.int(),
+    classes: z.array(z.string()),
+    fingerprint: z.string(),
+    counts: z.object({ train: counts, val: counts, test: counts }),
+  }),
+  parameters: z.int(),
+  environment: z.object({
+    soma: z.string(),
+    node: z.string(),
+    cpu: z.string(),
+    cores: z.int(),
+    threads: z.int(),
+    engine: z.string(),
+    isa: z.string(),
+  }),
+});
+
+export type RunConfig = z.output<typeof configSchema>;
+
+export function environmentOf({ name, isa, threads }: EngineInfo): RunConfig['environment'] {
+  const processors = cpus();
+  return {
+    soma: VERSION,
+    node: process.versions.node,
+    cpu: processors[0]?.model.trim() ?? 'unknown',
+    cores: processors.length,
+    threads,
+    engine: name,
+    isa,
+  };
+}
+
+/** Images of each class in each split. */
+export function countClasses({ splits, classes }: Dataset): RunConfig['data']['counts'] {
+  const of = (split: (typeof SPLITS)[number]) => {
+    const perClass = classes.map(() => 0);
+    for (const label of splits[split].labels) perClass[label]++;
+    return perClass;
+  };
+  return { train: of('train'), val: of('val'), test: of('test') };
+}

@@ -1,0 +1,34 @@
+/** Which epoch is the best on validation, and when to stop waiting for a better one. */
+import type { TrainingSettings } from '../models/settings.ts';
+
+export interface Progress {
+  /** Epoch (from 1) of the best value; 0 before the first. */
+  readonly bestEpoch: number;
+  /** Best value of what is monitored, or null before the first epoch. */
+  readonly bestValue: number | null;
+  /** Epochs since. */
+  readonly waited: number;
+}
+
+export const NO_PROGRESS: Progress = { bestEpoch: 0, bestValue: null, waited: 0 };
+
+/** Progress after an epoch; the first of equals stays the best. */
+export function advance(
+  progress: Progress,
+  epoch: number,
+  { val_loss, val_accuracy }: { readonly val_loss: number; readonly val_accuracy: number },
+  { earlyStopping }: TrainingSettings,
+): Progress {
+  const monitorsAccuracy = earlyStopping?.monitor === 'val_accuracy';
+  const value = monitorsAccuracy ? val_accuracy : val_loss;
+  const { bestValue } = progress;
+  const better = bestValue === null || (monitorsAccuracy ? value > bestValue : value < bestValue);
+  return better
+    ? { bestEpoch: epoch, bestValue: value, waited: 0 }
+    : { ...progress, waited: progress.waited + 1 };
+}
+
+/** True when `patience` epochs have gone by without a better one. */
+export function shouldStop({ waited }: Progress, { earlyStopping }: TrainingSettings): boolean {
+  return earlyStopping !== null && waited >= earlyStopping.patience;
+}

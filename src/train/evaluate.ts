@@ -1,0 +1,88 @@
+/** Running a network over a split without training it. */
+import type { PixelCache } from '../data/cache.ts';
+import type { Dataset, Split } from '../data/dataset.ts';
+import { loadBatches } from '../data/loader.ts';
+import type { Program } from '../engine/engine.ts';
+import type { Predictions } from '../measure/predictions.ts';
+import { rateOutput } from './step.ts';
+
+export interface Evaluation {
+  readonly predictions: Predictions;
+  /** Mean −ln p(true class) in nats, without class weights. */
+  readonly loss: number;
+  readonly accuracy: number;
+  /** Mean firing rate of each spiking layer. */
+  readonly rates: Readonly<Record<string, number>>;
+}
+
+export interface EvaluateOptions {
+  /** Plan of `evaluationStep`. */
+  readonly program: Program;
+  readonly dataset: Dataset;
+  readonly split: Split;
+  readonly seed: number;
+  readonly cache?: PixelCache;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Smallest probability that counts, so that one image cannot make the loss infinite. */
+const FLOOR = 1e-12;
+
+/** The last batch is filled up with zeros, whose results are thrown away: no layer mixes images here. */
+export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+  const { program, dataset, split, seed } = options;
+  const source = dataset.splits[split];
+  const classes = dataset.classes.length;
+  const image = program.plan.inputs.get('images');
+  const batchSize = image?.shape[0] ?? 1;
+  const layers = spikingLayers(program);
+  const scores = new Float32Array(source.length * classes);
+  const sums = { loss: 0, correct: 0, weight: 0, rates: layers.map(() => 0) };
+  const full = new Float32Array(batchSize * dataset.channels * dataset.height * dataset.width);
+  const fullLabels = new Int32Array(batchSize);
+  let done = 0;
+  for await (const batch of loadBatches(source, dataset, { batchSize, cache: options.cache })) {
+    full.fill(0).set(batch.images.subarray(0, (full.length / batchSize) * batch.size));
+    fullLabels.fill(0).set(batch.labels);
+    const rng = Int32Array.of(seed, done);
+    await program.run({ images: full, labels: fullLabels, rng });
+    const probabilities = program.read('probabilities');
+    scores.set(probabilities.subarray(0, batch.size * classes), done * classes);
+    for (let i = 0; i < batch.size; i++) {
+      const row = probabilities.subarray(i * classes, (i + 1) * classes);
+      sums.loss -= Math.log(Math.max(FLOOR, row[batch.labels[i]]));
+      if (argmax(row) === batch.labels[i]) sums.correct++;
+    }
+    // Rates of a batch that was filled up would count empty images.
+    if (batch.size === batchSize || done === 0) {
+      sums.weight += batch.size;
+      layers.forEach((layer, i) => {
+        sums.rates[i] += program.read(rateOutput(layer))[0] * batch.size;
+      });
+    }
+    done += batch.size;
+    options.onProgress?.(done, source.length);
+  }
+  const names = Array.from({ length: source.length }, (_, i) => source.name(i));
+  return {
+    predictions: { classes: [...dataset.classes], labels: source.labels, scores, names },
+    loss: sums.loss / Math.max(1, done),
+    accuracy: sums.correct / Math.max(1, done),
+    rates: Object.fromEntries(layers.map((layer, i) => [layer, sums.rates[i] / Math.max(1, sums.weight)])),
+  };
+}
+
+/** Names of the spiking layers whose rates a plan reports, in the order of the network. */
+export function spikingLayers({ plan }: Program): string[] {
+  const prefix = rateOutput('');
+  return [...plan.outputs.keys()]
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length));
+}
+
+/** Index of the largest number, the first of equals. */
+export function argmax(row: ArrayLike<number>): number {
+  let best = 0;
+  for (let i = 1; i < row.length; i++) if (row[i] > row[best]) best = i;
+  return best;
+}

@@ -1,0 +1,96 @@
+/** Starting a run, and opening one that exists: configuration, data, engine and session belong together. */
+import type { Dataset } from '../data/dataset.ts';
+import type { Engine, Program, Session } from '../engine/engine.ts';
+import { mismatch } from '../errors.ts';
+import { findSystem } from '../models/registry.ts';
+import type { TrainingSettings } from '../models/settings.ts';
+import { loadCheckpoint } from './checkpoint.ts';
+import { countClasses, environmentOf, type RunConfig } from './config.ts';
+import { openData } from './data.ts';
+import type { RunFolder } from './run-folder.ts';
+import { evaluationStep, type NetworkSpec } from './step.ts';
+
+export interface RunRequest {
+  readonly name: string;
+  readonly system: string;
+  /** Options of the system that differ from its defaults. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly settings: TrainingSettings;
+  readonly seed: number;
+  readonly source: string;
+  readonly dataset: Dataset;
+  readonly engine: Engine;
+}
+
+/** Everything that a new run writes down before its first step. */
+export function configure(request: RunRequest): RunConfig {
+  const { name, system: systemName, settings, seed, source, dataset, engine } = request;
+  const system = findSystem(systemName);
+  const options = system.options.parse(request.options) as Record<string, unknown>;
+  const { height, width, channels, classes, fingerprint } = dataset;
+  const config = {
+    name,
+    created: new Date().toISOString(),
+    system: system.name,
+    options,
+    settings,
+    seed,
+    data: {
+      source,
+      name: dataset.name,
+      height,
+      width,
+      channels,
+      classes: [...classes],
+      fingerprint,
+      counts: countClasses(dataset),
+    },
+    parameters: 0,
+    environment: environmentOf(engine.info),
+  };
+  const { net } = evaluationStep(specOf(config), settings, 1);
+  return { ...config, parameters: net.parameterCount };
+}
+
+/** The network of a configuration. */
+export function specOf({ system, options, data, seed }: Omit<RunConfig, 'parameters'>): NetworkSpec {
+  const { height, width, channels, classes } = data;
+  return { system: findSystem(system), options, classes: classes.length, height, width, channels, seed };
+}
+
+/**
+ * The data of a run, or `other` data for its network. The run's own data must not have changed since; other
+ * data must have the same classes.
+ */
+export async function openRunData(config: RunConfig, other?: string): Promise<Dataset> {
+  const { source, height, channels, fingerprint, classes } = config.data;
+  const request = { size: height, channels: channels === 1 ? 1 : 3, seed: config.seed } as const;
+  const dataset = await openData({ ...request, source: other ?? source });
+  if (other === undefined && dataset.fingerprint !== fingerprint)
+    throw mismatch(
+      source,
+      `the data of the run, fingerprint ${fingerprint.slice(0, 12)}`,
+      dataset.fingerprint.slice(0, 12),
+      'the files have changed since: restore them, or name the new ones with --data',
+    );
+  if (dataset.classes.join() !== classes.join())
+    throw mismatch(other ?? source, `the classes ${classes.join(', ')}`, dataset.classes.join(', '));
+  return dataset;
+}
+
+export type Weights = 'best' | 'last';
+
+/** An evaluation program with the weights of a run. */
+export async function loadNetwork(
+  run: RunFolder,
+  config: RunConfig,
+  session: Session,
+  weights: Weights,
+  batchSize = 64,
+): Promise<Program> {
+  const { plan } = evaluationStep(specOf(config), config.settings, batchSize);
+  const program = session.load(plan);
+  const target = { session, variables: plan.variables, system: config.system };
+  await loadCheckpoint(run.file(`${weights}.safetensors`), target);
+  return program;
+}

@@ -1,0 +1,87 @@
+/**
+ * A run is a folder. Files are written aside and renamed, so that a kill leaves the previous ones whole.
+ *
+ *   config.json            resolved configuration, versions, machine, data fingerprint
+ *   metrics.jsonl          one line an epoch
+ *   last.safetensors       weights, optimizer slots, state and cursor, for resuming
+ *   best.safetensors       weights and state of the best epoch on validation
+ *   predictions-test.csv, evaluation.json, report.html, figures/
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { EXIT, SomaError } from '../errors.ts';
+import { unwritable, writeAside } from '../files.ts';
+import { configSchema, type RunConfig } from './config.ts';
+import type { EpochRecord } from './record.ts';
+
+export class RunFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  /** Makes a new folder; throws where it exists already or cannot be written. */
+  static async create(path: string, config: RunConfig): Promise<RunFolder> {
+    const run = new RunFolder(path);
+    if (existsSync(run.file('config.json')))
+      throw new SomaError(
+        `${run.path}: expected a new run folder, got one that holds a run; resume it with --resume or name another`,
+      );
+    await mkdir(run.path, { recursive: true }).catch((error) => {
+      throw unwritable(run.path, error);
+    });
+    await writeAside(run.file('config.json'), `${JSON.stringify(config, null, 2)}\n`);
+    return run;
+  }
+
+  get name(): string {
+    return basename(this.path);
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  async config(): Promise<RunConfig> {
+    const path = this.file('config.json');
+    const text = await readFile(path, 'utf8').catch(() => {
+      throw new SomaError(
+        `${this.path}: expected a run folder with config.json, got none; check the path`,
+        EXIT.usage,
+      );
+    });
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      throw new SomaError(`${path}: expected JSON, got ${(error as Error).message}; restore the file`);
+    }
+    const parsed = configSchema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw new SomaError(
+      `${path}: expected the configuration of a run, got ${issue.message} at ${issue.path.join('.')}`,
+    );
+  }
+
+  /** Epochs so far; a last line that was cut off by a kill is left out. */
+  async history(): Promise<EpochRecord[]> {
+    const text = await readFile(this.file('metrics.jsonl'), 'utf8').catch(() => '');
+    return text.split('\n').flatMap((line) => {
+      try {
+        return [JSON.parse(line) as EpochRecord];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  async writeHistory(history: readonly EpochRecord[]): Promise<void> {
+    await writeAside(
+      this.file('metrics.jsonl'),
+      history.map((record) => `${JSON.stringify(record)}\n`).join(''),
+    );
+  }
+}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+
+const file = {
+  tensors: new Map([
+    ['a', { shape: [2, 3], data: Float32Array.of(1, -2, 3.5, 0, Number.NaN, 1e-40) }],
+    ['b.beta', { shape: [], data: Float32Array.of(0.9) }],
+  ]),
+  metadata: { system: 'scnn' },
+};
+
+describe('safetensors', () => {
+  it('comes back to the bit', () => {
+    const back = decodeSafetensors(encodeSafetensors(file), 'x');
+    expect(back).toEqual(file);
+  });
+
+  it('has the layout of the format', () => {
+    const bytes = Buffer.from(encodeSafetensors(file));
+    const length = Number(bytes.readBigUInt64LE());
+    expect((8 + length) % 8).toBe(0);
+    expect(JSON.parse(bytes.toString('utf8', 8, 8 + length)).a).toEqual({
+      dtype: 'F32',
+      shape: [2, 3],
+      data_offsets: [0, 24],
+    });
+    expect(bytes.length).toBe(8 + length + 28);
+  });
+
+  it('names what is wrong with a broken file', () => {
+    const bytes = encodeSafetensors(file);
+    expect(() => decodeSafetensors(bytes.subarray(0, 5), 'last.safetensors')).toThrow(
+      /last\.safetensors: .*got 5 bytes/,
+    );
+    expect(() => decodeSafetensors(bytes.subarray(0, bytes.length - 3), 'x')).toThrow(
+      /end of the file inside b\.beta/,
+    );
+    const text = new TextEncoder().encode('this is a text file and not a checkpoint');
+    expect(() => decodeSafetensors(text, 'x')).toThrow(/header alone says/);
+    const scrambled = Uint8Array.from(bytes);
+    scrambled[9] = 0;
+    expect(() => decodeSafetensors(scrambled, 'x')).toThrow(/not JSON/);
+  });
+});
