@@ -16,6 +16,7 @@ const program = new Command('soma')
   .description('Train, measure and compare brain-inspired image classifiers on a CPU')
   .version(VERSION)
   .showSuggestionAfterError()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'soma: ')) })
   .configureHelp({ showGlobalOptions: true })
   .exitOverride()
   .addHelpText(

@@ -1,0 +1,162 @@
+/**
+ * Ten kinds of broken input: each ends in one paragraph that says what was expected, what was got and what to
+ * do, with the right exit code, and loses nothing.
+ */
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { decodeSafetensors, encodeSafetensors } from '../src/train/safetensors.ts';
+import { type Finished, soma } from './cli.ts';
+import { medmnist, noise, npy, temporaryFolder, zip } from './data-fixtures.ts';
+
+const folder = await temporaryFolder();
+const at = (...parts: string[]) => join(folder, ...parts);
+
+function split(n: number, labels = Array.from({ length: n }, (_, i) => i % 4)) {
+  return { images: noise(n * 8 * 8 * 3, n), shape: [n, 8, 8, 3], labels };
+}
+const good = () => medmnist({ train: split(32), val: split(8), test: split(8) });
+
+const train = (data: string, ...more: string[]) =>
+  soma(
+    ...['train', 'ae-cnn', '--data', data, '--size', '8', '--epochs', '1', '--batch-size', '16'],
+    ...['--set', 'classWeights=false', '--runs-dir', at('runs'), ...more],
+  );
+
+/** One paragraph, no stack, and nothing on stdout. */
+function expectParagraph({ code, stdout, stderr }: Finished, exitCode: number, pattern: RegExp): void {
+  const message = stderr.slice(stderr.lastIndexOf('soma: ')).trim();
+  expect(stderr).toContain('soma: ');
+  expect(message).toMatch(pattern);
+  expect(message.split('\n').length).toBeLessThanOrEqual(2);
+  expect(stderr).not.toMatch(/^\s+at .*\.js/m);
+  expect(stdout).toBe('');
+  expect(code).toBe(exitCode);
+}
+
+beforeAll(async () => {
+  mkdirSync(at('runs'));
+  writeFileSync(at('good.npz'), zip(good(), 'stored'));
+  const first = await train(at('good.npz'), '--name', 'good');
+  expect(first.code, first.stderr).toBe(0);
+}, 60_000);
+
+describe('broken input', () => {
+  it('1. a cut-off npz', async () => {
+    const bytes = zip(good(), 'stored');
+    writeFileSync(at('cut.npz'), bytes.subarray(0, bytes.length * 0.6));
+    expectParagraph(await train(at('cut.npz')), 1, /cut\.npz.*expected .*, got /);
+  });
+
+  it('2. an npz with other keys', async () => {
+    const { 'train_images.npy': images, 'train_labels.npy': labels } = good();
+    writeFileSync(at('keys.npz'), zip({ 'x.npy': images, 'y.npy': labels }, 'stored'));
+    expectParagraph(await train(at('keys.npz')), 1, /keys\.npz.*train_images.*got .*x/);
+  });
+
+  it('3. float images', async () => {
+    const floats = npy('<f4', [32, 8, 8, 3], new Uint8Array(32 * 8 * 8 * 3 * 4));
+    writeFileSync(at('floats.npz'), zip({ ...good(), 'train_images.npy': floats }, 'stored'));
+    expectParagraph(await train(at('floats.npz')), 1, /floats\.npz.*train_images.*uint8.*got .*(f4|float)/i);
+  });
+
+  it('4. a text file named .jpg', async () => {
+    await writeClasses('text', ['a', 'b'], 12);
+    writeFileSync(at('text', 'a', 'note.jpg'), 'these are not pixels');
+    expectParagraph(await train(at('text')), 1, /note\.jpg.*expected .*image.*got /);
+  });
+
+  it('5. an empty class folder', async () => {
+    await writeClasses('empty', ['a', 'b'], 12);
+    mkdirSync(at('empty', 'c'));
+    expectParagraph(await train(at('empty')), 1, /c.*expected .*images.*got /);
+  });
+
+  it('6. label 9 of 8', async () => {
+    const labels = Array.from({ length: 32 }, (_, i) => i % 8);
+    const wrong = labels.map((label, i) => (i === 20 ? 9 : label));
+    const eight = (n: number) => split(n, labels.slice(0, n));
+    const members = medmnist({ train: split(32, wrong), val: eight(8), test: eight(8) });
+    writeFileSync(at('blood-label9.npz'), zip(members, 'stored'));
+    expectParagraph(await train(at('blood-label9.npz')), 1, /train_labels.*20.*expected .*got 9/);
+  });
+
+  it('7. NaN among the weights of a checkpoint', async () => {
+    const path = copyRun('nan');
+    const file = decodeSafetensors(readFileSync(join(path, 'best.safetensors')), 'best');
+    const tensor = file.tensors.get('conv2.weight');
+    if (tensor) tensor.data[7] = Number.NaN;
+    writeFileSync(join(path, 'best.safetensors'), encodeSafetensors(file));
+    expectParagraph(
+      await soma('evaluate', path),
+      1,
+      /best\.safetensors: expected finite weights, got NaN in conv2\.weight\[7\]/,
+    );
+  });
+
+  it('8. the checkpoint of another system', async () => {
+    const path = copyRun('other');
+    const file = decodeSafetensors(readFileSync(join(path, 'best.safetensors')), 'best');
+    const metadata = { ...file.metadata, system: 'scnn' };
+    writeFileSync(join(path, 'best.safetensors'), encodeSafetensors({ ...file, metadata }));
+    expectParagraph(await soma('evaluate', path), 1, /expected weights of ae-cnn, got scnn/);
+  });
+
+  it('9. a run folder that cannot be written', async () => {
+    // A file where the folder should be: root, who runs many a CI, may write into read-only folders.
+    writeFileSync(at('occupied'), '');
+    const result = await train(at('good.npz'), '--runs-dir', at('occupied'));
+    expectParagraph(result, 1, /occupied.*expected a place that can be written, got .*(ENOTDIR|EEXIST)/);
+    if (process.getuid?.() === 0) return;
+    mkdirSync(at('locked'));
+    chmodSync(at('locked'), 0o500);
+    expectParagraph(await train(at('good.npz'), '--runs-dir', at('locked')), 1, /EACCES/);
+  });
+
+  it('10. a misspelt option', async () => {
+    expectParagraph(await train(at('good.npz'), '--epoch', '3'), 2, /Did you mean --epochs\?/);
+    expectParagraph(
+      await train(at('good.npz'), '--set', 'dropuot=0.1'),
+      2,
+      /got dropuot; did you mean dropout\?/,
+    );
+    expectParagraph(await train(at('good.npz'), '--lr', 'fast'), 2, /Expected a number above 0/);
+  });
+
+  it('loses nothing: the run that was there is whole', async () => {
+    const { code, stdout } = await soma('evaluate', at('runs', 'good'), '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).metrics.images).toBe(8);
+  });
+});
+
+describe('a rate that makes numbers overflow', () => {
+  it('stops with the layer that made the first bad number, and keeps the checkpoint', async () => {
+    const result = await train(at('good.npz'), '--lr', '1e30', '--name', 'overflow', '--epochs', '5');
+    expectParagraph(
+      result,
+      1,
+      /got NaN or infinity from (conv|fc|se)\S* \(\w+\) in epoch \d+, step \d+.*lower --lr/,
+    );
+  });
+});
+
+function copyRun(name: string): string {
+  mkdirSync(at('runs', name));
+  for (const file of ['config.json', 'metrics.jsonl', 'best.safetensors', 'last.safetensors'])
+    copyFileSync(at('runs', 'good', file), at('runs', name, file));
+  return at('runs', name);
+}
+
+async function writeClasses(name: string, classes: readonly string[], each: number): Promise<void> {
+  for (const [k, label] of classes.entries()) {
+    mkdirSync(at(name, label), { recursive: true });
+    for (let i = 0; i < each; i++) {
+      const raw = { width: 8, height: 8, channels: 3 } as const;
+      await sharp(noise(8 * 8 * 3, 100 * k + i), { raw })
+        .png()
+        .toFile(at(name, label, `${i}.png`));
+    }
+  }
+}
