@@ -170,10 +170,12 @@ RunOutcome Program::run(bool check, double* seconds) {
   };
 
   size_t next = 0;
+  bool guarded = false;
   for (int step = 0; step < steps_; step++) {
     if (step == firstUpdate_) {
       const bool fine = guardsFinite();
       if (check || !fine) return {fine, -1};
+      guarded = true;
     }
     const Clock::time_point start = Clock::now();
     for (; next < calls_.size() && calls_[next].step == step; next++)
@@ -182,7 +184,7 @@ RunOutcome Program::run(bool check, double* seconds) {
     if (check)
       if (const int broken = brokenUpTo(step); broken >= 0) return {false, broken};
   }
-  return {firstUpdate_ < steps_ || guardsFinite(), -1};  // guards before an update were looked at there
+  return {guarded || guardsFinite(), -1};
 }
 
 }  // namespace soma

@@ -200,14 +200,18 @@ static inline void addProductTo(DBlock& sums, const float* p, const float* q) {
     sums.part[i] += loadAsDoubles(p + i * (VL / 2)) * loadAsDoubles(q + i * (VL / 2));
 }
 
-// ---- Fewer than VL floats
+// ---- Up to VL floats; lanes beyond n are zero
 
 static inline Vec loadPart(const float* p, int n) {
+  if (n == VL) return load(p);
   Vec v{};
   __builtin_memcpy(&v, p, size_t(n) * sizeof(float));
   return v;
 }
-static inline void storePart(float* p, Vec v, int n) { __builtin_memcpy(p, &v, size_t(n) * sizeof(float)); }
+static inline void storePart(float* p, Vec v, int n) {
+  if (n == VL) return store(p, v);
+  __builtin_memcpy(p, &v, size_t(n) * sizeof(float));
+}
 
 // Sum of the lanes, pairwise.
 static inline float sumLanes(Vec v) {

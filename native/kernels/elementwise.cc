@@ -8,6 +8,7 @@
 #include <algorithm>
 #include "../kernel.h"
 #include "../simd.h"
+#include "exp.h"
 #include "scratch.h"
 #include "tables.h"
 
@@ -32,7 +33,7 @@ struct Walk {
 template <int STRIDE>
 inline Vec take(const float* p, ptrdiff_t i, ptrdiff_t stride, int n) {
   if constexpr (STRIDE == 0) return broadcast(*p);
-  if constexpr (STRIDE == 1) return n == VL ? load(p + i) : loadPart(p + i, n);
+  if constexpr (STRIDE == 1) return loadPart(p + i, n);
   Vec v{};
   for (int l = 0; l < n; l++) v[l] = p[(i + l) * stride];
   return v;
@@ -146,11 +147,7 @@ void affine(const Call& call) {
   unary(call, [&](Vec x) { return fma(scale, x, offset); });
 }
 void sigmoid(const Call& call) {
-  unary(call, [](Vec x) {
-    Vec y;
-    for (int l = 0; l < VL; l++) y[l] = 1 / (1 + std::exp(-x[l]));
-    return y;
-  });
+  unary(call, [](Vec x) { return broadcast(1) / (broadcast(1) + exponential(-x)); });
 }
 
 constexpr int UNARY = 2 + 2 * AXES, BINARY = 2 + 3 * AXES;

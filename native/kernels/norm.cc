@@ -169,7 +169,6 @@ void batchNorm(const Call& call) {
   forGroups(call, s, [&](int image, int group) {
     const Lanes mean(s, group, plan.p), slope(s, group, plan.q), shift(s, group, plan.r);
     forVectors(s, image, group, [&](size_t at, int n, int part) {
-      if (n == VL) return store(y + at, fma(load(x + at) - mean[part], slope[part], shift[part]));
       storePart(y + at, fma(loadPart(x + at, n) - mean[part], slope[part], shift[part]), n);
     });
   });
@@ -201,7 +200,6 @@ void batchNormGrad(const Call& call) {
     const Lanes centre(s, group, mean), p(s, group, plan.p), q(s, group, plan.q), slope(s, group, plan.r);
     forVectors(s, image, group, [&](size_t at, int n, int part) {
       const Vec result = loadPart(g + at, n) - p[part] - (loadPart(x + at, n) - centre[part]) * q[part];
-      if (n == VL) return store(dx + at, result * slope[part]);
       storePart(dx + at, result * slope[part], n);
     });
   });

@@ -33,11 +33,6 @@ void forParameters(const Call& call, const Body& body) {
   });
 }
 
-inline void put(float* p, Vec v, int n) {
-  if (n == VL) return store(p, v);
-  storePart(p, v, n);
-}
-
 // [parameter, g, velocity | null, lr]; ints: [elements, nesterov]; floats: [momentum, weight decay]
 void sgd(const Call& call) {
   float *parameter = call.f32(0), *velocity = call.f32(2);
@@ -49,10 +44,10 @@ void sgd(const Call& call) {
     Vec d = fma(decay, p, loadPart(g + i, n));
     if (velocity) {
       const Vec v = fma(momentum, loadPart(velocity + i, n), d);
-      put(velocity + i, v, n);
+      storePart(velocity + i, v, n);
       d = nesterov ? fma(momentum, v, d) : v;
     }
-    put(parameter + i, p - rate * d, n);
+    storePart(parameter + i, p - rate * d, n);
   });
 }
 
@@ -76,9 +71,9 @@ void adam(const Call& call) {
     const Vec m = fma(beta1, loadPart(first + i, n), rest1 * d);
     const Vec v = fma(beta2, loadPart(second + i, n), rest2 * d * d);
     p = p - shrink * p;
-    put(first + i, m, n);
-    put(second + i, v, n);
-    put(parameter + i, p - size * m / (squareRoot(v * unbias) + eps), n);
+    storePart(first + i, m, n);
+    storePart(second + i, v, n);
+    storePart(parameter + i, p - size * m / (squareRoot(v * unbias) + eps), n);
   });
 }
 

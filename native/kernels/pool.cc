@@ -54,6 +54,7 @@ void maxPool(const Call& call) {
   const int L = s.blocked ? LANES : 1;
   float* y = call.f32(1);
   uint8_t* argmax = call.u8(2);
+  const bool largeWindow = s.kh * s.kw > 128;  // more than storeBytes holds
   forPlanes(call, s, s.OH * s.OW * s.kh * s.kw * L, [&](int plane) {
     const float* x = call.f32(0) + size_t(plane) * s.H * s.W * L;
     const int lanes = s.lanesOf(plane);
@@ -61,34 +62,42 @@ void maxPool(const Call& call) {
       for (int j = 0; j < s.OW; j++) {
         const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
         const Range columns = windowRange(j, s.sw, s.padLeft, s.kw, s.W);
-        float best[LANES];
-        int32_t index[LANES] = {};
-        std::fill(best, best + LANES, -std::numeric_limits<float>::infinity());
+        const size_t to = (size_t(plane) * s.OH * s.OW + size_t(i) * s.OW + j) * L;
+        Vec best[PARTS];
+        VecI index[PARTS] = {};
+        for (Vec& v : best) v = broadcast(-std::numeric_limits<float>::infinity());
         for (int row = rows.from; row < rows.to; row++)
           for (int column = columns.from; column < columns.to; column++) {
             const float* pixel = x + (size_t(row) * s.W + column) * L;
             const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
             if (s.blocked) {
               for (int part = 0; part < PARTS; part++) {
-                const Vec v = load(pixel + part * VL), b = load(best + part * VL);
-                const VecI greater = v > b;
-                store(best + part * VL, select(greater, v, b));
-                VecIU* at = reinterpret_cast<VecIU*>(index + part * VL);
-                *at = greater ? k - VecI{} : VecI(*at);
+                const Vec v = load(pixel + part * VL);
+                const VecI greater = v > best[part];
+                best[part] = select(greater, v, best[part]);
+                index[part] = greater ? k - VecI{} : index[part];
               }
-            } else if (*pixel > *best) {
-              *best = *pixel;
-              *index = k;
+            } else if (*pixel > best[0][0]) {
+              best[0][0] = *pixel;
+              index[0][0] = k;
             }
           }
-        const size_t to = (size_t(plane) * s.OH * s.OW + size_t(i) * s.OW + j) * L;
-        if (y) {
-          for (int l = 0; l < lanes; l++) y[to + l] = best[l];
-          for (int l = lanes; l < L; l++) y[to + l] = 0;
+        if (!s.blocked) {
+          if (y) y[to] = best[0][0];
+          if (argmax) argmax[to] = uint8_t(index[0][0]);
+          continue;
         }
-        if (argmax) {
-          for (int l = 0; l < lanes; l++) argmax[to + l] = uint8_t(index[l]);
-          for (int l = lanes; l < L; l++) argmax[to + l] = 0;
+        for (int l = lanes; l < LANES; l++) {
+          best[l / VL][l % VL] = 0;
+          index[l / VL][l % VL] = 0;
+        }
+        for (int part = 0; part < PARTS; part++) {
+          if (y) store(y + to + part * VL, best[part]);
+          if (argmax && largeWindow) {
+            for (int l = 0; l < VL; l++) argmax[to + part * VL + l] = uint8_t(index[part][l]);
+          } else if (argmax) {
+            storeBytes(argmax + to + part * VL, index[part]);
+          }
         }
       }
   });

@@ -26,13 +26,16 @@ struct Noise {
   Noise(const int32_t* seedAndStep, int32_t stream)
       : key(mix(uint32_t(seedAndStep[0]) ^ mix(uint32_t(seedAndStep[1]) + mix(uint32_t(stream))))) {}
 
-  // Uniform 24-bit integers of elements first, first + stride, …
-  VecI draw(uint32_t first, uint32_t stride) const {
-    VecU32 element;
-    for (int l = 0; l < VL; l++) element[l] = first + uint32_t(l) * stride;
-    return VecI(mix(mix(element ^ key) + key) >> 8);
-  }
+  // A uniform 24-bit integer for each element.
+  VecI draw(VecU32 element) const { return VecI(mix(mix(element ^ key) + key) >> 8); }
 };
+
+// 0, step, 2·step, …
+inline VecU32 multiples(uint32_t step) {
+  VecU32 v;
+  for (int l = 0; l < VL; l++) v[l] = uint32_t(l) * step;
+  return v;
+}
 
 // A map or rows: [images][C][HW] logical elements. Rows have HW 1 and lie without padding.
 struct RandomShape {
@@ -44,21 +47,23 @@ struct RandomShape {
   size_t elements() const { return size_t(C) * HW; }
 };
 
-// Vectors of a blocked map: calls body(offset, first element, stride of elements, lanes) for each register.
-// Others are one line, elements in the order in which they lie.
+// Calls body(offset, elements, lanes) for each register: of a blocked map, whose lanes are channels; else of one
+// line, elements in the order in which they lie.
 template <class Body>
 void forVectors(const Call& call, const RandomShape& s, const Body& body) {
   if (!s.blocked) {
     constexpr size_t PIECE = 1 << 12;
     const size_t total = size_t(s.images) * s.elements();
+    const VecU32 lane = multiples(1);
     call.pool->run(int((total + PIECE - 1) / PIECE), [&](int task, int) {
       const size_t end = std::min(total, (size_t(task) + 1) * PIECE);
       for (size_t i = size_t(task) * PIECE; i < end; i += VL)
-        body(i, uint32_t(i), 1u, int(std::min<size_t>(VL, end - i)));
+        body(i, lane + uint32_t(i), int(std::min<size_t>(VL, end - i)));
     });
     return;
   }
   const int groups = blocks(s.C);
+  const VecU32 lane = multiples(uint32_t(s.HW));
   call.pool->run(s.images * groups, [&](int task, int) {
     const int image = task / groups, group = task % groups;
     const size_t at = size_t(task) * s.HW * LANES;
@@ -66,7 +71,7 @@ void forVectors(const Call& call, const RandomShape& s, const Body& body) {
     for (int p = 0; p < s.HW; p++)
       for (int part = 0; part < PARTS; part++) {
         const int lanes = std::clamp(s.C - group * LANES - part * VL, 0, VL);
-        body(at + size_t(p) * LANES + part * VL, first + uint32_t(part * VL * s.HW + p), uint32_t(s.HW), lanes);
+        body(at + size_t(p) * LANES + part * VL, lane + (first + uint32_t(part * VL * s.HW + p)), lanes);
       }
   });
 }
@@ -79,10 +84,11 @@ void dropout(const Call& call) {
   const Vec scale = broadcast(call.floats[0]);
   const float* x = call.f32(0);
   float* y = call.f32(2);
-  forVectors(call, s, [&](size_t at, uint32_t first, uint32_t stride, int lanes) {
-    const VecI kept = noise.draw(first, stride) >= limit;
-    if (s.blocked || lanes == VL) return store(y + at, select(kept, load(x + at) * scale, Vec{}));
-    storePart(y + at, select(kept, loadPart(x + at, lanes) * scale, Vec{}), lanes);
+  forVectors(call, s, [&](size_t at, VecU32 elements, int lanes) {
+    const VecI kept = noise.draw(elements) >= limit;
+    // Lanes of a block that are no channels hold zero, and are written.
+    const int held = s.blocked ? VL : lanes;
+    storePart(y + at, select(kept, loadPart(x + at, held) * scale, Vec{}), held);
   });
 }
 
@@ -116,18 +122,20 @@ void rateEncode(const Call& call) {
   const EncodeShape s(call.ints);
   const Noise noise(call.i32(1), call.ints[5]);
   uint16_t* y = call.spikes(2);
+  const VecU32 lane = multiples(uint32_t(s.HW));
   s.forWords(call, [&](size_t word, const float* x, ptrdiff_t stride, size_t element, int lanes) {
-    int32_t limit[LANES] = {};
+    // Integers of up to 24 bits are floats without rounding.
+    float limit[LANES] = {};
     for (int l = 0; l < lanes; l++) {
       const float p = x[l * stride] > 0 ? std::min(x[l * stride], 1.0f) : 0;  // also where it is NaN
-      limit[l] = int32_t(std::floor(p * 0x1p24 + 0.5));
+      limit[l] = float(std::floor(p * 0x1p24 + 0.5));
     }
     for (int t = 0; t < s.steps; t++) {
       const uint32_t first = uint32_t(size_t(t) * s.images * s.elements() + element);
       unsigned bits = 0;
       for (int part = 0; part < PARTS; part++) {
-        const VecI draw = noise.draw(first + uint32_t(part * VL * s.HW), uint32_t(s.HW));
-        for (int l = 0; l < VL; l++) bits |= unsigned(draw[l] < limit[part * VL + l]) << (part * VL + l);
+        const VecI draw = noise.draw(lane + (first + uint32_t(part * VL * s.HW)));
+        bits |= greaterBits(load(limit + part * VL), __builtin_convertvector(draw, Vec)) << (part * VL);
       }
       y[size_t(t) * s.words() + word] = uint16_t(bits);
     }

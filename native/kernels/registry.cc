@@ -5,9 +5,10 @@ namespace soma::SOMA_ISA {
 
 size_t kernelTables(const KernelTable** tables) {
   static const KernelTable all[] = {
-      convDenseKernels(), convSpikeKernels(), denseKernels(),  lifKernels(),     elementwiseKernels(),
-      reduceKernels(),    layoutKernels(),    poolKernels(),   normKernels(),    softmaxKernels(),
-      randomKernels(),    optimizerKernels(),
+      convDenseKernels(),   convSpikeKernels(), denseKernels(),       lifKernels(),
+      elementwiseKernels(), reduceKernels(),    reduceSpikeKernels(), reduceMaxGradKernels(),
+      layoutKernels(),      poolKernels(),      normKernels(),        softmaxKernels(),
+      randomKernels(),      optimizerKernels(),
   };
   *tables = all;
   return sizeof all / sizeof *all;

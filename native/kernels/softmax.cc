@@ -1,9 +1,11 @@
-// Softmax over rows of K, and the cross-entropy of a softmax, with their gradients. Doubles inside.
+// Softmax over rows of K, and the cross-entropy of a softmax, with their gradients. Sums are made in double.
 //   ints: softmax [rows, K]; cross entropy [N, K, normalized]; floats: [label smoothing]
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include "../kernel.h"
+#include "../simd.h"
+#include "exp.h"
 #include "scratch.h"
 #include "tables.h"
 
@@ -29,10 +31,19 @@ void softmax(const Call& call) {
   forRows(call, call.ints[0], K, [&](int, size_t at) {
     const float* x = call.f32(0) + at;
     float* y = call.f32(1) + at;
-    const double highest = largest(x, K);
+    const Vec highest = broadcast(float(largest(x, K)));
     double sum = 0;
-    for (int k = 0; k < K; k++) sum += std::exp(x[k] - highest);
-    for (int k = 0; k < K; k++) y[k] = float(std::exp(x[k] - highest) / sum);
+    for (int k = 0; k < K; k += VL) {
+      const int n = smaller(VL, K - k);
+      const Vec e = exponential(loadPart(x + k, n) - highest);
+      storePart(y + k, e, n);
+      for (int l = 0; l < n; l++) sum += e[l];
+    }
+    const Vec share = broadcast(float(1 / sum));
+    for (int k = 0; k < K; k += VL) {
+      const int n = smaller(VL, K - k);
+      storePart(y + k, loadPart(y + k, n) * share, n);
+    }
   });
 }
 

@@ -10,6 +10,8 @@ KernelTable denseKernels();
 KernelTable lifKernels();
 KernelTable elementwiseKernels();
 KernelTable reduceKernels();
+KernelTable reduceSpikeKernels();
+KernelTable reduceMaxGradKernels();
 KernelTable layoutKernels();
 KernelTable poolKernels();
 KernelTable normKernels();

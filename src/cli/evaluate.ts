@@ -6,7 +6,7 @@ import { openRunData, type Weights } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { evaluateRun, metricsText, writeResults } from './finish.ts';
 import { print, say } from './io.ts';
-import { type EngineOptions, engineOption, isaOption, threadsOption } from './options.ts';
+import { type EngineOptions, withEngine } from './options.ts';
 
 interface EvaluateFlags extends EngineOptions {
   readonly data?: string;
@@ -16,8 +16,7 @@ interface EvaluateFlags extends EngineOptions {
 }
 
 export function addEvaluate(program: Command): void {
-  program
-    .command('evaluate')
+  withEngine(program.command('evaluate'))
     .argument('<run>', 'a run folder')
     .description('Accuracy, precision, recall, F1 and AUC with intervals; writes the report of the run')
     .option('--data <path>', 'other data with the same classes (the report of the run is then left alone)')
@@ -28,9 +27,6 @@ export function addEvaluate(program: Command): void {
         'last',
       ]),
     )
-    .addOption(engineOption())
-    .addOption(threadsOption())
-    .addOption(isaOption())
     .option('--json', 'print JSON')
     .addHelpText(
       'after',

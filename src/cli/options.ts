@@ -1,5 +1,5 @@
 /** Parsing of option values; a wrong one is a usage error that says what would be right. */
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
 import { ENGINES, type EngineChoice } from '../engine/select.ts';
 import { EXIT, nearest, SomaError } from '../errors.ts';
@@ -30,18 +30,12 @@ export interface EngineOptions {
   readonly isa?: string;
 }
 
-export function engineOption(): Option {
-  return new Option('--engine <name>', 'engine that computes').choices(ENGINES).default('auto');
-}
-
-export function threadsOption(): Option {
-  return new Option('--threads <n>', 'threads of the engine (default: all processors)').argParser(
-    positiveInt,
-  );
-}
-
-export function isaOption(): Option {
-  return new Option('--isa <name>', 'force an instruction set: avx512, avx2, baseline');
+/** The options of every command that computes. */
+export function withEngine(command: Command): Command {
+  return command
+    .addOption(new Option('--engine <name>', 'engine that computes').choices(ENGINES).default('auto'))
+    .option('--threads <n>', 'threads of the engine (default: all processors)', positiveInt)
+    .option('--isa <name>', 'force an instruction set: avx512, avx2, baseline');
 }
 
 /** Collects repeated `--set key=value`. */

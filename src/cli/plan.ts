@@ -10,15 +10,7 @@ import { random } from '../random.ts';
 import { bytes } from '../report/format.ts';
 import { evaluationStep, trainingStep } from '../train/step.ts';
 import { columns, print } from './io.ts';
-import {
-  applySets,
-  collect,
-  type EngineOptions,
-  engineOption,
-  isaOption,
-  positiveInt,
-  threadsOption,
-} from './options.ts';
+import { applySets, collect, type EngineOptions, positiveInt, withEngine } from './options.ts';
 
 interface PlanOptions extends EngineOptions {
   readonly size?: number;
@@ -32,8 +24,7 @@ interface PlanOptions extends EngineOptions {
 }
 
 export function addPlan(program: Command): void {
-  program
-    .command('plan')
+  withEngine(program.command('plan'))
     .argument('<system>', 'name of a system, see soma models')
     .description('Print the steps of a training step: shapes, MACs, bytes, and the peak memory')
     .option('--size <pixels>', 'height and width of the images (default: the paper)', positiveInt)
@@ -43,9 +34,6 @@ export function addPlan(program: Command): void {
     .option('--set <key=value>', 'change an option or a setting', collect)
     .option('--evaluate', 'the step of evaluation instead of training')
     .option('--profile', 'run it on random images and show the milliseconds of each step')
-    .addOption(engineOption())
-    .addOption(threadsOption())
-    .addOption(isaOption())
     .option('--json', 'print JSON')
     .addHelpText(
       'after',

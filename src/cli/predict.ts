@@ -9,21 +9,17 @@ import { argmax } from '../train/evaluate.ts';
 import { loadNetwork } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { columns, print } from './io.ts';
-import { type EngineOptions, engineOption, isaOption, threadsOption } from './options.ts';
+import { type EngineOptions, withEngine } from './options.ts';
 
 interface PredictFlags extends EngineOptions {
   readonly json?: boolean;
 }
 
 export function addPredict(program: Command): void {
-  program
-    .command('predict')
+  withEngine(program.command('predict'))
     .argument('<run>', 'a run folder')
     .argument('<images...>', 'image files; resized to what the run was trained on')
     .description('Classes and probabilities of images')
-    .addOption(engineOption())
-    .addOption(threadsOption())
-    .addOption(isaOption())
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  soma predict runs/demo/scnn cell1.png cell2.jpg')
     .action(run);

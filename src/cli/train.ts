@@ -22,12 +22,10 @@ import {
   applySets,
   collect,
   type EngineOptions,
-  engineOption,
-  isaOption,
   positiveInt,
   positiveNumber,
-  threadsOption,
   wholeNumber,
+  withEngine,
 } from './options.ts';
 import { progressDisplay } from './progress.ts';
 
@@ -48,8 +46,7 @@ interface TrainFlags extends EngineOptions {
 }
 
 export function addTrain(program: Command): void {
-  program
-    .command('train')
+  withEngine(program.command('train'))
     .argument('[system]', 'name of a system, see soma models; not needed with --resume')
     .description('Train a system; the defaults are the settings of its paper')
     .option('--data <path>', 'an .npz file, a folder of images or of IDX files, or smear (built in)')
@@ -72,9 +69,6 @@ export function addTrain(program: Command): void {
     .option('--name <name>', 'name of the run folder (default: time, system, data and seed)')
     .option('--resume <run>', 'go on with a run that was interrupted, to the same bits')
     .option('--checkpoint-every <seconds>', 'time between checkpoints within an epoch', positiveNumber, 30)
-    .addOption(engineOption())
-    .addOption(threadsOption())
-    .addOption(isaOption())
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',

@@ -5,7 +5,6 @@ import { scnn } from './scnn.ts';
 import type { System } from './system.ts';
 
 export const SYSTEMS = { scnn, 'ae-cnn': aeCnn } as const satisfies Record<string, System>;
-export type SystemName = keyof typeof SYSTEMS;
 
 /** The system called `name`; throws with the nearest name where there is none. */
 export function findSystem(name: string): System {

@@ -35,13 +35,7 @@ export const torchUniform = uniform((shape) => 1 / Math.sqrt(fans(shape).fanIn))
 /** U(±1/√fanIn) with the kernel's fan-in: PyTorch's default for biases. */
 export const torchBias = (fanIn: number): Initializer => uniform(() => 1 / Math.sqrt(fanIn));
 
-/** N(0, √(2/fan_in)). He et al. 2015. */
-export const heNormal: Initializer = (shape, seed, name) => {
-  const rng = random(seed, 'init', name);
-  const deviation = Math.sqrt(2 / fans(shape).fanIn);
-  return Float32Array.from({ length: size(shape) }, () => deviation * rng.normal());
-};
-
+/** One value everywhere. */
 export const constant =
   (value: number): Initializer =>
   (shape) =>

@@ -34,8 +34,7 @@ export function encodePlan(plan: Plan, variableIndex: (name: string) => number):
     }
     const placement = plan.placements.get(value);
     if (!placement) throw new Error(`native engine: value ${value.id} has no place in the plan ${plan.name}`);
-    if (value.source.kind === 'variable')
-      return [REGION.variables, variableIndex(value.source.variable.name)];
+    if (placement.region === 'variables') return [REGION.variables, variableIndex(variableName(value))];
     return [REGION[placement.region], placement.offset / ALIGNMENT];
   };
   const floats = (value: Value) => [...buffer(value), storageBytes(value) / Float32Array.BYTES_PER_ELEMENT];
@@ -62,6 +61,14 @@ export function encodePlan(plan: Plan, variableIndex: (name: string) => number):
     if (!Number.isInteger(word) || word !== (word | 0))
       throw new Error(`native engine: ${word} is not a 32-bit integer in the plan ${plan.name}`);
   return { words: Int32Array.from(words), kernels: [...kernels.keys()] };
+}
+
+/** The variable that a value is, or that it is another shape of. */
+function variableName({ source }: Value): string {
+  if (source.kind === 'variable') return source.variable.name;
+  const [viewed] = source.kind === 'node' ? source.node.inputs : [];
+  if (!viewed) throw new Error('native engine: expected a variable, or a view of one, among the variables');
+  return variableName(viewed);
 }
 
 function floatBits(x: number): number {

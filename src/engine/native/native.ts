@@ -187,7 +187,7 @@ export class NativeProgram implements Program {
       if (value.source.kind === 'constant') pack(value, value.source.data, this.memoryOf(value));
   }
 
-  run(feeds: Readonly<Record<string, Feed>>, options: RunOptions = {}): Promise<RunResult> {
+  async run(feeds: Readonly<Record<string, Feed>>, options: RunOptions = {}): Promise<RunResult> {
     this.session.expectIdle(`run(${this.plan.name})`);
     for (const { name, value, memory } of this.inputs) {
       const feed = feeds[name];

@@ -1,0 +1,45 @@
+/**
+ * The public face of Soma as a library.
+ *
+ * Build networks from `nn` functions on a `Net`, compile them to plans, run plans on an engine; or open a run
+ * and evaluate it. The command line is built from the same parts.
+ */
+export { type CompileOptions, compile } from './compile/compile.ts';
+export { differentiate } from './compile/differentiate.ts';
+export type { Placement, Plan, Step } from './compile/plan.ts';
+export { type AugmentOptions, withAugmentedCopies } from './data/augment.ts';
+export { classWeights } from './data/balance.ts';
+export { type CheckOptions, checkDataset, type DataReport } from './data/check.ts';
+export type { Dataset, ImageSource, Split } from './data/dataset.ts';
+export { type Batch, type LoadOptions, loadBatches } from './data/loader.ts';
+export { type OpenOptions, openDataset } from './data/open.ts';
+export { openSmear, type SmearDataset, type SmearOptions, type SmearSource } from './data/smear/source.ts';
+export type { Engine, Program, RunResult, Session } from './engine/engine.ts';
+export { type OpenEngineOptions, openEngine } from './engine/select.ts';
+export { SomaError } from './errors.ts';
+export { Graph } from './graph/graph.ts';
+export type { TensorType, Value, Variable } from './graph/value.ts';
+export { f32 } from './graph/value.ts';
+export { type Metrics, measure } from './measure/metrics.ts';
+export { comparePaired, type PairedComparison } from './measure/paired.ts';
+export type { Predictions } from './measure/predictions.ts';
+export { findSystem, SYSTEMS } from './models/registry.ts';
+export { settings, type TrainingSettings } from './models/settings.ts';
+export { defineSystem, type Problem, type System } from './models/system.ts';
+export { arctan, fastSigmoid, rectangle, straightThrough, triangle } from './neurons/surrogate.ts';
+export { squeezeExcite } from './nn/attention/squeeze-excite.ts';
+export { batchNorm, conv, dense, dropout, globalAvgPool, globalMaxPool } from './nn/layers.ts';
+export { Net } from './nn/net.ts';
+export { encode } from './nn/spiking/encode.ts';
+export { type LifOptions, lif } from './nn/spiking/lif.ts';
+export { readOut } from './nn/spiking/readout.ts';
+export { concat } from './ops/concat.ts';
+export { crossEntropy } from './ops/cross-entropy.ts';
+export { add, affine, mul, relu, sigmoid } from './ops/elementwise.ts';
+export { avgPool2d, maxPool2d } from './ops/pool.ts';
+export { broadcastTo, flatten, reduceMax, reduceMean, reduceSum, reshapeTo } from './ops/reduce.ts';
+export { softmax } from './ops/softmax.ts';
+export { type Random, random } from './random.ts';
+export { type TrainOptions, type TrainResult, train } from './train/loop.ts';
+export { RunFolder } from './train/run-folder.ts';
+export { evaluationStep, type NetworkSpec, trainingStep } from './train/step.ts';
