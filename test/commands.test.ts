@@ -1,0 +1,174 @@
+/** The path that a user walks: synthesise, check, train both systems, evaluate, compare, predict. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { soma } from './cli.ts';
+import { temporaryFolder } from './data-fixtures.ts';
+
+const folder = await temporaryFolder();
+const at = (...parts: string[]) => join(folder, ...parts);
+const json = async (...args: string[]) => {
+  const { stdout, stderr, code } = await soma(...args, '--json');
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+};
+
+beforeAll(async () => {
+  const counts = ['--train', '96', '--val', '24', '--test', '40'];
+  await json('data', 'synth', at('smear'), '--size', '16', ...counts, '--seed', '3');
+}, 60_000);
+
+describe('data', () => {
+  it('synth writes images and masks', () => {
+    expect(readdirSync(at('smear')).sort()).toEqual(['masks', 'test', 'train', 'val']);
+    expect(readdirSync(at('smear', 'train'))).toHaveLength(8);
+  });
+
+  it('check counts, and finds what was broken by hand', async () => {
+    const clean = await json('data', 'check', at('smear'));
+    expect(clean.ok).toBe(true);
+    expect(clean.splits.train.images).toBe(96);
+    const [file] = readdirSync(at('smear', 'train', 'monocyte'));
+    const copied = readFileSync(at('smear', 'train', 'monocyte', file));
+    mkdirSync(at('broken'));
+    for (const label of ['a', 'b']) {
+      mkdirSync(at('broken', 'train', label), { recursive: true });
+      for (const name of readdirSync(at('smear', 'train', label === 'a' ? 'monocyte' : 'platelet')))
+        writeFileSync(
+          at('broken', 'train', label, name),
+          readFileSync(at('smear', 'train', label === 'a' ? 'monocyte' : 'platelet', name)),
+        );
+    }
+    writeFileSync(at('broken', 'train', 'b', 'same-as-a.png'), copied);
+    writeFileSync(at('broken', 'train', 'a', 'text.png'), 'not an image');
+    const { code, stdout } = await soma('data', 'check', at('broken'), '--json');
+    const report = JSON.parse(stdout);
+    expect(code).toBe(1);
+    expect(report.faults.map((f: { where: string }) => f.where).join()).toContain('text.png');
+    expect(report.identical.some((g: { conflictingLabels: boolean }) => g.conflictingLabels)).toBe(true);
+    const text = await soma('data', 'check', at('broken'));
+    expect(text.stdout).toContain('CONFLICTING LABELS');
+    expect(text.stdout).toContain('cannot be trained on');
+  });
+
+  it('list names the known sets', async () => {
+    expect((await json('data', 'list')).map((d: { name: string }) => d.name)).toContain('bloodmnist');
+  });
+});
+
+describe('models and plan', () => {
+  it('models lists both systems with their parameters', async () => {
+    const rows = await json('models');
+    expect(rows.map((r: { name: string; parameters: number }) => [r.name, r.parameters])).toEqual([
+      ['scnn', 337_806],
+      ['ae-cnn', 430_696],
+    ]);
+  });
+
+  it('plan shows steps, MACs and the peak memory, and measures them when asked', async () => {
+    const plan = await json('plan', 'scnn', '--size', '16', '--batch-size', '4', '--profile');
+    expect(plan.steps.some((s: { ops: string[] }) => s.ops.join('+') === 'conv2d+maxPool2d+relu')).toBe(true);
+    expect(plan.steps.every((s: { milliseconds: number }) => s.milliseconds >= 0)).toBe(true);
+    expect(plan.peak).toBeGreaterThan(plan.memory.arena);
+    const { stdout } = await soma('plan', 'ae-cnn', '--evaluate', '--size', '16');
+    expect(stdout).toMatch(/peak memory of a step [\d.]+ [KM]iB/);
+  });
+});
+
+describe('train, evaluate, compare, predict', () => {
+  const fixed = [
+    '--data',
+    at('smear'),
+    '--size',
+    '16',
+    '--epochs',
+    '2',
+    '--seed',
+    '2',
+    '--runs-dir',
+    at('runs'),
+  ];
+
+  beforeAll(async () => {
+    const scnn = await json(
+      'train',
+      'scnn',
+      ...fixed,
+      '--name',
+      'scnn',
+      '--set',
+      'T=3',
+      '--batch-size',
+      '16',
+    );
+    expect(scnn.history).toHaveLength(2);
+    expect(scnn.history[0].rates.lif1).toBeGreaterThan(0);
+    const aeCnn = await json('train', 'ae-cnn', ...fixed, '--name', 'ae-cnn', '--set', 'optimizer.kind=sgd');
+    expect(aeCnn.test.images).toBe(40);
+  }, 60_000);
+
+  it('leaves a whole run folder', () => {
+    const files = ['config.json', 'metrics.jsonl', 'last.safetensors', 'best.safetensors', 'summary.json'];
+    for (const file of [
+      ...files,
+      'predictions-test.csv',
+      'evaluation.json',
+      'report.html',
+      'figures/roc.svg',
+    ])
+      expect(existsSync(at('runs', 'scnn', file)), file).toBe(true);
+    const config = JSON.parse(readFileSync(at('runs', 'scnn', 'config.json'), 'utf8'));
+    expect(config).toMatchObject({
+      system: 'scnn',
+      seed: 2,
+      options: { T: 3, beta: 0.9 },
+      settings: { lr: 1e-4 },
+    });
+    expect(config.data.fingerprint).toMatch(/^[0-9a-f]{64}$/);
+    const report = readFileSync(at('runs', 'scnn', 'report.html'), 'utf8');
+    expect(report).toContain('<svg');
+    expect(report).not.toMatch(/(src|href)="https?:/);
+  });
+
+  it('evaluate gives the figures of the training again', async () => {
+    const first = JSON.parse(readFileSync(at('runs', 'scnn', 'evaluation.json'), 'utf8'));
+    const again = await json('evaluate', at('runs', 'scnn'));
+    expect(again.metrics).toEqual(first.metrics);
+    const val = await json('evaluate', at('runs', 'scnn'), '--split', 'val', '--weights', 'last');
+    expect(val.metrics.images).toBe(24);
+  });
+
+  it('the reference engine gives the same classes', async () => {
+    const native = await json('evaluate', at('runs', 'ae-cnn'));
+    const reference = await json('evaluate', at('runs', 'ae-cnn'), '--engine', 'reference');
+    expect(reference.metrics.confusion).toEqual(native.metrics.confusion);
+    expect(reference.loss).toBeCloseTo(native.loss, 4);
+  }, 120_000);
+
+  it('compare tests the runs as a pair', async () => {
+    const out = at('comparison.html');
+    const compared = await json('compare', at('runs', 'scnn'), at('runs', 'ae-cnn'), '--out', out);
+    expect(compared.pairs).toHaveLength(1);
+    expect(compared.pairs[0].adjustedP).toBeGreaterThan(0);
+    expect(readFileSync(out, 'utf8')).toContain('AE-CNN');
+  });
+
+  it('predict gives a probability for each class', async () => {
+    const image = at('smear', 'test', 'platelet', readdirSync(at('smear', 'test', 'platelet'))[0]);
+    const [result] = await json('predict', at('runs', 'ae-cnn'), image);
+    const sum = Object.values<number>(result.probabilities).reduce((a, b) => a + b, 0);
+    expect(sum).toBeCloseTo(1, 5);
+    expect(Object.keys(result.probabilities)).toHaveLength(8);
+  });
+
+  it('refuses data that has changed since', async () => {
+    const extra = at('smear', 'train', 'platelet', 'extra.png');
+    writeFileSync(
+      extra,
+      readFileSync(at('smear', 'train', 'platelet', readdirSync(at('smear', 'train', 'platelet'))[0])),
+    );
+    const { code, stderr } = await soma('evaluate', at('runs', 'scnn'));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/expected the data of the run, fingerprint .*changed since/);
+  });
+});
