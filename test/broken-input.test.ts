@@ -2,7 +2,7 @@
  * Ten kinds of broken input: each ends in one paragraph that says what was expected, what was got and what to
  * do, with the right exit code, and loses nothing.
  */
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -122,6 +122,12 @@ describe('broken input', () => {
       /got dropuot; did you mean dropout\?/,
     );
     expectParagraph(await train(at('good.npz'), '--lr', 'fast'), 2, /Expected a number above 0/);
+    expectParagraph(
+      await train('smaer'),
+      2,
+      /--data: expected a path or smear, got smaer; did you mean smear\?/,
+    );
+    expectParagraph(await soma('compare', at('runs', 'good')), 2, /expected two or more runs, got 1/);
   });
 
   it('loses nothing: the run that was there is whole', async () => {
@@ -137,8 +143,28 @@ describe('a rate that makes numbers overflow', () => {
     expectParagraph(
       result,
       1,
-      /got NaN or infinity from (conv|fc|se)\S* \(\w+\) in epoch \d+, step \d+.*lower --lr/,
+      /got NaN or infinity from (conv|fc|se)\S* \(\w+\) in epoch \d+, step \d+, at lr 1e\+30; lower --lr/,
     );
+  });
+
+  it('keeps the checkpoint too where only validation meets them', async () => {
+    // One step an epoch: its gradients are finite, the weights after it too large for any later result.
+    const huge = ['--lr', '1e38', '--batch-size', '32', '--set', 'optimizer.kind=sgd'];
+    const result = await train(
+      at('good.npz'),
+      ...huge,
+      ...['--set', 'offlineAugment=null', '--name', 'huge', '--epochs', '3'],
+    );
+    expectParagraph(
+      result,
+      1,
+      /evaluate\(val\): expected finite .* from (conv|fc|se)\S* \(\w+\); .*lower --lr/,
+    );
+    const files = readdirSync(at('runs', 'huge'));
+    expect(files).not.toContain('best.safetensors');
+    expect(files).not.toContain('metrics.jsonl');
+    const { tensors } = decodeSafetensors(readFileSync(at('runs', 'huge', 'last.safetensors')), 'last');
+    for (const { data } of tensors.values()) expect(data.every((x) => Math.abs(x) < 10)).toBe(true);
   });
 });
 

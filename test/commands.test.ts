@@ -71,7 +71,7 @@ describe('models and plan', () => {
     expect(plan.steps.every((s: { milliseconds: number }) => s.milliseconds >= 0)).toBe(true);
     expect(plan.peak).toBeGreaterThan(plan.memory.arena);
     const { stdout } = await soma('plan', 'ae-cnn', '--evaluate', '--size', '16');
-    expect(stdout).toMatch(/peak memory of a step [\d.]+ [KM]iB/);
+    expect(stdout).toMatch(/peak memory of a step [\d.]+\s[KM]iB/);
   });
 });
 

@@ -1,5 +1,6 @@
 /** `soma compare`: several runs side by side, with paired tests on the same images. */
 import type { Command } from 'commander';
+import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { verdictSentence } from '../measure/paired.ts';
 import { collectReport } from '../report/collect.ts';
@@ -25,6 +26,8 @@ export function addCompare(program: Command): void {
 }
 
 async function run(paths: string[], { out, json }: CompareFlags): Promise<void> {
+  if (paths.length < 2)
+    throw new SomaError(`compare: expected two or more runs, got ${paths.length}; name another`, EXIT.usage);
   const reports = await Promise.all(paths.map((path) => collectReport(new RunFolder(path))));
   const compared = compareRuns(reports);
   await writeAside(out, await renderComparison(reports));
@@ -35,8 +38,8 @@ async function run(paths: string[], { out, json }: CompareFlags): Promise<void> 
     percentInterval(test?.metrics.macroAuc ?? null),
     parameters.toLocaleString('en'),
     bytes(sizes.weightsBytes),
-    duration(median(history.map((record) => record.seconds))),
-    bytes(sizes.peakBytes),
+    history.length > 0 ? duration(median(history.map((record) => record.seconds))) : '–',
+    sizes.peakBytes > 0 ? bytes(sizes.peakBytes) : '–',
   ]);
   const table = columns([
     ['run', 'accuracy', 'macro F1', 'macro AUC', 'parameters', 'weights', 'epoch', 'step memory'],

@@ -13,7 +13,7 @@ import { percentInterval } from '../report/format.ts';
 import { renderRunReport, runFigures } from '../report/run-report.ts';
 import type { SampleImage } from '../report/types.ts';
 import type { RunConfig } from '../train/config.ts';
-import { type Evaluation, evaluate } from '../train/evaluate.ts';
+import { type Evaluation, evaluate, evaluationBatch } from '../train/evaluate.ts';
 import { loadNetwork, type Weights } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { columns } from './io.ts';
@@ -34,7 +34,8 @@ export async function evaluateRun(
   split: Split,
   weights: Weights,
 ): Promise<Evaluated> {
-  const program = await loadNetwork(run, config, session, weights);
+  const batchSize = evaluationBatch(dataset.splits[split].length);
+  const program = await loadNetwork(run, config, session, weights, batchSize);
   const evaluation = await evaluate({ program, dataset, split, seed: config.seed });
   return { ...evaluation, metrics: measure(evaluation.predictions) };
 }

@@ -26,11 +26,11 @@ export function explain(error: unknown): number {
   return error instanceof SomaError ? error.exitCode : EXIT.failed;
 }
 
-/** Rows as aligned columns; numbers to the right. */
+/** Rows as aligned columns; numbers to the right, their units behind a space that may be a no-break one. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   const right = rows[0].map((_, i) =>
-    rows.slice(1).every((row) => /^[\d.,–\-+ %×]*( [A-Za-z]+)?$/.test(row[i])),
+    rows.slice(1).every((row) => /^[\d.,–\-+\s%×]*(\s[A-Za-z]+)?$/.test(row[i])),
   );
   return rows
     .map((row) =>

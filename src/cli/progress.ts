@@ -75,6 +75,7 @@ class Pace {
 
 function epochLine(record: EpochRecord, epochs: number, best: boolean): string {
   const { epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds, rates = {} } = record;
+  const speed = record.images_per_second;
   return [
     `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`,
     `train_loss ${train_loss.toFixed(4)}`,
@@ -82,6 +83,7 @@ function epochLine(record: EpochRecord, epochs: number, best: boolean): string {
     `val_loss ${val_loss.toFixed(4)}`,
     `val_accuracy ${percent(val_accuracy)}`,
     `${seconds.toFixed(1)} s`,
+    ...(speed === undefined ? [] : [`${speed.toFixed(0)} images/s`]),
     ...ratesText(rates),
     ...(best ? ['best'] : []),
   ].join('  ');

@@ -13,7 +13,7 @@ import { percentInterval } from '../report/format.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openData } from '../train/data.ts';
 import { type TrainResult, train } from '../train/loop.ts';
-import { configure, openRunData, specOf } from '../train/open-run.ts';
+import { configure, specOf } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { trainingStep } from '../train/step.ts';
 import { evaluateRun, writeResults } from './finish.ts';
@@ -28,6 +28,7 @@ import {
   withEngine,
 } from './options.ts';
 import { progressDisplay } from './progress.ts';
+import { engineWarning, reopen } from './resume.ts';
 
 interface TrainFlags extends EngineOptions {
   readonly data?: string;
@@ -81,22 +82,24 @@ Examples:
 
 Ctrl-C leaves a checkpoint and exits with 130. Model choice uses validation; test is read once, at the end.`,
     )
-    .action(async (system: string | undefined, flags: TrainFlags) => {
-      process.exitCode = await run(system, flags);
+    .action(async (system: string | undefined, flags: TrainFlags, command: Command) => {
+      process.exitCode = await run(system, flags, command);
     });
 }
 
-async function run(systemName: string | undefined, flags: TrainFlags): Promise<number> {
+async function run(system: string | undefined, flags: TrainFlags, command: Command): Promise<number> {
   const engine = openEngine(flags);
   const { folder, config, dataset } = flags.resume
-    ? await reopen(flags.resume, flags)
-    : await begin(systemName, flags, engine);
+    ? await reopen({ path: flags.resume, system, epochs: flags.epochs, command })
+    : await begin(system, flags, engine);
   const session = engine.createSession();
   try {
     announce(folder, config, engine);
-    const result = await trainWatched(folder, config, dataset, session, flags);
+    const warning = engineWarning(config, engine.info);
+    const result = await trainWatched(folder, config, dataset, session, flags, warning ? [warning] : []);
     if (result.stopped === 'interrupted') {
       say(`interrupted; go on with: soma train --resume ${folder.path}`);
+      if (flags.json) print({ run: folder.path, ...result }, '', true);
       return EXIT.interrupted;
     }
     say(result.stopped === 'early' ? 'stopped early: no better epoch on validation' : 'all epochs done');
@@ -139,17 +142,6 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
   return { folder, config, dataset };
 }
 
-/** A run goes on as it was begun: what may change is how long it is and what executes it. */
-async function reopen(path: string, flags: TrainFlags) {
-  const folder = new RunFolder(path);
-  const stored = await folder.config();
-  const config = flags.epochs
-    ? { ...stored, settings: { ...stored.settings, epochs: flags.epochs } }
-    : stored;
-  if (flags.epochs) await writeAside(folder.file('config.json'), `${JSON.stringify(config, null, 2)}\n`);
-  return { folder, config, dataset: await openRunData(config) };
-}
-
 function timestamp(): string {
   return new Date()
     .toISOString()
@@ -179,10 +171,16 @@ async function trainWatched(
   dataset: Dataset,
   session: ReturnType<Engine['createSession']>,
   flags: TrainFlags,
+  known: readonly string[],
 ): Promise<TrainResult> {
   const { settings, seed } = config;
   const display = progressDisplay(settings.epochs);
   const warnings: string[] = [];
+  const warn = (text: string) => {
+    warnings.push(text);
+    say(`warning: ${text}`);
+  };
+  known.forEach(warn);
   const abort = new AbortController();
   const interrupt = () => {
     if (abort.signal.aborted) process.exit(EXIT.interrupted);
@@ -203,10 +201,7 @@ async function trainWatched(
       signal: abort.signal,
       onStep: (report) => display.step(report),
       onEpoch: (record, cursor) => display.epoch(record, cursor.progress.bestEpoch === record.epoch),
-      onWarning: (text) => {
-        warnings.push(text);
-        say(`warning: ${text}`);
-      },
+      onWarning: warn,
     });
     const { plan } = trainingStep(specOf(config), settings, settings.batchSize, null);
     const { variables, arena, io } = planBytes(plan);

@@ -48,11 +48,14 @@ export interface CheckpointTarget {
   readonly system: string;
 }
 
+/** Throws a SomaError, and leaves the file that is there as it is, where a number is not finite. */
 export async function saveCheckpoint(path: string, target: CheckpointTarget, cursor: Cursor): Promise<void> {
   const { session, variables, system } = target;
   const tensors = new Map<string, NamedTensor>(
     variables.map(({ name, shape }) => [name, { shape, data: session.readVariable(name) }]),
   );
+  for (const [name, { data }] of tensors)
+    expectFinite(path, name, data, `lower --lr; the checkpoint before step ${cursor.step} is kept`);
   await writeSafetensors(path, {
     tensors,
     metadata: { format: 'pt', system, cursor: JSON.stringify(cursor) },
@@ -81,14 +84,7 @@ export async function loadCheckpoint(path: string, target: CheckpointTarget): Pr
         tensor ? `[${tensor.shape.join('×')}]` : 'no such tensor',
         'check that size, classes and options are those of the run',
       );
-    const bad = tensor.data.findIndex((x) => !Number.isFinite(x));
-    if (bad >= 0)
-      throw mismatch(
-        path,
-        'finite weights',
-        `${tensor.data[bad]} in ${name}[${bad}]`,
-        'take an earlier checkpoint',
-      );
+    expectFinite(path, name, tensor.data, 'take an earlier checkpoint');
   }
   const cursor = cursorSchema.safeParse(parseJson(metadata.cursor));
   if (!cursor.success)
@@ -98,6 +94,11 @@ export async function loadCheckpoint(path: string, target: CheckpointTarget): Pr
     if (tensor) target.session.writeVariable(name, tensor.data);
   }
   return cursor.data;
+}
+
+function expectFinite(path: string, name: string, data: Float32Array, advice: string): void {
+  const bad = data.findIndex((x) => !Number.isFinite(x));
+  if (bad >= 0) throw mismatch(path, 'finite weights', `${data[bad]} in ${name}[${bad}]`, advice);
 }
 
 function parseJson(text: string | undefined): unknown {

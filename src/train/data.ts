@@ -1,7 +1,11 @@
 /** What `--data` may name: a path, or the built-in synthetic smear. */
+import { existsSync } from 'node:fs';
 import type { Dataset } from '../data/dataset.ts';
 import { openDataset } from '../data/open.ts';
 import { openSmear } from '../data/smear/source.ts';
+import { EXIT, mismatch, nearest, SomaError } from '../errors.ts';
+
+const BUILT_IN = 'smear';
 
 export interface DataRequest {
   /** A file or folder, or `smear`. */
@@ -10,12 +14,16 @@ export interface DataRequest {
   readonly size: number;
   /** Channels the network expects; those of the data when absent. */
   readonly channels?: 1 | 3;
-  /** Seed of splits that have to be drawn, and of the smear. */
+  /** Seed of splits that have to be drawn; the smear is always the same. */
   readonly seed?: number;
 }
 
 /** Opens data for training or evaluation; faults name file and row. */
 export async function openData({ source, size, channels, seed }: DataRequest): Promise<Dataset> {
-  if (source === 'smear') return openSmear({ size });
+  if (source === BUILT_IN) return openSmear({ size });
+  if (!existsSync(source) && nearest(source, [BUILT_IN])) {
+    const { message } = mismatch('--data', 'a path or smear', source, `did you mean ${BUILT_IN}?`);
+    throw new SomaError(message, EXIT.usage);
+  }
   return openDataset(source, { size, channels, seed });
 }

@@ -3,7 +3,9 @@ import type { PixelCache } from '../data/cache.ts';
 import type { Dataset, Split } from '../data/dataset.ts';
 import { loadBatches } from '../data/loader.ts';
 import type { Program } from '../engine/engine.ts';
+import { mismatch } from '../errors.ts';
 import type { Predictions } from '../measure/predictions.ts';
+import { findNonFinite } from './non-finite.ts';
 import { rateOutput } from './step.ts';
 
 export interface Evaluation {
@@ -25,10 +27,22 @@ export interface EvaluateOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** Images in one step of evaluation, where there are as many. */
+const LARGEST_BATCH = 64;
+
+/** Batch size for a split of so many images: a small split is one full batch, so that nothing is filled up. */
+export function evaluationBatch(images: number): number {
+  return Math.max(1, Math.min(LARGEST_BATCH, images));
+}
+
 /** Smallest probability that counts, so that one image cannot make the loss infinite. */
 const FLOOR = 1e-12;
 
-/** The last batch is filled up with zeros, whose results are thrown away: no layer mixes images here. */
+/**
+ * The last batch is filled up with zeros, whose results are thrown away: no layer mixes images here. Firing
+ * rates are means over the whole network's batch, so they leave that batch out.
+ * @throws SomaError naming the layer where a probability is not finite
+ */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const { program, dataset, split, seed } = options;
   const source = dataset.splits[split];
@@ -45,8 +59,16 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     full.fill(0).set(batch.images.subarray(0, (full.length / batchSize) * batch.size));
     fullLabels.fill(0).set(batch.labels);
     const rng = Int32Array.of(seed, done);
-    await program.run({ images: full, labels: fullLabels, rng });
+    const feeds = { images: full, labels: fullLabels, rng };
+    await program.run(feeds);
     const probabilities = program.read('probabilities');
+    if (!probabilities.subarray(0, batch.size * classes).every(Number.isFinite))
+      throw mismatch(
+        `evaluate(${split})`,
+        'finite probabilities',
+        `NaN or infinity from ${await findNonFinite(program, feeds)}`,
+        'the weights are too large: train again with a lower --lr',
+      );
     scores.set(probabilities.subarray(0, batch.size * classes), done * classes);
     for (let i = 0; i < batch.size; i++) {
       const row = probabilities.subarray(i * classes, (i + 1) * classes);

@@ -22,14 +22,12 @@ import {
   startCursor,
 } from './checkpoint.ts';
 import { advance, shouldStop } from './early-stopping.ts';
-import { argmax, evaluate, spikingLayers } from './evaluate.ts';
+import { argmax, evaluate, evaluationBatch, spikingLayers } from './evaluate.ts';
+import { findNonFinite } from './non-finite.ts';
 import type { EpochRecord } from './record.ts';
 import type { RunFolder } from './run-folder.ts';
 import { learningRate } from './schedule.ts';
 import { evaluationStep, type NetworkSpec, rateOutput, trainingStep } from './step.ts';
-
-/** Images in one step of evaluation. */
-const EVALUATION_BATCH = 64;
 
 /** What a progress display may show while an epoch runs. */
 export interface StepReport {
@@ -53,7 +51,7 @@ export interface TrainOptions {
   readonly seed: number;
   readonly dataset: Dataset;
   readonly session: Session;
-  /** Goes on from `last.safetensors` where there is one. */
+  /** Goes on from `last.safetensors`; a run that was killed before it had one begins anew. */
   readonly resume: boolean;
   /** Seconds between checkpoints within an epoch. */
   readonly checkpointEvery: number;
@@ -96,12 +94,15 @@ class Trainer {
     this.batches = countBatches(this.source.length, settings.batchSize);
     const { plan } = this.programFor(Math.min(settings.batchSize, this.source.length));
     this.variables = plan.variables;
-    this.evaluation = session.load(evaluationStep(spec, settings, EVALUATION_BATCH).plan);
+    const batch = evaluationBatch(dataset.splits.val.length);
+    this.evaluation = session.load(evaluationStep(spec, settings, batch).plan);
   }
 
   async run(): Promise<TrainResult> {
     const { settings, run, resume } = this.o;
-    if (resume) await this.restore();
+    // From the first step on there is a checkpoint, so that a kill at any time can be resumed.
+    if (resume && run.hasBegun()) await this.restore();
+    else await this.save();
     const done = (stopped: TrainResult['stopped']) => ({
       stopped,
       history: this.history,
@@ -188,16 +189,15 @@ class Trainer {
       rng: Int32Array.of(this.o.seed, this.cursor.step),
     };
     const { finite } = await program.run(feeds);
-    if (!finite) await this.explainNonFinite(program, feeds, lr[0]);
+    if (!finite) await this.explainNonFinite(program, feeds);
     addToSums(this.cursor.sums, program, batch);
   }
 
   /** Runs the step again, looking at every result, and throws with the layer that made the first bad number. */
-  private async explainNonFinite(program: Program, feeds: Record<string, Feed>, lr: number): Promise<never> {
-    const { nonFiniteStep } = await program.run(feeds, { check: true });
-    const node = program.plan.steps[nonFiniteStep ?? -1]?.root;
-    const place = node ? `${node.scope || 'the network'} (${node.op.name})` : 'the loss';
+  private async explainNonFinite(program: Program, feeds: Record<string, Feed>): Promise<never> {
+    const place = await findNonFinite(program, feeds);
     const { epoch, step } = this.cursor;
+    const lr = learningRate(this.o.settings, epoch);
     throw new SomaError(
       `train(): expected finite numbers, got NaN or infinity from ${place} in epoch ${epoch + 1}, step ${step + 1}, ` +
         `at lr ${lr}; lower --lr or look at the data; the checkpoints before it are kept in ${this.o.run.path}`,
@@ -223,6 +223,7 @@ class Trainer {
       val_accuracy: val.accuracy,
       lr: learningRate(settings, epoch),
       seconds: seconds(),
+      ...(sums.seconds > 0 ? { images_per_second: sums.images / sums.seconds } : {}),
       ...(Object.keys(sums.rates).length > 0 ? { rates: meanRates(sums) } : {}),
     };
     const progress = advance(this.cursor.progress, record.epoch, record, settings);

@@ -86,7 +86,7 @@ export async function loadNetwork(
   config: RunConfig,
   session: Session,
   weights: Weights,
-  batchSize = 64,
+  batchSize: number,
 ): Promise<Program> {
   const { plan } = evaluationStep(specOf(config), config.settings, batchSize);
   const program = session.load(plan);

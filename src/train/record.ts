@@ -12,6 +12,8 @@ export interface EpochRecord {
   readonly lr: number;
   /** Wall time of the epoch, validation included. */
   readonly seconds: number;
+  /** Images trained on in a second, validation left out. */
+  readonly images_per_second?: number;
   /** Mean spikes per neuron and step of each spiking layer, in the order of the network. */
   readonly rates?: Readonly<Record<string, number>>;
 }

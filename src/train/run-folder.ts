@@ -44,6 +44,13 @@ export class RunFolder {
     return join(this.path, name);
   }
 
+  /** False where a run was killed before its first checkpoint; nothing can be lost by beginning anew. */
+  hasBegun(): boolean {
+    return ['last.safetensors', 'best.safetensors', 'metrics.jsonl'].some((name) =>
+      existsSync(this.file(name)),
+    );
+  }
+
   async config(): Promise<RunConfig> {
     const path = this.file('config.json');
     const text = await readFile(path, 'utf8').catch(() => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SomaError } from '../errors.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 
 const file = {
@@ -40,5 +41,32 @@ describe('safetensors', () => {
     const scrambled = Uint8Array.from(bytes);
     scrambled[9] = 0;
     expect(() => decodeSafetensors(scrambled, 'x')).toThrow(/not JSON/);
+  });
+
+  it.each([
+    ['null', null, /header/],
+    ['a list', [], /header/],
+    ['an entry that is none', { a: null }, /header with a/],
+    ['another type', { a: { dtype: 'F16', shape: [2], data_offsets: [0, 4] } }, /a\.dtype.*F32/],
+    ['a negative place', { a: { dtype: 'F32', shape: [1], data_offsets: [-4, 0] } }, /data_offsets/],
+    ['a negative shape', { a: { dtype: 'F32', shape: [-2, -1], data_offsets: [0, 8] } }, /shape/],
+    ['half a shape', { a: { dtype: 'F32', shape: [1.5, 2], data_offsets: [0, 12] } }, /shape/],
+    [
+      'tensors that overlap',
+      {
+        a: { dtype: 'F32', shape: [2], data_offsets: [0, 8] },
+        b: { dtype: 'F32', shape: [2], data_offsets: [4, 12] },
+      },
+      /b at byte 4 of the data, where 8 is next/,
+    ],
+    ['bytes left over', { a: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } }, /12 bytes behind/],
+    ['metadata that is no text', { __metadata__: 3 }, /__metadata__/],
+  ])('refuses a header with %s', (_, header, message) => {
+    const json = Buffer.from(JSON.stringify(header));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(json.length));
+    const bytes = Buffer.concat([length, json, Buffer.alloc(16)]);
+    expect(() => decodeSafetensors(bytes, 'x')).toThrow(SomaError);
+    expect(() => decodeSafetensors(bytes, 'x')).toThrow(message);
   });
 });

@@ -1,11 +1,12 @@
 /**
  * The safetensors format: 8 bytes of header length (little endian), a JSON header with dtype, shape and byte
- * range of each tensor and text metadata, then the data. Only F32 is needed here. Files can be read by the
+ * range of each tensor and text metadata, then the data, without gaps. Only F32 is needed here. Files can be read by the
  * Python package of the same name.
  */
 
 import { readFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
+import { z } from 'zod';
 import { mismatch, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { size } from '../graph/value.ts';
@@ -21,6 +22,18 @@ export interface TensorFile {
 }
 
 const ALIGNMENT = 8;
+
+const whole = z.int().min(0);
+const entrySchema = z.object({
+  dtype: z.literal('F32', 'expected F32, the only type that Soma writes'),
+  shape: z.array(whole),
+  data_offsets: z.tuple([whole, whole]),
+});
+type Entry = z.output<typeof entrySchema>;
+
+const headerSchema = z
+  .object({ __metadata__: z.record(z.string(), z.string()).optional() })
+  .catchall(entrySchema);
 
 export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
   if (endianness() !== 'LE')
@@ -56,31 +69,39 @@ export function decodeSafetensors(bytes: Uint8Array, where: string): TensorFile 
   if (length > buffer.length - 8)
     throw broken(`${buffer.length} bytes where the header alone says ${length}`);
   const data = buffer.subarray(8 + length);
-  let header: Record<string, unknown>;
-  try {
-    header = JSON.parse(buffer.toString('utf8', 8, 8 + length));
-  } catch {
-    throw broken('a header that is not JSON');
+  const parsed = headerSchema.safeParse(parseHeader(buffer.toString('utf8', 8, 8 + length), broken));
+  if (!parsed.success) {
+    const [{ path, message }] = parsed.error.issues;
+    throw broken(`a header with ${path.join('.') || 'no tensors'}: ${message}`);
   }
+  const { __metadata__: metadata = {}, ...entries } = parsed.data;
   const tensors = new Map<string, NamedTensor>();
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    const { dtype, shape, data_offsets } = entry as {
-      dtype?: string;
-      shape?: number[];
-      data_offsets?: number[];
-    };
-    if (dtype !== 'F32') throw broken(`${dtype} in ${name}, where Soma writes F32`);
-    if (!Array.isArray(shape) || !Array.isArray(data_offsets)) throw broken(`no shape or place for ${name}`);
+  let end = 0;
+  for (const [name, { shape, data_offsets }] of Object.entries(entries).sort(byPlace)) {
     const [from, to] = data_offsets;
-    if (to > data.length) throw broken(`the end of the file inside ${name}`);
+    if (from !== end) throw broken(`${name} at byte ${from} of the data, where ${end} is next`);
     if (to - from !== size(shape) * 4) throw broken(`${to - from} bytes for ${name} [${shape.join('×')}]`);
+    if (to > data.length) throw broken(`the end of the file inside ${name}`);
     // Copied, because the data need not lie on a multiple of 4 bytes.
     const copy = new Float32Array(size(shape));
     new Uint8Array(copy.buffer).set(data.subarray(from, to));
     tensors.set(name, { shape, data: copy });
+    end = to;
   }
-  return { tensors, metadata: (header.__metadata__ ?? {}) as Record<string, string> };
+  if (end !== data.length) throw broken(`${data.length - end} bytes behind the last tensor`);
+  return { tensors, metadata };
+}
+
+function byPlace([, a]: [string, Entry], [, b]: [string, Entry]): number {
+  return a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1];
+}
+
+function parseHeader(text: string, broken: (got: string) => SomaError): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw broken('a header that is not JSON');
+  }
 }
 
 export async function writeSafetensors(path: string, file: TensorFile): Promise<void> {
