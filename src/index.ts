@@ -32,7 +32,7 @@ export { batchNorm, conv, dense, dropout, globalAvgPool, globalMaxPool } from '.
 export { Net } from './nn/net.ts';
 export { encode } from './nn/spiking/encode.ts';
 export { type LifOptions, lif } from './nn/spiking/lif.ts';
-export { readOut } from './nn/spiking/readout.ts';
+export { ceCountLoss, readOut } from './nn/spiking/readout.ts';
 export { concat } from './ops/concat.ts';
 export { crossEntropy } from './ops/cross-entropy.ts';
 export { add, affine, mul, relu, sigmoid } from './ops/elementwise.ts';

@@ -35,7 +35,9 @@ export function withEngine(command: Command): Command {
   return command
     .addOption(new Option('--engine <name>', 'engine that computes').choices(ENGINES).default('auto'))
     .option('--threads <n>', 'threads of the engine (default: all processors)', positiveInt)
-    .option('--isa <name>', 'force an instruction set: avx512, avx2, baseline');
+    .addOption(
+      new Option('--isa <name>', 'force an instruction set').choices(['avx512', 'avx2', 'baseline', 'neon']),
+    );
 }
 
 /** Collects repeated `--set key=value`. */

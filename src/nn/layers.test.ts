@@ -1,0 +1,83 @@
+/** Conventions of the two frameworks: initial weights, "same" padding, and running statistics. */
+import { describe, expect, it } from 'vitest';
+import { compile } from '../compile/compile.ts';
+import { createReferenceEngine } from '../engine/reference.ts';
+import { f32 } from '../graph/value.ts';
+import { glorotUniform, torchBias, torchUniform } from './init.ts';
+import { batchNorm, conv } from './layers.ts';
+import { type Framework, Net } from './net.ts';
+
+describe('initial weights', () => {
+  const shape = [64, 32, 3, 3];
+  const spread = (data: Float32Array) => Math.max(...data.map(Math.abs));
+
+  it('Keras: U(±√(6/(fan_in + fan_out)))', () => {
+    const limit = Math.sqrt(6 / (32 * 9 + 64 * 9));
+    const data = glorotUniform(shape, 1, 'w');
+    expect(spread(data)).toBeLessThanOrEqual(Math.fround(limit));
+    expect(spread(data)).toBeGreaterThan(0.995 * limit);
+    const variance = data.reduce((sum, x) => sum + x * x, 0) / data.length;
+    expect(Math.abs(variance / (limit ** 2 / 3) - 1)).toBeLessThan(0.03);
+  });
+
+  it('PyTorch: U(±1/√fan_in) for weight and bias', () => {
+    const limit = 1 / Math.sqrt(32 * 9);
+    for (const data of [torchUniform(shape, 1, 'w'), torchBias(32 * 9)([4096], 1, 'b')]) {
+      expect(spread(data)).toBeLessThanOrEqual(Math.fround(limit));
+      expect(spread(data)).toBeGreaterThan(0.99 * limit);
+    }
+  });
+
+  it('depend on seed and name only', () => {
+    expect(torchUniform(shape, 1, 'w')).toEqual(torchUniform(shape, 1, 'w'));
+    expect(torchUniform(shape, 1, 'w')).not.toEqual(torchUniform(shape, 2, 'w'));
+    expect(torchUniform(shape, 1, 'w')).not.toEqual(torchUniform(shape, 1, 'v'));
+  });
+});
+
+describe('same padding', () => {
+  it.each([
+    [8, 3, 1, 8],
+    [8, 3, 2, 4],
+    [7, 4, 2, 4],
+    [5, 2, 1, 5],
+  ])('a map of %i, kernel %i, stride %i gives %i', (n, kernel, stride, expected) => {
+    const net = new Net({ framework: 'keras', training: false, seed: 0 });
+    const x = net.graph.input('x', f32([1, 3, n, n]));
+    expect(conv(net, 'c', x, { filters: 2, kernel, stride, padding: 'same' }).shape).toEqual([
+      1,
+      2,
+      expected,
+      expected,
+    ]);
+  });
+});
+
+describe('batch normalisation', () => {
+  async function statistics(framework: Framework['name']) {
+    const net = new Net({ framework, training: true, seed: 0 });
+    const x = net.graph.input('x', f32([4, 1]));
+    net.graph.output('y', batchNorm(net, 'bn', x));
+    const session = createReferenceEngine().createSession();
+    const program = session.load(compile(net.graph));
+    await program.run({ x: Float32Array.of(1, 2, 3, 6) });
+    const [mean] = session.readVariable('bn.running_mean');
+    const [variance] = session.readVariable('bn.running_var');
+    return { mean, variance, y: [...program.read('y')] };
+  }
+
+  // The batch has mean 3, biased variance 3.5 and unbiased variance 14/3.
+  it('PyTorch: momentum 0.1, unbiased running variance, eps 1e-5', async () => {
+    const { mean, variance, y } = await statistics('torch');
+    expect(mean).toBeCloseTo(0.3, 6);
+    expect(variance).toBeCloseTo(0.9 + 0.1 * (14 / 3), 6);
+    expect(y[3]).toBeCloseTo(3 / Math.sqrt(3.5 + 1e-5), 6);
+  });
+
+  it('Keras: momentum 0.99 of the old, biased running variance, eps 1e-3', async () => {
+    const { mean, variance, y } = await statistics('keras');
+    expect(mean).toBeCloseTo(0.03, 6);
+    expect(variance).toBeCloseTo(0.99 + 0.01 * 3.5, 6);
+    expect(y[3]).toBeCloseTo(3 / Math.sqrt(3.5 + 1e-3), 6);
+  });
+});
