@@ -148,6 +148,29 @@ void maxPoolSpike(const Call& call) {
   });
 }
 
+inline void storeSum(float* to, const Block& sum) { storeBlock(to, sum); }
+inline void storeSum(float* to, float sum) { *to = sum; }
+
+// Gradient of a pool for one plane: each pixel gathers from the windows that cover it. `Sum` is Block for
+// blocked maps, float for plain ones; add(sum, window, i, j, k) adds what the pixel gets from window (i, j),
+// whose values start at `window`, where it is element k.
+template <class Sum, class Add>
+void gatherPlane(const PoolShape& s, float* dx, const Add& add) {
+  constexpr int L = sizeof(Sum) / sizeof(float);
+  for (int row = 0; row < s.H; row++)
+    for (int column = 0; column < s.W; column++) {
+      const Range is = coveringWindows(row, s.sh, s.padTop, s.kh, s.OH);
+      const Range js = coveringWindows(column, s.sw, s.padLeft, s.kw, s.OW);
+      Sum sum{};
+      for (int i = is.from; i < is.to; i++)
+        for (int j = js.from; j < js.to; j++) {
+          const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
+          add(sum, (size_t(i) * s.OW + j) * L, i, j, k);
+        }
+      storeSum(dx + (size_t(row) * s.W + column) * L, sum);
+    }
+}
+
 void maxPoolGrad(const Call& call) {
   const PoolShape s(call.ints);
   const int L = s.blocked ? LANES : 1;
@@ -155,30 +178,16 @@ void maxPoolGrad(const Call& call) {
     const float* g = call.f32(0) + size_t(plane) * s.OH * s.OW * L;
     const uint8_t* argmax = call.u8(1) + size_t(plane) * s.OH * s.OW * L;
     float* dx = call.f32(2) + size_t(plane) * s.H * s.W * L;
-    for (int row = 0; row < s.H; row++)
-      for (int column = 0; column < s.W; column++) {
-        const Range is = coveringWindows(row, s.sh, s.padTop, s.kh, s.OH);
-        const Range js = coveringWindows(column, s.sw, s.padLeft, s.kw, s.OW);
-        Block sums{};
-        float sum = 0;
-        for (int i = is.from; i < is.to; i++)
-          for (int j = js.from; j < js.to; j++) {
-            const size_t window = (size_t(i) * s.OW + j) * L;
-            const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
-            if (s.blocked) {
-              for (int part = 0; part < PARTS; part++)
-                sums.part[part] += keepBits(equalBits(argmax + window + part * VL, k), load(g + window + part * VL));
-            } else if (argmax[window] == k) {
-              sum += g[window];
-            }
-          }
-        float* to = dx + (size_t(row) * s.W + column) * L;
-        if (s.blocked) {
-          storeBlock(to, sums);
-        } else {
-          *to = sum;
-        }
-      }
+    if (s.blocked) {
+      gatherPlane<Block>(s, dx, [&](Block& sum, size_t window, int, int, int k) {
+        for (int part = 0; part < PARTS; part++)
+          sum.part[part] += keepBits(equalBits(argmax + window + part * VL, k), load(g + window + part * VL));
+      });
+    } else {
+      gatherPlane<float>(s, dx, [&](float& sum, size_t window, int, int, int k) {
+        if (argmax[window] == k) sum += g[window];
+      });
+    }
   });
 }
 
@@ -231,29 +240,16 @@ void avgPoolGrad(const Call& call) {
   forPlanes(call, s, s.H * s.W * L, [&](int plane) {
     const float* g = call.f32(0) + size_t(plane) * s.OH * s.OW * L;
     float* dx = call.f32(1) + size_t(plane) * s.H * s.W * L;
-    for (int row = 0; row < s.H; row++)
-      for (int column = 0; column < s.W; column++) {
-        const Range is = coveringWindows(row, s.sh, s.padTop, s.kh, s.OH);
-        const Range js = coveringWindows(column, s.sw, s.padLeft, s.kw, s.OW);
-        Block sums{};
-        float sum = 0;
-        for (int i = is.from; i < is.to; i++)
-          for (int j = js.from; j < js.to; j++) {
-            const float* window = g + (size_t(i) * s.OW + j) * L;
-            const float count = windowCount(s, countPadding, i, j);
-            if (s.blocked) {
-              for (int part = 0; part < PARTS; part++) sums.part[part] += load(window + part * VL) / broadcast(count);
-            } else {
-              sum += *window / count;
-            }
-          }
-        float* to = dx + (size_t(row) * s.W + column) * L;
-        if (s.blocked) {
-          storeBlock(to, sums);
-        } else {
-          *to = sum;
-        }
-      }
+    if (s.blocked) {
+      gatherPlane<Block>(s, dx, [&](Block& sum, size_t window, int i, int j, int) {
+        const Vec count = broadcast(windowCount(s, countPadding, i, j));
+        for (int part = 0; part < PARTS; part++) sum.part[part] += load(g + window + part * VL) / count;
+      });
+    } else {
+      gatherPlane<float>(s, dx, [&](float& sum, size_t window, int i, int j, int) {
+        sum += g[window] / windowCount(s, countPadding, i, j);
+      });
+    }
   });
 }
 

@@ -3,6 +3,7 @@
  * the commands name the place, and the readers recognise the files by their name.
  */
 import { basename } from 'node:path';
+import { SMEAR_CLASSES } from './smear/classes.ts';
 
 export interface KnownData {
   readonly name: string;
@@ -22,16 +23,8 @@ export interface KnownData {
   readonly files?: RegExp;
 }
 
-const BLOOD_CELLS = [
-  'basophil',
-  'eosinophil',
-  'erythroblast',
-  'ig',
-  'lymphocyte',
-  'monocyte',
-  'neutrophil',
-  'platelet',
-];
+/** BloodMNIST's numbering, which the smear follows. */
+const BLOOD_CELLS = SMEAR_CLASSES;
 
 const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 

@@ -9,6 +9,7 @@ import type { Tensor, TensorData } from '../graph/op.ts';
 import type { TensorType, Value } from '../graph/value.ts';
 import { elements } from '../graph/value.ts';
 import type { Engine, Feed, Fetched, Program, RunOptions, RunResult, Session } from './engine.ts';
+import { feedFor } from './feed.ts';
 
 export interface ReferenceOptions {
   /** `f64` keeps every f32 value in doubles: for gradient checks by finite differences. */
@@ -119,14 +120,7 @@ class ReferenceProgram implements Program {
 
   async run(feeds: Readonly<Record<string, Feed>>, options: RunOptions = {}): Promise<RunResult> {
     for (const [name, value] of this.plan.inputs) {
-      const feed = feeds[name];
-      if (!feed || feed.length !== elements(value))
-        throw mismatch(
-          `run(${this.plan.name})`,
-          `${elements(value)} numbers for ${name}`,
-          feed?.length ?? 'nothing',
-        );
-      this.dataOf(value).set(feed);
+      this.dataOf(value).set(feedFor(this.plan, name, value, feeds));
     }
     // Not in the caller's tick, as with an engine that has threads.
     await setImmediate();

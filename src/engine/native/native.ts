@@ -7,7 +7,7 @@ import { storageBytes } from '../../compile/layout.ts';
 import type { Plan } from '../../compile/plan.ts';
 import { mismatch, SomaError } from '../../errors.ts';
 import type { Value, Variable } from '../../graph/value.ts';
-import { elements, size } from '../../graph/value.ts';
+import { size } from '../../graph/value.ts';
 import type {
   Engine,
   EngineInfo,
@@ -18,6 +18,7 @@ import type {
   RunResult,
   Session,
 } from '../engine.ts';
+import { feedFor } from '../feed.ts';
 import type { MemoryUse } from '../memory.ts';
 import type { Addon, EngineHandle, ProgramHandle, SessionHandle } from './addon.ts';
 import { requireAddon } from './addon.ts';
@@ -190,14 +191,7 @@ export class NativeProgram implements Program {
   async run(feeds: Readonly<Record<string, Feed>>, options: RunOptions = {}): Promise<RunResult> {
     this.session.expectIdle(`run(${this.plan.name})`);
     for (const { name, value, memory } of this.inputs) {
-      const feed = feeds[name];
-      if (!feed || feed.length !== elements(value))
-        throw mismatch(
-          `run(${this.plan.name})`,
-          `${elements(value)} numbers for ${name}`,
-          feed?.length ?? 'nothing',
-        );
-      pack(value, feed, memory);
+      pack(value, feedFor(this.plan, name, value, feeds), memory);
     }
     return this.session.run(this.plan, this.handle, options);
   }

@@ -9,7 +9,7 @@ import { decimal, percent } from '../format.ts';
 import { shortNames } from '../text-width.ts';
 import { COLOURS, categoryColour, categoryDash, FAINT_INK, PERCENT_LABEL } from '../theme.ts';
 import type { RunReport } from '../types.ts';
-import { epochScale } from './training-curves.ts';
+import { curveAxes } from './training-curves.ts';
 
 const LONGEST_NAME = 44;
 
@@ -96,18 +96,12 @@ export function validationCurves(runs: readonly { name: string; run: RunReport }
   const range = labels.map((_, index) => categoryColour(index));
   const panel = (field: string, title: string, axis: object) => {
     const encoding = {
-      x: {
-        field: 'epoch',
-        type: 'quantitative' as const,
-        scale: epochScale(runs.flatMap(({ run }) => run.history)),
-        axis: { title: 'epoch', grid: false, tickMinStep: 1, format: 'd', tickCount: 8 },
-      },
-      y: {
+      ...curveAxes(
         field,
-        type: 'quantitative' as const,
-        scale: { zero: false, nice: true },
-        axis: { title, tickCount: 6, ...axis },
-      },
+        title,
+        axis,
+        runs.flatMap(({ run }) => run.history),
+      ),
       color: {
         field: 'system',
         type: 'nominal' as const,

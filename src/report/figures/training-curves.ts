@@ -10,6 +10,7 @@ import { COLOURS, categoryColour, categoryDash, FAINT_INK, PERCENT_LABEL } from 
 import type { RunReport } from '../types.ts';
 
 const PANEL = { width: 340, height: 210 };
+/** Whole epochs along the bottom. */
 const EPOCH_AXIS = { title: 'epoch', grid: false, tickMinStep: 1, format: 'd', tickCount: 8 };
 
 /** Loss and accuracy side by side. Needs one epoch or more. */
@@ -28,13 +29,7 @@ export function trainingCurves(run: RunReport): FigureSource {
       {
         mark: { type: 'line' as const, clip: true, point: history.length <= 2 },
         encoding: {
-          x: { field: 'epoch', type: 'quantitative' as const, scale: epochScale(history), axis: EPOCH_AXIS },
-          y: {
-            field,
-            type: 'quantitative' as const,
-            scale: { zero: false, nice: true },
-            axis: { title, tickCount: 6, ...axis },
-          },
+          ...curveAxes(field, title, axis, history),
           color: {
             field: 'split',
             type: 'nominal' as const,
@@ -124,8 +119,17 @@ export function firingRates(run: RunReport): FigureSource | null {
   };
 }
 
+/** Both axes of a curve over epochs. */
+export function curveAxes(field: string, title: string, axis: object, history: readonly EpochRecord[]) {
+  const type = 'quantitative' as const;
+  return {
+    x: { field: 'epoch', type, scale: epochScale(history), axis: EPOCH_AXIS },
+    y: { field, type, scale: { zero: false, nice: true }, axis: { title, tickCount: 6, ...axis } },
+  };
+}
+
 /** From the first epoch to the last; a single epoch gets room on both sides. */
-export function epochScale(history: readonly EpochRecord[]) {
+function epochScale(history: readonly EpochRecord[]) {
   const first = Math.min(...history.map((record) => record.epoch));
   const last = Math.max(...history.map((record) => record.epoch));
   return { domain: first === last ? [first - 1, last + 1] : [first, last], nice: false, zero: false };
