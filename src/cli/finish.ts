@@ -48,7 +48,7 @@ export async function writeResults(run: RunFolder, evaluated: Evaluated, dataset
     run.file('evaluation.json'),
     `${JSON.stringify({ split: 'test', loss, rates, metrics }, null, 2)}\n`,
   );
-  const report = await collectReport(run);
+  const report = await collectReport(run, { metrics, predictions });
   await mkdir(run.file('figures'), { recursive: true });
   await writeFigures(run.file('figures'), await runFigures(report));
   const samples = await confidentErrors(predictions, dataset);

@@ -10,7 +10,7 @@ import type { OpDef } from '../graph/op.ts';
 import type { TensorType, Value } from '../graph/value.ts';
 import { f32, size } from '../graph/value.ts';
 import { spatialSum } from './pool.ts';
-import { commonTime, dataOf, expectInput, expectShape, pair, steps } from './shapes.ts';
+import { commonTime, dataOf, expectInput, expectShape, pair } from './shapes.ts';
 
 export interface Conv2dAttrs {
   /** Rows, columns. */
@@ -161,7 +161,7 @@ function shapeOf(type: TensorType | null): readonly number[] {
 }
 
 function timeOf(type: TensorType | null): number | null {
-  return type && type.time !== null ? steps(type) : null;
+  return type?.time ?? null;
 }
 
 export interface Conv2dOptions {

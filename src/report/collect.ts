@@ -1,4 +1,5 @@
 /** From a run folder to what a report is made from. */
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { measure } from '../measure/metrics.ts';
@@ -34,8 +35,11 @@ async function readSummary(run: RunFolder): Promise<Summary> {
   return text === undefined ? NO_SUMMARY : summarySchema.parse(JSON.parse(text));
 }
 
-/** Everything known of a run; `test` is left out where it has not been evaluated. */
-export async function collectReport(run: RunFolder): Promise<RunReport> {
+/**
+ * Everything known of a run; `test` is left out where it has not been evaluated.
+ * @param tested results that were just measured; read back from the folder when absent
+ */
+export async function collectReport(run: RunFolder, tested?: RunReport['test']): Promise<RunReport> {
   const config = await run.config();
   const summary = await readSummary(run);
   const history = await run.history();
@@ -46,7 +50,7 @@ export async function collectReport(run: RunFolder): Promise<RunReport> {
       (s) => s.size,
       () => 0,
     );
-  const predictions = await readPredictions(run.file('predictions-test.csv')).catch(() => undefined);
+  const test = tested ?? (await readTest(run));
   return {
     name: run.name,
     system: { name, title: system.title, paper: system.source },
@@ -62,7 +66,7 @@ export async function collectReport(run: RunFolder): Promise<RunReport> {
       peakBytes: summary.peakBytes,
       residentBytes: summary.residentBytes,
     },
-    ...(predictions ? { test: { metrics: measure(predictions), predictions } } : {}),
+    ...(test ? { test } : {}),
     warnings: summary.warnings,
   };
 }
@@ -74,4 +78,12 @@ function bestOf({ settings }: RunConfig, history: RunReport['history']): number 
   return (
     history.reduce((best, record) => (value(record) < value(best) ? record : best), history[0])?.epoch ?? 0
   );
+}
+
+async function readTest(run: RunFolder): Promise<RunReport['test']> {
+  const path = run.file('predictions-test.csv');
+  // Only a missing table means "not tested yet"; a broken one is an error that names its row.
+  if (!existsSync(path)) return undefined;
+  const predictions = await readPredictions(path);
+  return { metrics: measure(predictions), predictions };
 }
