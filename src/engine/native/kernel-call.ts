@@ -16,6 +16,8 @@ export interface KernelCall {
   readonly buffers: readonly (Value | Temporary | null)[];
   readonly ints: readonly number[];
   readonly floats?: readonly number[];
+  /** It reads nothing but variables, and what it writes holds until they change: packed weights. */
+  readonly prepares?: true;
 }
 
 /** The value if the plan stores it, else null. */
