@@ -200,7 +200,7 @@ napi_value loadProgram(napi_env env, napi_callback_info info) {
 // One run on its way through a thread of libuv's pool.
 struct Job {
   std::shared_ptr<Program> program;
-  bool check;
+  bool prepare, check;
   double* seconds;  // in a JavaScript array that `held` keeps alive
   napi_ref held = nullptr;
   napi_ref callback = nullptr;
@@ -212,7 +212,7 @@ struct Job {
 void execute(napi_env, void* data) {
   Job& job = *static_cast<Job*>(data);
   try {
-    job.outcome = job.program->run(job.check, job.seconds);
+    job.outcome = job.program->run(job.prepare, job.check, job.seconds);
   } catch (const std::exception& error) {
     job.error = error.what();
   }
@@ -241,28 +241,29 @@ void complete(napi_env env, napi_status, void* data) {
 
 napi_value run(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
-    const Args args(env, info, 4);
+    const Args args(env, info, 5);
     auto job = std::make_unique<Job>();
     job->program = args.handle<Program>(0);
     if (job->program->session().closed()) throw NodeError("native engine: the session is closed");
-    job->check = args.flag(1);
+    job->prepare = args.flag(1);
+    job->check = args.flag(2);
     bool profiled;
-    expect(napi_is_typedarray(env, args.values[2], &profiled), "expected seconds or null");
+    expect(napi_is_typedarray(env, args.values[3], &profiled), "expected seconds or null");
     job->seconds = nullptr;
     if (profiled) {
       napi_typedarray_type type;
       size_t count;
       void* seconds;
-      expect(napi_get_typedarray_info(env, args.values[2], &type, &count, &seconds, nullptr, nullptr),
+      expect(napi_get_typedarray_info(env, args.values[3], &type, &count, &seconds, nullptr, nullptr),
              "expected seconds");
       if (type != napi_float64_array || count < size_t(job->program->steps()))
         throw NodeError("native engine: expected one double a step");
       job->seconds = static_cast<double*>(seconds);
-      expect(napi_create_reference(env, args.values[2], 1, &job->held), "no reference");
+      expect(napi_create_reference(env, args.values[3], 1, &job->held), "no reference");
     }
     napi_value name;
     expect(napi_create_string_utf8(env, "soma.run", NAPI_AUTO_LENGTH, &name), "no string");
-    expect(napi_create_reference(env, args.values[3], 1, &job->callback), "expected a callback");
+    expect(napi_create_reference(env, args.values[4], 1, &job->callback), "expected a callback");
     expect(napi_create_async_work(env, nullptr, name, execute, complete, job.get(), &job->work), "no work");
     expect(napi_queue_async_work(env, job->work), "cannot queue the work");
     job.release();
@@ -276,8 +277,8 @@ napi_value memory(napi_env env, napi_callback_info info) {
     const auto& session = args.handle<Session>(0);
     napi_value list;
     expect(napi_create_array(env, &list), "no array");
-    expect(napi_set_element(env, list, 0, number(env, double(session->arenaBytes()))), "cannot set");
-    expect(napi_set_element(env, list, 1, number(env, double(session->scratchBytes() + session->temporaryBytes()))), "cannot set");
+    expect(napi_set_element(env, list, 0, number(env, double(session->arenaBytes() + session->microBytes()))), "cannot set");
+    expect(napi_set_element(env, list, 1, number(env, double(session->scratchBytes() + session->temporaryBytes() + session->slotBytes()))), "cannot set");
     return list;
   });
 }

@@ -8,7 +8,7 @@ size_t kernelTables(const KernelTable** tables) {
       convDenseKernels(),   convSpikeKernels(), denseKernels(),       lifKernels(),
       elementwiseKernels(), reduceKernels(),    reduceSpikeKernels(), reduceMaxGradKernels(),
       layoutKernels(),      poolKernels(),      normKernels(),        softmaxKernels(),
-      randomKernels(),      optimizerKernels(),
+      randomKernels(),      microBatchKernels(), optimizerKernels(),
   };
   *tables = all;
   return sizeof all / sizeof *all;

@@ -17,6 +17,7 @@ KernelTable poolKernels();
 KernelTable normKernels();
 KernelTable softmaxKernels();
 KernelTable randomKernels();
+KernelTable microBatchKernels();
 KernelTable optimizerKernels();
 
 // Every table; the only symbol that the engine knows.

@@ -1,12 +1,14 @@
 /**
  * Graph to plan: what nobody reads is left out, nodes are fused into steps, and every value gets its place.
  */
+import { mismatch } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
-import type { Node, Value, Variable } from '../graph/value.ts';
+import { describe, type Node, type Value, type Variable } from '../graph/value.ts';
 import { fuse } from './fuse.ts';
 import { align, storageBytes } from './layout.ts';
-import { placeInArena } from './place.ts';
-import type { Placement, Plan, Step } from './plan.ts';
+import { leavesLoop, slotCount, splitAtLoop } from './loop.ts';
+import { type Interval, placeInArena } from './place.ts';
+import type { Loop, Placement, Plan, Step } from './plan.ts';
 
 export interface CompileOptions {
   /** Shown by `soma plan`. */
@@ -22,10 +24,19 @@ export interface CompileOptions {
 export function compile(graph: Graph, options: CompileOptions = {}): Plan {
   const { name = 'plan', guards = [], firstUpdate } = options;
   const read = new Set([...graph.outputs.values(), ...guards]);
-  const nodes = liveNodes(graph.nodes, read);
+  const { before, inside, after, count } = splitAtLoop(liveNodes(graph.nodes, read));
+  const nodes = [...before, ...inside, ...after];
   const steps = liveSteps(group(nodes, read, options.fuse ?? true), read);
   const updatesFrom = firstUpdate ? steps.findIndex((step) => step.root === firstUpdate) : steps.length;
-  return { name, steps, updatesFrom, guards, ...place(graph, steps, guards) };
+  const loop = count === 0 ? null : findLoop(steps, new Set(inside), count);
+  return { name, steps, loop, updatesFrom, guards, ...place(graph, steps, guards, loop) };
+}
+
+function findLoop(steps: readonly Step[], inside: ReadonlySet<Node>, count: number): Loop {
+  const isInside = (step: Step) => inside.has(step.root);
+  const first = steps.findIndex(isInside);
+  const end = steps.findLastIndex(isInside) + 1;
+  return { first, end, count, slots: slotCount([...inside], count) };
 }
 
 function mutates(node: Node): boolean {
@@ -91,16 +102,19 @@ function liveSteps(groups: readonly Group[], read: ReadonlySet<Value>): Step[] {
   return steps.reverse();
 }
 
-type Places = Pick<Plan, 'placements' | 'inputs' | 'outputs' | 'variables' | 'arenaBytes' | 'ioBytes'>;
+type Places = Pick<
+  Plan,
+  'placements' | 'inputs' | 'outputs' | 'variables' | 'arenaBytes' | 'microBytes' | 'ioBytes'
+>;
 
-function place(graph: Graph, steps: readonly Step[], guards: readonly Value[]): Places {
+function place(graph: Graph, steps: readonly Step[], guards: readonly Value[], loop: Loop | null): Places {
   const placements = new Map<Value, Placement>();
   const variables: Variable[] = [];
   let ioBytes = 0;
   const placeInIo = (value: Value) => {
     if (placements.has(value)) return;
     const bytes = storageBytes(value);
-    placements.set(value, { region: 'io', offset: ioBytes, bytes });
+    placements.set(value, { region: 'io', offset: ioBytes, bytes, stride: 0 });
     ioBytes += align(bytes);
   };
 
@@ -110,23 +124,74 @@ function place(graph: Graph, steps: readonly Step[], guards: readonly Value[]): 
   for (const value of used) {
     if (value.source.kind === 'constant') placeInIo(value);
     if (value.source.kind !== 'variable') continue;
-    placements.set(value, { region: 'variables', offset: 0, bytes: storageBytes(value) });
+    placements.set(value, { region: 'variables', offset: 0, bytes: storageBytes(value), stride: 0 });
     variables.push(value.source.variable);
   }
   for (const value of graph.outputs.values()) placeInIo(value);
 
+  const lives = lifetimes(steps, guards, loop);
+  const parts = partsOfWholes(steps);
+  const placeIn = (region: 'arena' | 'micro', values: readonly Interval<Value>[]) => {
+    const arena = placeInArena(values.filter(({ key }) => !placements.has(key) && !parts.has(key)));
+    for (const [value, offset] of arena.offsets)
+      placements.set(value, { region, offset, bytes: storageBytes(value), stride: 0 });
+    return arena.bytes;
+  };
+  const arenaBytes = placeIn('arena', lives.whole);
+  const microBytes = placeIn('micro', lives.micro);
+  for (const [part, whole] of parts) {
+    const bytes = storageBytes(part);
+    const home = placements.get(whole);
+    if (!home) throw mismatch('compile()', 'a stored value to cut or join', describe(whole));
+    placements.set(part, { ...home, bytes, stride: bytes });
+  }
+  return { placements, inputs, outputs: graph.outputs, variables, arenaBytes, microBytes, ioBytes };
+}
+
+/** From the step that writes a value to the last that reads it, for values of the whole batch and of a micro-batch. */
+function lifetimes(steps: readonly Step[], guards: readonly Value[], loop: Loop | null) {
+  const inLoop = (i: number) => loop !== null && i >= loop.first && i < loop.end;
+  const ofWhole = new Set(
+    steps.flatMap((step) => step.nodes.filter(leavesLoop)).flatMap((node) => node.outputs),
+  );
+  const isMicro = (value: Value, i: number) => inLoop(i) && !ofWhole.has(value);
   const lastRead = new Map<Value, number>();
   steps.forEach((step, i) => {
     for (const value of step.inputs) lastRead.set(value, i);
   });
   for (const value of guards) lastRead.set(value, steps.length);
-  const intervals = steps.flatMap((step, from) =>
-    step.outputs
-      .filter((value) => !placements.has(value))
-      .map((key) => ({ key, bytes: storageBytes(key), from, to: lastRead.get(key) ?? from })),
-  );
-  const arena = placeInArena(intervals);
-  for (const { key, bytes } of intervals)
-    placements.set(key, { region: 'arena', offset: arena.offsets.get(key) ?? 0, bytes });
-  return { placements, inputs, outputs: graph.outputs, variables, arenaBytes: arena.bytes, ioBytes };
+  const whole: Interval<Value>[] = [];
+  const micro: Interval<Value>[] = [];
+  steps.forEach((step, i) => {
+    for (const key of step.outputs) {
+      const bytes = storageBytes(key);
+      const to = lastRead.get(key) ?? i;
+      if (isMicro(key, i)) micro.push({ key, bytes, from: i, to });
+      // The loop comes back to its first step: what lives in any of its steps lives in all of them.
+      else
+        whole.push({
+          key,
+          bytes,
+          from: loop && inLoop(i) ? loop.first : i,
+          to: loop && inLoop(to) ? loop.end - 1 : to,
+        });
+    }
+  });
+  return { whole, micro };
+}
+
+/** Values that are rows of a larger one, and lie in it. */
+function partsOfWholes(steps: readonly Step[]): Map<Value, Value> {
+  const parts = new Map<Value, Value>();
+  const add = (part: Value | null, whole: Value | null) => {
+    if (!part || !whole) return;
+    if (parts.has(part)) throw mismatch('compile()', 'rows that are cut or joined once', describe(part));
+    parts.set(part, whole);
+  };
+  for (const { root } of steps) {
+    const [x, y] = [root.inputs[0] ?? null, root.outputs[0]];
+    if (root.op.name === 'microBatch') add(y, x);
+    if (root.op.name === 'joinMicro') add(x, y);
+  }
+  return parts;
 }

@@ -125,7 +125,8 @@ class ReferenceProgram implements Program {
     // Not in the caller's tick, as with an engine that has threads.
     await setImmediate();
     const seconds = options.profile ? new Float64Array(this.plan.steps.length) : undefined;
-    for (const [i, step] of this.plan.steps.entries()) {
+    for (const [i, micro] of this.order()) {
+      const step = this.plan.steps[i];
       if (i === this.plan.updatesFrom && (options.check || !this.plan.guards.every((g) => this.isFinite(g))))
         return { finite: this.plan.guards.every((g) => this.isFinite(g)), seconds };
       const start = performance.now();
@@ -134,12 +135,23 @@ class ReferenceProgram implements Program {
           inputs: inputs.map((value) => (value ? (this.tensors.get(value) ?? null) : null)),
           outputs: outputs.map((value) => this.tensors.get(value) ?? null),
           attrs,
+          micro,
         });
-      if (seconds) seconds[i] = (performance.now() - start) / 1000;
+      if (seconds) seconds[i] += (performance.now() - start) / 1000;
       if (options.check && !step.outputs.every((value) => this.isFinite(value)))
         return { finite: false, nonFiniteStep: i, seconds };
     }
     return { finite: this.plan.guards.every((g) => this.isFinite(g)), seconds };
+  }
+
+  /** Steps in the order of execution, each with the index of its micro-batch. */
+  private *order(): Generator<readonly [number, number]> {
+    const { steps, loop } = this.plan;
+    const [first, end] = loop ? [loop.first, loop.end] : [steps.length, steps.length];
+    for (let i = 0; i < first; i++) yield [i, 0];
+    for (let micro = 0; micro < (loop?.count ?? 0); micro++)
+      for (let i = first; i < end; i++) yield [i, micro];
+    for (let i = end; i < steps.length; i++) yield [i, 0];
   }
 
   readDouble(output: string): Float64Array {

@@ -18,6 +18,8 @@ export interface ReferenceArgs<A> {
   /** Null where nobody reads the output. */
   readonly outputs: readonly (Tensor | null)[];
   readonly attrs: A;
+  /** Index of the micro-batch at hand; 0 outside of a loop. */
+  readonly micro: number;
 }
 
 export interface GradientArgs<A> {
@@ -45,6 +47,11 @@ export interface OpDef<A extends object = object> {
   macs?(node: { inputs: readonly (TensorType | null)[]; outputs: readonly TensorType[]; attrs: A }): number;
   /** Plain loops with double accumulators: the oracle that every engine is held against. */
   reference(args: ReferenceArgs<A>): void;
+  /**
+   * Whether a row of the result may depend on other rows of the batch, or on its place in it. A batch with such
+   * an op cannot be cut into micro-batches.
+   */
+  couplesRows?(attrs: A): boolean;
   /** Indices of inputs (variables) that the op updates in place; such an op is never dead. */
   mutates?(attrs: A): readonly number[];
 }

@@ -33,6 +33,7 @@ const flat = (n: number): TensorType => ({ dtype: 'f32', shape: [n], time: null,
 export const batchNormOp: OpDef<BatchNormAttrs> = {
   name: 'batchNorm',
   mutates: ({ training }) => (training ? [3, 4] : []),
+  couplesRows: ({ training }) => training,
   infer(inputs) {
     const x = expectInput('batchNorm', inputs, 0, 'x');
     if (x.shape.length < 2) throw mismatch('batchNorm()', 'x of rank 2 or more', x.shape);

@@ -16,6 +16,8 @@ export interface DropoutAttrs {
 /** (x, rng i32 [2] = seed and step) → y. The mask is drawn again on the way back, not stored. */
 export const dropoutOp: OpDef<DropoutAttrs> = {
   name: 'dropout',
+  // What is drawn for an element depends on its index.
+  couplesRows: () => true,
   infer(inputs, { rate }) {
     const x = expectInput('dropout', inputs, 0, 'x');
     expectShape('dropout', inputs[1], 'rng (seed, step)', [2]);

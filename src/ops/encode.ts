@@ -32,6 +32,8 @@ function inferTrain(op: string, inputs: readonly (TensorType | null)[], steps: n
 /** (x in [0, 1], rng i32 [2]) → spikes. */
 export const rateEncodeOp: OpDef<RateEncodeAttrs> = {
   name: 'rateEncode',
+  // What is drawn for an element depends on its index.
+  couplesRows: () => true,
   infer(inputs, { steps }) {
     expectShape('rateEncode', inputs[1], 'rng (seed, step)', [2]);
     return [inferTrain('rateEncode', inputs, steps)];

@@ -11,6 +11,7 @@ import { dense, denseGradInput, denseGradWeight } from './dense.ts';
 import { dropoutOp } from './dropout.ts';
 import { addOp, affineOp, castOp, mulOp, reluGrad, reluOp, sigmoidGrad, sigmoidOp } from './elementwise.ts';
 import { latencyEncodeOp, rateEncodeOp } from './encode.ts';
+import { joinMicroOp, microBatchOp, sumMicroOp } from './micro-batch.ts';
 import { neuronGrad, neuronOp } from './neuron.ts';
 import { adamOp, sgdOp } from './optimizer.ts';
 import { avgPool2dGrad, avgPool2dOp, maxPool2dGrad, maxPool2dOp } from './pool.ts';
@@ -56,6 +57,9 @@ export const OPS = {
   latencyEncode: latencyEncodeOp,
   crossEntropy: crossEntropyOp,
   crossEntropyGrad,
+  microBatch: microBatchOp,
+  joinMicro: joinMicroOp,
+  sumMicro: sumMicroOp,
   sgd: sgdOp,
   adam: adamOp,
 } satisfies { [name: string]: OpDef };

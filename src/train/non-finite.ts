@@ -3,7 +3,7 @@ import type { Feed, Program } from '../engine/engine.ts';
 
 /**
  * Runs a step again, looking at every result and updating nothing.
- * @returns layer and op of the first result that is not finite, e.g. `conv2 (conv2d)`
+ * @returns layer and op of the first result that is not finite, e.g. `conv2 (conv2d)`, or `the images`
  */
 export async function findNonFinite(
   program: Program,
@@ -11,5 +11,6 @@ export async function findNonFinite(
 ): Promise<string> {
   const { nonFiniteStep } = await program.run(feeds, { check: true });
   const node = program.plan.steps[nonFiniteStep ?? -1]?.root;
+  if (node?.op.name === 'microBatch') return 'the images';
   return node ? `${node.scope || 'the network'} (${node.op.name})` : 'the loss';
 }

@@ -4,12 +4,15 @@
  */
 import { compile } from '../compile/compile.ts';
 import { differentiate } from '../compile/differentiate.ts';
+import { rowsAreIndependent } from '../compile/loop.ts';
 import type { Plan } from '../compile/plan.ts';
-import { f32 } from '../graph/value.ts';
+import { f32, type Value } from '../graph/value.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import type { System } from '../models/system.ts';
 import { Net } from '../nn/net.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
+import { affine } from '../ops/elementwise.ts';
+import { joinMicro, microBatch, sumMicro } from '../ops/micro-batch.ts';
 import { reduceMean } from '../ops/reduce.ts';
 import { applyOptimizer } from './optimizer.ts';
 
@@ -35,6 +38,11 @@ export interface TracedStep {
   readonly net: Net;
 }
 
+export interface StepOptions {
+  /** Micro-batches that a batch is run in; a divisor of the batch size. Default: what `microBatches` chooses. */
+  readonly microBatches?: number;
+}
+
 /**
  * One training step. Inputs: `images` f32 [N, C, H, W] in [0, 1], `labels` i32 [N], `lr`, for Adam `step`,
  * and `rng` i32 [2] where something is drawn. Outputs: `loss`, `probabilities` [N, K], a rate a spiking layer.
@@ -45,45 +53,120 @@ export function trainingStep(
   settings: TrainingSettings,
   batchSize: number,
   classWeights: Float32Array | null,
+  options: StepOptions = {},
 ): TracedStep {
-  const { net, loss } = traceLoss(spec, settings, batchSize, classWeights, true);
-  const gradients = differentiate(loss, net.parameters);
+  const request = { spec, settings, batchSize, classWeights, training: true };
+  const count = options.microBatches ?? microBatches(request, compileTraining);
+  return compileTraining(request, count);
+}
+
+/** One evaluation step. Inputs `images` and `labels`, and `rng` for drawn encodings; outputs as in training. */
+export function evaluationStep(
+  spec: NetworkSpec,
+  settings: TrainingSettings,
+  batchSize: number,
+  options: StepOptions = {},
+): TracedStep {
+  const request = { spec, settings, batchSize, classWeights: null, training: false };
+  const count = options.microBatches ?? microBatches(request, compileEvaluation);
+  return compileEvaluation(request, count);
+}
+
+interface StepRequest {
+  readonly spec: NetworkSpec;
+  readonly settings: TrainingSettings;
+  readonly batchSize: number;
+  readonly classWeights: Float32Array | null;
+  readonly training: boolean;
+}
+
+function compileTraining(request: StepRequest, count: number): TracedStep {
+  const { spec, settings } = request;
+  const { net, loss, total } = traceLoss(request, count);
+  const gradients = new Map<Value, Value>();
+  for (const [parameter, g] of differentiate(loss, net.parameters))
+    gradients.set(
+      parameter,
+      net.graph.scoped(layerOf(parameter), () => summed(g, count)),
+    );
   const before = net.graph.nodes.length;
   applyOptimizer(net.graph, gradients, settings.optimizer, net.framework);
-  const guards = [loss, ...gradients.values()];
+  const guards = [total, ...gradients.values()];
   const firstUpdate = net.graph.nodes[before];
   return { net, plan: compile(net.graph, { name: `train ${spec.system.name}`, guards, firstUpdate }) };
 }
 
-/** One evaluation step. Inputs `images` and `labels`, and `rng` for drawn encodings; outputs as in training. */
-export function evaluationStep(spec: NetworkSpec, settings: TrainingSettings, batchSize: number): TracedStep {
-  const { net } = traceLoss(spec, settings, batchSize, null, false);
-  return { net, plan: compile(net.graph, { name: `evaluate ${spec.system.name}` }) };
+function compileEvaluation(request: StepRequest, count: number): TracedStep {
+  const { net } = traceLoss(request, count);
+  return { net, plan: compile(net.graph, { name: `evaluate ${request.spec.system.name}` }) };
 }
 
-function traceLoss(
-  spec: NetworkSpec,
-  settings: TrainingSettings,
-  batchSize: number,
-  classWeights: Float32Array | null,
-  training: boolean,
-) {
+/** What a processor's second-level cache holds. */
+const CACHE_BYTES = 2 ** 20;
+/** Micro-batches that are left for threads to share. */
+const SHARED = 16;
+
+/**
+ * How many micro-batches a batch is run in. Spiking networks need much memory for each image, because every value
+ * has T steps: they run a few images at a time, forward and back, while these are in the cache of one core. Where a
+ * row depends on others (BatchNorm), and for all other networks, the batch stays whole.
+ */
+function microBatches(
+  request: StepRequest,
+  compiled: (request: StepRequest, count: number) => TracedStep,
+): number {
+  const { batchSize } = request;
+  const { net, forward, separable } = traceLoss(request, 1);
+  if (net.spikes.size === 0 || !separable || !rowsAreIndependent(forward, batchSize)) return 1;
+  const one = compiled({ ...request, batchSize: 1 }, 1).plan.arenaBytes;
+  const rows = Math.max(1, Math.floor(Math.min(CACHE_BYTES / one, batchSize / SHARED)));
+  return batchSize / largestDivisor(batchSize, rows);
+}
+
+function largestDivisor(n: number, most: number): number {
+  let divisor = Math.max(1, Math.min(n, most));
+  while (n % divisor !== 0) divisor--;
+  return divisor;
+}
+
+function layerOf({ source }: Value): string {
+  return source.kind === 'variable' ? source.variable.name.replace(/\.[^.]*$/, '') : '';
+}
+
+/** The sum over `count` micro-batches. */
+function summed(x: Value, count: number): Value {
+  return count === 1 ? x : sumMicro(x, count);
+}
+
+function traceLoss({ spec, settings, batchSize, classWeights, training }: StepRequest, count: number) {
   const { system, classes, channels, height, width, seed } = spec;
   const net = new Net({ framework: system.framework, training, seed });
-  const image = net.graph.input('images', f32([batchSize, channels, height, width]));
+  const images = net.graph.input('images', f32([batchSize, channels, height, width]));
   const labels = net.graph.input('labels', { dtype: 'i32', shape: [batchSize], time: null, format: 'flat' });
+  const rows = (x: Value) => (count === 1 ? x : microBatch(x, count));
+  const whole = (x: Value) => (count === 1 ? x : joinMicro(x, count));
+  /** A mean over a micro-batch, as its share of the mean over the batch. */
+  const share = (x: Value) => (count === 1 ? x : affine(x, 1 / count));
+
   const options = system.options.parse(spec.options);
-  const logits = system.build(net, { image, classes }, options);
-  const { loss, probabilities } = crossEntropy(logits, labels, {
+  const logits = system.build(net, { image: rows(images), classes }, options);
+  const forward = [...net.graph.nodes];
+  const weighting = net.framework.name === 'keras' ? 'batch' : 'normalized';
+  const entropy = crossEntropy(logits, rows(labels), {
     classWeights: classWeights ? net.graph.constant([classes], classWeights) : null,
-    weighting: net.framework.name === 'keras' ? 'batch' : 'normalized',
+    weighting,
     labelSmoothing: settings.labelSmoothing,
   });
-  net.graph.output('loss', loss);
-  net.graph.output('probabilities', probabilities);
+  const loss = share(entropy.loss);
+  const total = summed(loss, count);
+  net.graph.output('loss', total);
+  net.graph.output('probabilities', whole(entropy.probabilities));
   for (const [layer, spikes] of net.spikes) {
     const axes = spikes.shape.map((_, axis) => axis);
-    net.graph.output(rateOutput(layer), reduceMean(spikes, { axes, time: true }));
+    const rate = reduceMean(spikes, { axes, time: true });
+    net.graph.output(rateOutput(layer), summed(share(rate), count));
   }
-  return { net, loss };
+  // The sum of the weights drawn is known for a whole batch only.
+  const separable = !classWeights || weighting === 'batch';
+  return { net, loss, total, forward, separable };
 }

@@ -3,6 +3,7 @@ import type { OpName } from '../../ops/table.ts';
 import type { Case } from './case.ts';
 import * as elementwise from './cases-elementwise.ts';
 import * as layout from './cases-layout.ts';
+import * as loop from './cases-loop.ts';
 import * as matrix from './cases-matrix.ts';
 import * as training from './cases-training.ts';
 
@@ -45,8 +46,11 @@ export const OP_CASES: Record<OpName, Case[]> = {
   latencyEncode: training.latencyEncodeCases,
   crossEntropy: training.crossEntropyCases,
   crossEntropyGrad: training.crossEntropyGradCases,
+  microBatch: loop.microBatchCases,
+  joinMicro: loop.joinMicroCases,
+  sumMicro: loop.sumMicroCases,
   sgd: training.sgdCases,
   adam: training.adamCases,
 };
 
-export const FUSED_CASES = matrix.fusedCases;
+export const FUSED_CASES = { ...matrix.fusedCases, ...loop.loopCases };

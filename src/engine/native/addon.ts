@@ -27,8 +27,10 @@ export interface Addon {
     arenaBytes: number,
     ioBytes: number,
   ): { program: ProgramHandle; buffer: ArrayBuffer };
+  /** `prepare`: variables have changed since the program ran last. */
   run(
     program: ProgramHandle,
+    prepare: boolean,
     check: boolean,
     seconds: Float64Array | null,
     done: (error: string | null, finite: boolean, nonFiniteStep: number) => void,

@@ -1,12 +1,13 @@
 /**
  * Which kernels execute which op: one row an op. A new op does not compile until it has its row here.
  */
-import type { Step } from '../../compile/plan.ts';
+import type { Loop, Step } from '../../compile/plan.ts';
 import type { OpName } from '../../ops/table.ts';
 import type { KernelCall, Lower, Stored } from './kernel-call.ts';
 import * as conv from './lower-conv.ts';
 import * as elementwise from './lower-elementwise.ts';
 import * as layout from './lower-layout.ts';
+import * as loops from './lower-loop.ts';
 import * as training from './lower-training.ts';
 
 const LOWERINGS: Record<OpName, Lower> = {
@@ -48,11 +49,14 @@ const LOWERINGS: Record<OpName, Lower> = {
   latencyEncode: training.lowerLatencyEncode,
   crossEntropy: training.lowerCrossEntropy,
   crossEntropyGrad: training.lowerCrossEntropyGrad,
+  microBatch: loops.lowerMicroBatch,
+  joinMicro: loops.lowerJoinMicro,
+  sumMicro: loops.lowerSumMicro,
   sgd: training.lowerSgd,
   adam: training.lowerAdam,
 };
 
 /** The kernel calls of a step, to be run in order. */
-export function lowerStep(step: Step, stored: Stored): KernelCall[] {
-  return LOWERINGS[step.root.op.name as OpName](step, stored);
+export function lowerStep(step: Step, stored: Stored, loop: Loop | null): KernelCall[] {
+  return LOWERINGS[step.root.op.name as OpName](step, stored, loop);
 }

@@ -22,7 +22,7 @@ import { feedFor } from '../feed.ts';
 import type { MemoryUse } from '../memory.ts';
 import type { Addon, EngineHandle, ProgramHandle, SessionHandle } from './addon.ts';
 import { requireAddon } from './addon.ts';
-import { encodePlan } from './encode.ts';
+import { encodePlan, updates } from './encode.ts';
 import { type Memory, pack, unpack, viewOf } from './pack.ts';
 
 export interface NativeEngineOptions {
@@ -67,6 +67,8 @@ class NativeSession implements Session {
   private readonly variables = new Map<string, StoredVariable>();
   private readonly programs: NativeProgram[] = [];
   private running: string | null = null;
+  /** Counts what changed variables, so that a program knows whether its packed weights still hold. */
+  changes = 0;
   private closed = false;
 
   constructor(addon: Addon, engine: EngineHandle) {
@@ -122,6 +124,7 @@ class NativeSession implements Session {
     if (data.length !== target.length)
       throw mismatch(`writeVariable(${name})`, `${target.length} numbers`, data.length);
     target.set(data);
+    this.changes++;
   }
 
   memory(): MemoryUse {
@@ -146,14 +149,20 @@ class NativeSession implements Session {
   }
 
   /** Runs a program of this session; one at a time, because they share the arena. */
-  run(plan: Plan, program: ProgramHandle, options: RunOptions): Promise<RunResult> {
+  run(plan: Plan, program: ProgramHandle, prepare: boolean, options: RunOptions): Promise<RunResult> {
     const seconds = options.profile ? new Float64Array(plan.steps.length) : undefined;
     return new Promise((resolve, reject) => {
-      this.addon.run(program, options.check ?? false, seconds ?? null, (error, finite, nonFiniteStep) => {
-        this.running = null;
-        if (error !== null) reject(new SomaError(error));
-        else resolve({ finite, nonFiniteStep: nonFiniteStep < 0 ? undefined : nonFiniteStep, seconds });
-      });
+      this.addon.run(
+        program,
+        prepare,
+        options.check ?? false,
+        seconds ?? null,
+        (error, finite, nonFiniteStep) => {
+          this.running = null;
+          if (error !== null) reject(new SomaError(error));
+          else resolve({ finite, nonFiniteStep: nonFiniteStep < 0 ? undefined : nonFiniteStep, seconds });
+        },
+      );
       this.running = plan.name;
     });
   }
@@ -176,6 +185,10 @@ export class NativeProgram implements Program {
   readonly handle: ProgramHandle;
   readonly buffer: ArrayBuffer;
   private readonly session: NativeSession;
+  /** Whether a run changes variables. */
+  private readonly updates: boolean;
+  /** The session's count of changes when weights were packed last. */
+  private preparedAt: number | undefined;
   private readonly inputs: { name: string; value: Value; memory: Memory }[];
 
   constructor(plan: Plan, session: NativeSession, handle: ProgramHandle, buffer: ArrayBuffer) {
@@ -183,6 +196,7 @@ export class NativeProgram implements Program {
     this.session = session;
     this.handle = handle;
     this.buffer = buffer;
+    this.updates = updates(plan);
     this.inputs = [...plan.inputs].map(([name, value]) => ({ name, value, memory: this.memoryOf(value) }));
     for (const value of plan.placements.keys())
       if (value.source.kind === 'constant') pack(value, value.source.data, this.memoryOf(value));
@@ -193,7 +207,10 @@ export class NativeProgram implements Program {
     for (const { name, value, memory } of this.inputs) {
       pack(value, feedFor(this.plan, name, value, feeds), memory);
     }
-    return this.session.run(this.plan, this.handle, options);
+    const prepare = this.preparedAt !== this.session.changes;
+    if (this.updates) this.session.changes++;
+    this.preparedAt = this.updates ? undefined : this.session.changes;
+    return this.session.run(this.plan, this.handle, prepare, options);
   }
 
   read(output: string): Fetched {

@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import type { Engine, Feed } from '../engine/engine.ts';
+import { loadAddon } from '../engine/native/addon.ts';
+import { createNativeEngine } from '../engine/native/native.ts';
+import { createReferenceEngine } from '../engine/reference.ts';
+import { findSystem } from '../models/registry.ts';
+import { random } from '../random.ts';
+import { findNonFinite } from './non-finite.ts';
+import { evaluationStep, type NetworkSpec, type StepOptions, trainingStep } from './step.ts';
+
+const BATCH = 4;
+const SIDE = 8;
+const system = findSystem('scnn');
+const spec: NetworkSpec = {
+  system,
+  options: { T: 3, beta: 0.5 },
+  classes: 3,
+  height: SIDE,
+  width: SIDE,
+  channels: 3,
+  seed: 3,
+};
+const settings = {
+  ...system.training,
+  optimizer: { kind: 'sgd', momentum: 0, nesterov: false, weightDecay: 0 },
+} as typeof system.training;
+
+function feeds(): Record<string, Feed> {
+  const draw = random(5, 'step');
+  const images = Float32Array.from({ length: BATCH * 3 * SIDE * SIDE }, () => draw.uniform(0, 4));
+  const labels = Int32Array.from({ length: BATCH }, () => draw.int(3));
+  return { images, labels, lr: Float32Array.of(1) };
+}
+
+/** Outputs of one step and, as differences of the weights after SGD with lr 1, its gradients. */
+async function step(engine: Engine, options: StepOptions) {
+  const session = engine.createSession();
+  const program = session.load(trainingStep(spec, settings, BATCH, null, options).plan);
+  const before = new Map(session.variableNames.map((name) => [name, session.readVariable(name)]));
+  expect((await program.run(feeds())).finite).toBe(true);
+  const gradients = new Map(
+    [...before].map(([name, old]) => [name, session.readVariable(name).map((x, i) => old[i] - x)]),
+  );
+  const outputs = Object.fromEntries(
+    [...program.plan.outputs.keys()].map((name) => [name, program.read(name)]),
+  );
+  session.close();
+  return { outputs, gradients };
+}
+
+const built = 'addon' in loadAddon();
+const engines: [string, () => Engine][] = [
+  ['reference', () => createReferenceEngine()],
+  ...(built ? [['native', () => createNativeEngine({ threads: 2 })] as [string, () => Engine]] : []),
+];
+
+describe.each(engines)('a training step on the %s engine', (_, create) => {
+  it('gives the same whole and in micro-batches', async () => {
+    const whole = await step(create(), { microBatches: 1 });
+    const rates = Object.keys(whole.outputs).filter((name) => name.startsWith('rate:'));
+    expect(rates.length).toBe(3);
+    expect(whole.outputs['rate:lif2'][0]).toBeGreaterThan(0.01);
+    for (const microBatches of [2, 4]) {
+      const cut = await step(create(), { microBatches });
+      expect([...cut.outputs.probabilities]).toEqual([...whole.outputs.probabilities]);
+      for (const name of ['loss', ...rates])
+        expect(cut.outputs[name][0]).toBeCloseTo(whole.outputs[name][0], 6);
+      for (const [name, wanted] of whole.gradients) {
+        const largest = Math.max(...wanted.map(Math.abs));
+        const error = Math.max(...(cut.gradients.get(name) ?? []).map((x, i) => Math.abs(x - wanted[i])));
+        expect(largest, name).toBeGreaterThan(0);
+        // Gradients are read off weights of order 1, so their own rounding is 6e-8.
+        expect(error, name).toBeLessThan(1e-5 * largest + 2e-7);
+      }
+    }
+  });
+
+  it('finds images that are not finite', async () => {
+    const session = create().createSession();
+    const program = session.load(trainingStep(spec, settings, BATCH, null, { microBatches: 4 }).plan);
+    const images = Float32Array.from(feeds().images);
+    images[2 * 3 * SIDE * SIDE] = Number.NaN;
+    expect((await program.run({ ...feeds(), images })).finite).toBe(false);
+    expect(await findNonFinite(program, { ...feeds(), images })).toBe('the images');
+    session.close();
+  });
+});
+
+describe.skipIf(!built)('a step in micro-batches', () => {
+  it('gives the same bits on any number of threads', async () => {
+    const single = await step(createNativeEngine({ threads: 1 }), { microBatches: 4 });
+    for (const threads of [2, 3, 64]) {
+      const many = await step(createNativeEngine({ threads }), { microBatches: 4 });
+      for (const [name, wanted] of single.gradients)
+        expect([...(many.gradients.get(name) ?? [])], name).toEqual([...wanted]);
+    }
+  });
+
+  it('names the layer where a NaN comes from', async () => {
+    const session = createNativeEngine({ threads: 2 }).createSession();
+    const program = session.load(trainingStep(spec, settings, BATCH, null, { microBatches: 4 }).plan);
+    session.writeVariable('conv2.bias', new Float32Array(128).fill(Number.NaN));
+    expect((await program.run(feeds())).finite).toBe(false);
+    expect(await findNonFinite(program, feeds())).toBe('conv2 (conv2d)');
+    session.close();
+  });
+
+  it('measures the steps of the loop', async () => {
+    const session = createNativeEngine({ threads: 2 }).createSession();
+    const program = session.load(trainingStep(spec, settings, BATCH, null, { microBatches: 4 }).plan);
+    const { seconds } = await program.run(feeds(), { profile: true });
+    const slow = program.plan.steps.findIndex(({ root }) => root.scope === 'conv2');
+    expect(seconds?.[slow]).toBeGreaterThan(0);
+    session.close();
+  });
+
+  it('sees weights that were written between two evaluations', async () => {
+    const session = createNativeEngine({ threads: 2 }).createSession();
+    const program = session.load(evaluationStep(spec, settings, BATCH, { microBatches: 4 }).plan);
+    const { images, labels } = feeds();
+    const loss = async () => {
+      await program.run({ images, labels });
+      return program.read('loss')[0];
+    };
+    const first = await loss();
+    const weight = session.readVariable('conv2.weight');
+    session.writeVariable(
+      'conv2.weight',
+      weight.map((w) => w + 0.05),
+    );
+    const second = await loss();
+    expect(second).not.toBe(first);
+    session.writeVariable('conv2.weight', weight);
+    expect(await loss()).toBe(first);
+    session.close();
+  });
+});
+
+describe('micro-batches', () => {
+  const count = (name: string, size: number, batch: number, weights: Float32Array | null = null) => {
+    const other = findSystem(name);
+    const { plan } = trainingStep(
+      { ...spec, system: other, options: {}, height: size, width: size },
+      other.training,
+      batch,
+      weights,
+    );
+    return plan.loop?.count ?? 1;
+  };
+
+  it('are chosen for spiking networks of independent rows', () => {
+    expect(count('scnn', 28, 64)).toBe(64);
+    expect(count('scnn', 12, 64)).toBe(32);
+    expect(count('scnn', 28, 55)).toBe(55);
+    expect(count('scnn', 28, 1)).toBe(1);
+    expect(count('ae-cnn', 28, 64)).toBe(1);
+    // PyTorch divides by the sum of the weights drawn, which is known for the whole batch only.
+    expect(count('scnn', 28, 64, new Float32Array(3).fill(1))).toBe(1);
+  });
+});
