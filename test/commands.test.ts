@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { soma } from './cli.ts';
+import { soma, start } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
 const folder = await temporaryFolder();
@@ -57,6 +57,13 @@ describe('data', () => {
 });
 
 describe('models and plan', () => {
+  it('ends quietly where the reader has seen enough', async () => {
+    const { child, finished } = start(['models', '--help']);
+    child.stdout?.destroy();
+    const { code, stderr } = await finished;
+    expect([code, stderr]).toEqual([0, '']);
+  });
+
   it('models lists both systems with their parameters', async () => {
     const rows = await json('models');
     expect(rows.map((r: { name: string; parameters: number }) => [r.name, r.parameters])).toEqual([
