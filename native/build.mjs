@@ -1,12 +1,14 @@
 // Builds the native engine: build/native/soma.node, with nothing but Node and a C++ compiler.
 //
-//   node native/build.mjs [--debug] [--sanitize=address,undefined]
+//   node native/build.mjs [--debug] [--sanitize=address,undefined] [--arch=arm64]
 //
 // native/*.cc is compiled once; native/kernels/*.cc once for each instruction set, into a namespace of its
 // own; the right one is chosen when the add-on is loaded. Objects are kept in build/native/<variant>/ and
 // reused while their source, the headers it includes and the flags are the same. Without a compiler the build
 // says so and succeeds: Soma then runs on its slow reference engine.
 //
+// --arch builds for another processor with a cross compiler (CXX, else g++ of the usual name), beside the others:
+// build/native/arm64/soma.node.
 // --debug and --sanitize build another add-on beside it, build/native/<variant>/soma.node, which SOMA_ADDON
 // names to load it (with the sanitizer's library preloaded: LD_PRELOAD=$(g++ -print-file-name=libasan.so)).
 import { spawn, spawnSync } from 'node:child_process';
@@ -22,13 +24,19 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const sourceDir = join(root, 'native');
 
 const { values: options } = parseArgs({
-  options: { debug: { type: 'boolean', default: false }, sanitize: { type: 'string', default: '' } },
+  options: {
+    debug: { type: 'boolean', default: false },
+    sanitize: { type: 'string', default: '' },
+    arch: { type: 'string', default: process.arch },
+  },
 });
-const variant = options.sanitize
+const crossing = options.arch !== process.arch;
+const kind = options.sanitize
   ? `sanitize-${options.sanitize.replaceAll(',', '-')}`
   : options.debug
     ? 'debug'
     : 'release';
+const variant = crossing ? options.arch : kind;
 const objectDir = join(root, 'build', 'native', variant);
 const target = join(variant === 'release' ? dirname(objectDir) : objectDir, 'soma.node');
 
@@ -42,9 +50,12 @@ const ISAS = {
   arm64: { neon: [] },
 };
 
+const CROSS_COMPILERS = { arm64: 'aarch64-linux-gnu-g++', x64: 'x86_64-linux-gnu-g++' };
+
 function findCompiler() {
   const tried = [];
-  for (const name of [process.env.CXX, 'g++', 'clang++']) {
+  const names = crossing ? [CROSS_COMPILERS[options.arch]] : ['g++', 'clang++'];
+  for (const name of [process.env.CXX, ...names]) {
     if (!name) continue;
     const { status, stdout } = spawnSync(name, ['--version'], { encoding: 'utf8' });
     if (status === 0) return { name, version: stdout.split('\n')[0], tried };
@@ -105,9 +116,9 @@ async function inParallel(items, work) {
 }
 
 async function build() {
-  const isas = ISAS[process.arch];
+  const isas = ISAS[options.arch];
   if (!isas) {
-    console.log(`native: no kernels for ${process.arch}; the slow reference engine will be used.`);
+    console.log(`native: no kernels for ${options.arch}; the slow reference engine will be used.`);
     return;
   }
   const compiler = findCompiler();
@@ -125,7 +136,7 @@ async function build() {
   const sanitize = options.sanitize ? [`-fsanitize=${options.sanitize}`, '-fno-omit-frame-pointer'] : [];
   const common = [
     '-std=c++20',
-    ...(variant === 'release' ? ['-O3'] : ['-O1', '-g']),
+    ...(kind === 'release' ? ['-O3'] : ['-O1', '-g']),
     ...[
       '-fPIC',
       '-ffp-contract=off',
