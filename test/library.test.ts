@@ -53,6 +53,9 @@ it('trains and evaluates without the command line', async () => {
   expect(result.stopped).toBe('epochs');
   expect(epochs).toEqual([1, 2]);
   expect(result.history.every(({ images_per_second = 0 }) => images_per_second > 0)).toBe(true);
+  expect(
+    result.history.every(({ data_seconds = -1, seconds }) => data_seconds >= 0 && data_seconds < seconds),
+  ).toBe(true);
 
   const again = engine.createSession();
   const batchSize = evaluationBatch(dataset.splits.test.length);

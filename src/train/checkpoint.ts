@@ -15,6 +15,7 @@ const sumsSchema = z.object({
   loss: z.number(),
   correct: z.number(),
   seconds: z.number(),
+  dataSeconds: z.number().default(0),
   rates: z.record(z.string(), z.number()),
 });
 
@@ -34,7 +35,7 @@ export type Cursor = z.output<typeof cursorSchema>;
 export type EpochSums = Cursor['sums'];
 
 export function noSums(): EpochSums {
-  return { images: 0, loss: 0, correct: 0, seconds: 0, rates: {} };
+  return { images: 0, loss: 0, correct: 0, seconds: 0, dataSeconds: 0, rates: {} };
 }
 
 export function startCursor(): Cursor {

@@ -163,18 +163,21 @@ class Trainer {
       startBatch: this.cursor.batch,
       cache: this.cache,
     });
+    let asked = performance.now();
     for await (const batch of loader) {
       if (signal?.aborted) return false;
+      const dataSeconds = this.cursor.sums.dataSeconds + (performance.now() - asked) / 1000;
       await this.step(batch, lr);
       this.cursor = {
         ...this.cursor,
         batch: this.cursor.batch + 1,
         step: this.cursor.step + 1,
-        sums: { ...this.cursor.sums, seconds: seconds() },
+        sums: { ...this.cursor.sums, seconds: seconds(), dataSeconds },
       };
       this.report('train');
       const due = performance.now() - this.savedAt > checkpointEvery * 1000;
       if (due && this.cursor.batch < this.batches) await this.save();
+      asked = performance.now();
     }
     return !signal?.aborted;
   }
@@ -224,6 +227,7 @@ class Trainer {
       lr: learningRate(settings, epoch),
       seconds: seconds(),
       ...(sums.seconds > 0 ? { images_per_second: sums.images / sums.seconds } : {}),
+      data_seconds: sums.dataSeconds,
       ...(Object.keys(sums.rates).length > 0 ? { rates: meanRates(sums) } : {}),
     };
     const progress = advance(this.cursor.progress, record.epoch, record, settings);

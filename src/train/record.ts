@@ -14,6 +14,8 @@ export interface EpochRecord {
   readonly seconds: number;
   /** Images trained on in a second, validation left out. */
   readonly images_per_second?: number;
+  /** Part of `seconds` that training waited for images. */
+  readonly data_seconds?: number;
   /** Mean spikes per neuron and step of each spiking layer, in the order of the network. */
   readonly rates?: Readonly<Record<string, number>>;
 }
