@@ -167,6 +167,14 @@ static inline void storeBytes(uint8_t* bytes, VecI v) {
   std::memcpy(bytes, &narrow, VL);
 }
 
+// VL bytes as integers.
+static inline VecI loadBytes(const uint8_t* bytes) {
+  typedef uint8_t Bytes __attribute__((vector_size(VL)));
+  Bytes narrow;
+  std::memcpy(&narrow, bytes, VL);
+  return __builtin_convertvector(narrow, VecI);
+}
+
 // The first `count` floats, zeros in the other lanes; count may be beyond [0, VL].
 static inline Vec loadFirst(const float* p, int count) {
   if (count >= VL) return load(p);

@@ -1,216 +1,148 @@
-// Batch normalisation over all axes but the channels, and its gradient.
-//   ints: [TN, C, inner, layout (0 blocked map, 1 rows [TN][C], 2 planes [TN][C][inner]), training, unbiased]
-// Statistics are sums in double, over runs of images whose number depends on the shape only.
-#include <algorithm>
+// Batch normalisation over all axes but the channels, with what follows it: a residual that is added, a 2×2
+// maximum, ReLU, and the mean and maximum of each map for a channel attention. ints: see norm_shape.h.
+//
+// Two passes over x: sums, then y. What is pooled is never stored at full size.
 #include <cmath>
-#include "../kernel.h"
-#include "../simd.h"
-#include "scratch.h"
+#include "norm_shape.h"
+#include "per_map.h"
 #include "tables.h"
 
 namespace soma::SOMA_ISA {
 namespace {
 
-enum Layout { BLOCKED, ROWS, PLANES };
+// Constants of a group.
+struct Line {
+  Block mean, slope, shift;
 
-struct NormShape {
-  static constexpr int INTS = 6, MAX_RUNS = 16;
-  int images, C, inner, layout;
-  bool training, unbiased;
-  int groups;  // channel blocks, or channels of planes
-  int runs;    // parts that the images are summed in
+  Line(const NormShape& s, const NormPlan& plan, int group)
+      : mean(channelLanes(s, group, plan.p)), slope(channelLanes(s, group, plan.q)),
+        shift(channelLanes(s, group, plan.r)) {}
 
-  explicit NormShape(const int32_t* i)
-      : images(i[0]), C(i[1]), inner(i[2]), layout(i[3]), training(i[4]), unbiased(i[5]),
-        groups(layout == PLANES ? C : blocks(C)), runs(std::max(1, std::min(MAX_RUNS, images))) {}
-
-  size_t imageSize() const { return size_t(layout == BLOCKED ? blocks(C) * LANES : C) * inner; }
-  // Where the part of an image that belongs to a group starts, and how many floats it has.
-  size_t offset(int image, int group) const {
-    const size_t inImage = layout == PLANES ? size_t(group) * inner : size_t(group) * LANES * (layout == ROWS ? 1 : inner);
-    return size_t(image) * imageSize() + inImage;
-  }
-  int firstChannel(int group) const { return layout == PLANES ? group : group * LANES; }
-  int channels(int group) const { return layout == PLANES ? 1 : smaller(LANES, C - group * LANES); }
-  double count() const { return double(images) * inner; }
+  Vec operator()(Vec x, int part) const { return normalised(x, mean.part[part], slope.part[part], shift.part[part]); }
 };
 
-// Two sums a channel over a run of images: of `first` and of `first · second`, products in double so that a
-// variance is what it is however far the mean is from zero. Rows have no lanes beyond C to read.
-template <class First, class Second>
-void sumGroup(const NormShape& s, int from, int to, int group, const First& first, const Second& second,
-              double* a, double* b) {
-  DBlock sumA{}, sumB{};
-  const auto take = [&](size_t at, int n) {
-    float values[2][LANES] = {};
+template <bool RELU, bool ADD>
+void applyGroup(const NormShape& s, int image, int group, const Line& line, const float* x, const float* other, float* y) {
+  forUnits(s, image, group, [&](size_t at, auto lanes) {
     for (int part = 0; part < PARTS; part++) {
-      const int lanes = std::clamp(n - part * VL, 0, VL);
-      if (lanes == 0) break;
-      store(values[0] + part * VL, first(at + part * VL, lanes, part));
-      store(values[1] + part * VL, second(at + part * VL, lanes, part));
+      const int n = lanesOfPart(lanes, part);
+      if (n == 0) break;
+      const size_t i = at + part * VL;
+      Vec v = line(loadPart(x + i, n), part);
+      if (ADD) v = v + loadPart(other + i, n);
+      storePart(y + i, RELU ? clamped(v) : v, n);
     }
-    addTo(sumA, values[0]);
-    addProductTo(sumB, values[0], values[1]);
-  };
-  for (int image = from; image < to; image++) {
-    const size_t start = s.offset(image, group);
-    if (s.layout == BLOCKED) {
-      for (int p = 0; p < s.inner; p++) take(start + size_t(p) * LANES, LANES);
-    } else if (s.layout == ROWS) {
-      take(start, s.channels(group));
-    } else {
-      for (int p = 0; p < s.inner; p += LANES) take(start + p, smaller(LANES, s.inner - p));
-    }
-  }
-  if (s.layout == PLANES) {
-    for (int l = 1; l < LANES; l++) {
-      sumA.lane(0) += sumA.lane(l);
-      sumB.lane(0) += sumB.lane(l);
-    }
-  }
-  for (int l = 0; l < s.channels(group); l++) {
-    a[l] = sumA.lane(l);
-    b[l] = sumB.lane(l);
-  }
-}
-
-// Per-channel constants of a group, one a lane: the same in all lanes for planes, zero beyond C.
-struct Lanes {
-  float value[LANES] = {};
-
-  Lanes(const NormShape& s, int group, const float* ofChannel) {
-    const int c = s.firstChannel(group);
-    for (int l = 0; l < LANES; l++)
-      value[l] = s.layout == PLANES ? ofChannel[c] : l < s.channels(group) ? ofChannel[c + l] : 0;
-  }
-  Vec operator[](int part) const { return load(value + part * VL); }
-};
-
-// Calls body(at, n, part) for each register of a group of one image.
-template <class Body>
-void forVectors(const NormShape& s, int image, int group, const Body& body) {
-  const size_t start = s.offset(image, group);
-  const size_t floats = s.layout == BLOCKED ? size_t(s.inner) * LANES : s.layout == ROWS ? s.channels(group) : s.inner;
-  for (size_t i = 0; i < floats; i += VL) body(start + i, int(std::min<size_t>(VL, floats - i)), int(i / VL % PARTS));
-}
-
-template <class Body>
-void forGroups(const Call& call, const NormShape& s, const Body& body) {
-  const int work = s.inner * (s.layout == PLANES ? 1 : LANES);
-  const int perTask = std::max(1, (1 << 13) / std::max(1, work)), units = s.images * s.groups;
-  call.pool->run(divideUp(units, perTask), [&](int task, int) {
-    for (int unit = task * perTask; unit < smaller(units, (task + 1) * perTask); unit++)
-      body(unit / s.groups, unit % s.groups);
   });
 }
 
-struct NormPlan {
-  double *a, *b;         // [runs][C]
-  float *p, *q, *r;  // [C]: constants of the second pass
-  size_t bytes;
-
-  NormPlan(const NormShape& s, char* base) {
-    Scratch scratch(base);
-    a = scratch.take<double>(size_t(s.runs) * s.C);
-    b = scratch.take<double>(size_t(s.runs) * s.C);
-    p = scratch.take<float>(size_t(s.C));
-    q = scratch.take<float>(size_t(s.C));
-    r = scratch.take<float>(size_t(s.C));
-    bytes = scratch.used();
-  }
-};
-
-// Sums over all images into plan.a[c] and plan.b[c].
-template <class MakeFirst, class MakeSecond>
-void sumChannels(const Call& call, const NormShape& s, const NormPlan& plan, const MakeFirst& makeFirst,
-                 const MakeSecond& makeSecond) {
-  call.pool->run(s.runs * s.groups, [&](int task, int) {
-    const int run = task / s.groups, group = task % s.groups;
-    const size_t at = size_t(run) * s.C + s.firstChannel(group);
-    sumGroup(s, int(int64_t(s.images) * run / s.runs), int(int64_t(s.images) * (run + 1) / s.runs), group,
-             makeFirst(group), makeSecond(group), plan.a + at, plan.b + at);
-  });
-  for (int run = 1; run < s.runs; run++)
-    for (int c = 0; c < s.C; c++) {
-      plan.a[c] += plan.a[size_t(run) * s.C + c];
-      plan.b[c] += plan.b[size_t(run) * s.C + c];
+// One map of a blocked value. `y` and `argmax` may be null.
+template <bool RELU, bool SUMMARY>
+void poolGroup(const NormShape& s, const Line& line, const float* x, float* y, uint8_t* argmax, MapSums& sums) {
+  const size_t row = size_t(s.W) * LANES;
+  const int OH = s.pooledH(), OW = s.pooledW();
+  for (int i = 0; i < OH; i++, x += 2 * row) {
+    for (int j = 0; j < OW; j++) {
+      const size_t to = (size_t(i) * OW + j) * LANES;
+      for (int part = 0; part < PARTS; part++) {
+        const float* at = x + size_t(j) * 2 * LANES + part * VL;
+        const float* window[4] = {at, at + LANES, at + row, at + row + LANES};
+        Vec best = line(load(window[0]), part);
+        VecI index{};
+        for (int k = 1; k < 4; k++) {
+          const Vec v = line(load(window[k]), part);
+          const VecI greater = v > best;
+          best = select(greater, v, best);
+          index = greater ? k - VecI{} : index;
+        }
+        if (RELU) best = clamped(best);
+        if (y) store(y + to + part * VL, best);
+        if (argmax) storeBytes(argmax + to + part * VL, index);
+        if (SUMMARY) sums.add(part, best);
+      }
     }
+    if (SUMMARY) sums.endRow();
+  }
 }
 
-// [x, scale, shift, running mean, running variance, y | null, mean | null, invStd | null]; [momentum, eps]
+// The same without a pool.
+template <bool RELU>
+void summariseGroup(const NormShape& s, const Line& line, const float* x, float* y, MapSums& sums) {
+  for (int i = 0; i < s.H; i++) {
+    for (int j = 0; j < s.W; j++, x += LANES, y += y ? LANES : 0)
+      for (int part = 0; part < PARTS; part++) {
+        Vec v = line(load(x + part * VL), part);
+        if (RELU) v = clamped(v);
+        if (y) store(y + part * VL, v);
+        sums.add(part, v);
+      }
+    sums.endRow();
+  }
+}
+
+void statistics(const Call& call, const NormShape& s, const NormPlan& plan, const float* x) {
+  sumChannels(call, s, plan, [&](int group, int from, int to) {
+    Moments moments;
+    for (int image = from; image < to; image++)
+      forUnits(s, image, group, [&](size_t at, auto lanes) { moments.add(x + at, lanes); });
+    return moments.totals();
+  });
+}
+
+// [x, scale, shift, running mean, running variance, added | null, y | null, argmax | null, mean | null,
+//  invStd | null, mean of each map | null, maximum of each map | null]
+// ints: NormShape, strides of the two from image to image; floats: [momentum, eps]
 void batchNorm(const Call& call) {
   const NormShape s(call.ints);
   const NormPlan plan(s, call.scratch);
   const float *x = call.f32(0), *gamma = call.f32(1), *beta = call.f32(2);
   float *runningMean = call.f32(3), *runningVar = call.f32(4);
   const double momentum = call.floats[0], eps = call.floats[1];
-  if (s.training) {
-    const auto element = [&](int) { return [&](size_t at, int n, int) { return loadPart(x + at, n); }; };
-    sumChannels(call, s, plan, element, element);
-  }
+  if (s.training) statistics(call, s, plan, x);
   for (int c = 0; c < s.C; c++) {
     double mean = runningMean[c], variance = runningVar[c];
     if (s.training) {
-      mean = plan.a[c] / s.count();
-      variance = std::max(0.0, plan.b[c] / s.count() - mean * mean);
+      mean = plan.first[c] / s.count();
+      variance = std::max(0.0, plan.second[c] / s.count() - mean * mean);
       const double correction = s.unbiased && s.count() > 1 ? s.count() / (s.count() - 1) : 1;
       runningMean[c] = float(runningMean[c] + momentum * (mean - runningMean[c]));
       runningVar[c] = float(runningVar[c] + momentum * (variance * correction - runningVar[c]));
     }
-    const double invStd = 1 / std::sqrt(variance + eps);
-    if (call.f32(6)) call.f32(6)[c] = float(mean);
-    if (call.f32(7)) call.f32(7)[c] = float(invStd);
+    const float invStd = float(1 / std::sqrt(variance + eps));
+    if (call.f32(8)) call.f32(8)[c] = float(mean);
+    if (call.f32(9)) call.f32(9)[c] = invStd;
     plan.p[c] = float(mean);
-    plan.q[c] = float(invStd * gamma[c]);
+    plan.q[c] = invStd * gamma[c];
     plan.r[c] = beta[c];
   }
-  float* y = call.f32(5);
-  if (!y) return;
-  forGroups(call, s, [&](int image, int group) {
-    const Lanes mean(s, group, plan.p), slope(s, group, plan.q), shift(s, group, plan.r);
-    forVectors(s, image, group, [&](size_t at, int n, int part) {
-      storePart(y + at, fma(loadPart(x + at, n) - mean[part], slope[part], shift[part]), n);
-    });
-  });
-}
 
-// [x, scale, mean, invStd, g, dx | null, dScale | null, dShift | null]
-void batchNormGrad(const Call& call) {
-  const NormShape s(call.ints);
-  const NormPlan plan(s, call.scratch);
-  const float *x = call.f32(0), *gamma = call.f32(1), *mean = call.f32(2), *invStd = call.f32(3), *g = call.f32(4);
-  float* dx = call.f32(5);
-  const auto gradient = [&](int) { return [&](size_t at, int n, int) { return loadPart(g + at, n); }; };
-  const auto centred = [&](int group) {
-    return [&, centre = Lanes(s, group, mean)](size_t at, int n, int part) {
-      return loadPart(x + at, n) - centre[part];
-    };
-  };
-  sumChannels(call, s, plan, gradient, centred);
-  for (int c = 0; c < s.C; c++) {
-    const double sum = plan.a[c], along = plan.b[c] * invStd[c];
-    if (call.f32(6)) call.f32(6)[c] = float(along);
-    if (call.f32(7)) call.f32(7)[c] = float(sum);
-    plan.p[c] = s.training ? float(sum / s.count()) : 0;
-    plan.q[c] = s.training ? float(along * invStd[c] / s.count()) : 0;
-    plan.r[c] = gamma[c] * invStd[c];
-  }
-  if (!dx) return;
+  const float* other = call.f32(5);
+  float* y = call.f32(6);
+  uint8_t* argmax = call.u8(7);
+  const MapSummary summary{{call.f32(10), call.ints[NormShape::INTS]}, {call.f32(11), call.ints[NormShape::INTS + 1]}};
+  if (!y && !argmax && !summary.wanted()) return;
   forGroups(call, s, [&](int image, int group) {
-    const Lanes centre(s, group, mean), p(s, group, plan.p), q(s, group, plan.q), slope(s, group, plan.r);
-    forVectors(s, image, group, [&](size_t at, int n, int part) {
-      const Vec result = loadPart(g + at, n) - p[part] - (loadPart(x + at, n) - centre[part]) * q[part];
-      storePart(dx + at, result * slope[part], n);
-    });
+    const Line line(s, plan, group);
+    const size_t from = s.offset(image, group);
+    MapSums sums;
+    if (s.pool2) {
+      const size_t to = s.pooledOffset(image, group);
+      const auto pool = s.relu ? (summary.wanted() ? poolGroup<true, true> : poolGroup<true, false>)
+                               : (summary.wanted() ? poolGroup<false, true> : poolGroup<false, false>);
+      pool(s, line, x + from, y ? y + to : nullptr, argmax ? argmax + to : nullptr, sums);
+    } else if (summary.wanted()) {
+      (s.relu ? summariseGroup<true> : summariseGroup<false>)(s, line, x + from, y ? y + from : nullptr, sums);
+    } else {
+      const auto apply = s.relu ? (other ? applyGroup<true, true> : applyGroup<true, false>)
+                                : (other ? applyGroup<false, true> : applyGroup<false, false>);
+      apply(s, image, group, line, x, other, y);
+    }
+    if (summary.wanted()) sums.write(summary, image, group, s.pool2 ? s.pooledH() * s.pooledW() : s.inner);
   });
 }
 
 size_t normScratch(const Call& call, int) { return NormPlan(NormShape(call.ints), nullptr).bytes; }
 
-const Kernel KERNELS[] = {
-    {"batch_norm", 8, NormShape::INTS, 2, batchNorm, normScratch},
-    {"batch_norm_grad", 8, NormShape::INTS, 0, batchNormGrad, normScratch},
-};
+const Kernel KERNELS[] = {{"batch_norm", 12, NormShape::INTS + 2, 2, batchNorm, normScratch}};
 
 }  // namespace
 

@@ -7,8 +7,9 @@ size_t kernelTables(const KernelTable** tables) {
   static const KernelTable all[] = {
       convDenseKernels(),   convSpikeKernels(), denseKernels(),       lifKernels(),
       elementwiseKernels(), reduceKernels(),    reduceSpikeKernels(), reduceMaxGradKernels(),
-      layoutKernels(),      poolKernels(),      normKernels(),        softmaxKernels(),
-      randomKernels(),      microBatchKernels(), optimizerKernels(),
+      layoutKernels(),      poolKernels(),      normKernels(),        normGradKernels(),
+      channelKernels(),     softmaxKernels(),   randomKernels(),      microBatchKernels(),
+      optimizerKernels(),
   };
   *tables = all;
   return sizeof all / sizeof *all;

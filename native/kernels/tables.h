@@ -15,6 +15,8 @@ KernelTable reduceMaxGradKernels();
 KernelTable layoutKernels();
 KernelTable poolKernels();
 KernelTable normKernels();
+KernelTable normGradKernels();
+KernelTable channelKernels();
 KernelTable softmaxKernels();
 KernelTable randomKernels();
 KernelTable microBatchKernels();

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { Graph } from '../graph/graph.ts';
+import { apply, Graph } from '../graph/graph.ts';
 import { f32, type Value } from '../graph/value.ts';
 import { findSystem } from '../models/registry.ts';
+import { batchNormOp } from '../ops/batch-norm.ts';
 import { convolve } from '../ops/conv2d.ts';
-import { add, affine, relu } from '../ops/elementwise.ts';
+import { add, affine, mul, relu, sigmoid } from '../ops/elementwise.ts';
 import { maxPool2d } from '../ops/pool.ts';
+import { reduceMax, reduceMean, reduceSum, reshapeTo } from '../ops/reduce.ts';
 import { random } from '../random.ts';
 import { evaluationStep, trainingStep } from '../train/step.ts';
 import { compile } from './compile.ts';
+import { differentiate } from './differentiate.ts';
 import { storageBytes } from './layout.ts';
 import { type Interval, placeInArena } from './place.ts';
 import type { Plan } from './plan.ts';
@@ -61,6 +64,56 @@ describe('compile', () => {
     const y = convolve(x, weight(graph, 'w', [8, 3, 3, 3]), null, { padding: 1 });
     graph.output('y', maxPool2d(y, { kernel: 3 }));
     expect(kinds(compile(graph))).toEqual(['conv2d', 'maxPool2d']);
+  });
+
+  it('normalises, pools and summarises in one step, and undoes an attention in one', () => {
+    const graph = new Graph();
+    const x = graph.input('x', f32([2, 20, 8, 8]));
+    const parameters = ['gamma', 'beta', 'mean', 'variance'].map((name) => weight(graph, name, [20]));
+    const attrs = { momentum: 0.1, eps: 1e-3, unbiased: true, training: true };
+    const [y] = apply(batchNormOp, [x, ...parameters], attrs);
+    const pooled = maxPool2d(relu(y), { kernel: 2 });
+    const squeezed = [reduceMean(pooled, { axes: [2, 3] }), reduceMax(pooled, { axes: [2, 3] })];
+    const scale = sigmoid(add(squeezed[0], squeezed[1]));
+    const scaled = mul(pooled, reshapeTo(scale, [2, 20, 1, 1]));
+    const loss = reduceSum(mul(scaled, graph.input('g', f32([2, 20, 4, 4]))), { axes: [0, 1, 2, 3] });
+    for (const [i, g] of [...differentiate(loss, [x, ...parameters]).values()].entries())
+      graph.output(`g${i}`, g);
+    const steps = kinds(compile(graph));
+    expect(steps).toContain('batchNorm+maxPool2d+relu+reduceMean+reduceMax');
+    expect(steps).toContain('mul+reduceSum');
+    expect(steps.filter((kind) => kind.endsWith('+reluGrad+maxPool2dGrad+batchNormGrad'))).toHaveLength(1);
+    expect(steps.filter((kind) => /^(add|reluGrad|maxPool2dGrad|reduceMaxGrad)/.test(kind))).toEqual(['add']);
+  });
+
+  it('adds a residual in the step of the normalisation that runs last', () => {
+    const graph = new Graph();
+    const x = graph.input('x', f32([2, 20, 8, 8]));
+    const norm = (name: string) => {
+      const inputs = ['a', 'b', 'c', 'd'].map((part) => weight(graph, name + part, [20]));
+      return apply(batchNormOp, [x, ...inputs], {
+        momentum: 0.1,
+        eps: 1e-3,
+        unbiased: true,
+        training: true,
+      })[0];
+    };
+    graph.output('y', relu(add(norm('main'), norm('shortcut'))));
+    expect(kinds(compile(graph))).toEqual(['batchNorm', 'batchNorm+add+relu']);
+  });
+
+  it('gives a bias in front of a batch normalisation no gradient to compute', () => {
+    const graph = new Graph();
+    const x = graph.input('x', f32([2, 3, 8, 8]));
+    const bias = weight(graph, 'bias', [8]);
+    const y = convolve(x, weight(graph, 'w', [8, 3, 3, 3]), bias, { padding: 1 });
+    const inputs = ['a', 'b', 'c', 'd'].map((name) => weight(graph, name, [8]));
+    const attrs = { momentum: 0.1, eps: 1e-3, unbiased: true, training: true };
+    const [normalised] = apply(batchNormOp, [y, ...inputs], attrs);
+    const loss = reduceSum(normalised, { axes: [0, 1, 2, 3] });
+    const gradient = differentiate(loss, [bias]).get(bias);
+    if (gradient) graph.output('gradient', gradient);
+    expect(kinds(compile(graph))).toEqual(['conv2d', 'batchNorm', 'broadcastTo']);
   });
 
   it('keeps the large maps of SCNN out of memory', () => {

@@ -73,11 +73,16 @@ function group(nodes: readonly Node[], read: ReadonlySet<Value>, fusing: boolean
     const list = consumers.get(value) ?? [];
     return list.length === 1 && !read.has(value) ? list[0] : undefined;
   };
+  const order = new Map(nodes.map((node, i) => [node, i]));
+  const orderOf = (node: Node) => order.get(node) ?? nodes.length;
+  const precedes = ({ source }: Value, node: Node) =>
+    source.kind !== 'node' || orderOf(source.node) < orderOf(node);
   const taken = new Set<Node>();
+  const free = (value: Value) => (consumers.get(value) ?? []).filter((reader) => !taken.has(reader));
   const groups: Group[] = [];
   for (const node of nodes) {
     if (taken.has(node)) continue;
-    const members = fusing ? fuse(node, { soleConsumer }) : [node];
+    const members = fusing ? fuse(node, { soleConsumer, consumers: free, precedes }) : [node];
     for (const member of members.slice(members.indexOf(node) + 1)) taken.add(member);
     groups.push({ root: node, nodes: members });
   }

@@ -7,13 +7,19 @@
  * readers have taken it in, its own step is dead and goes.
  */
 import type { Node, Value } from '../graph/value.ts';
-import type { PoolAttrs } from '../ops/pool.ts';
 import type { OpName } from '../ops/table.ts';
+import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
+import { fuseNorm, undoneNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
+import { isHalvingPool } from './match.ts';
 
 export interface Uses {
   /** The only node that reads the value, or undefined where there are others or the caller reads it. */
   soleConsumer(value: Value): Node | undefined;
+  /** Nodes that read the value and are not yet in a step. */
+  consumers(value: Value): readonly Node[];
+  /** Whether the value is there when a node runs. */
+  precedes(value: Value, node: Node): boolean;
 }
 
 /** The nodes of the step that has `root` as its root, in order of execution. */
@@ -46,7 +52,34 @@ const RULES: Partial<Record<OpName, Rule>> = {
     const fits = mask?.op.name === 'reluGrad' && mask.inputs[0] === root.inputs[0];
     return mask && fits && mask.inputs[1] === root.outputs[0] ? [root, mask] : [root];
   },
+  batchNorm: fuseNorm,
+  batchNormGrad: (root) => [...undoneNorm(root, anywhere).nodes, root],
+  add: (root) => {
+    const { nodes } = channelGradient(root.outputs[0], anywhere);
+    return nodes.length > 0 ? [...nodes] : [root];
+  },
+  reluGrad: (root) => {
+    const [y, g] = root.inputs;
+    if (!y || !g) return [root];
+    const { nodes, maximum } = channelGradient(g, anywhere);
+    return maximum && maximum.inputs[0] !== y ? [root] : [...nodes, root];
+  },
+  mul: (root, uses) => {
+    const sum = uses.soleConsumer(root.outputs[0]);
+    return isMapDot(root, sum) ? [root, sum] : [root];
+  },
+  reduceMean: (root, uses) => withSibling(root, uses),
+  reduceMax: (root, uses) => withSibling(root, uses),
 };
+
+const anywhere = () => true;
+
+/** Mean and maximum of the same maps. */
+function withSibling(root: Node, uses: Uses): Node[] {
+  const [x] = root.inputs;
+  const both = x ? mapSummaries(x, uses.consumers(x)) : [];
+  return both.includes(root) ? [root, ...both.filter((node) => node !== root)] : [root];
+}
 
 function withProducer(root: Node, input: number, wanted: (node: Node) => boolean): Node[] {
   const source = root.inputs[input]?.source;
@@ -60,11 +93,4 @@ function unpooling(node: Node): boolean {
 function flattening(node: Node): boolean {
   const [x] = node.inputs;
   return node.op.name === 'reshape' && x !== null && isMap(x) && node.outputs[0].shape.length === 2;
-}
-
-/** Windows of 2×2 side by side: the pool that convolution kernels do on the fly. */
-function isHalvingPool(node: Node, name: OpName): boolean {
-  if (node.op.name !== name || node.inputs[0]?.dtype !== 'f32') return false;
-  const { kernel, stride, padding } = node.attrs as PoolAttrs;
-  return [...kernel, ...stride].every((n) => n === 2) && padding.every((n) => n === 0);
 }

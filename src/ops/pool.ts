@@ -7,8 +7,9 @@ import { apply } from '../graph/graph.ts';
 import type { OpDef } from '../graph/op.ts';
 import type { TensorType, Value } from '../graph/value.ts';
 import { f32 } from '../graph/value.ts';
+import { type BatchNormAttrs, batchNormGrad } from './batch-norm.ts';
 import { relu, reluOp } from './elementwise.ts';
-import { reduceSum } from './reduce.ts';
+import { broadcastTo, reduceSum } from './reduce.ts';
 import { expectInput, pair, steps } from './shapes.ts';
 
 export interface PoolAttrs {
@@ -183,8 +184,15 @@ export function maxPool2d(x: Value, options: PoolOptions): Value {
   return apply(maxPool2dOp, [x], poolAttrs(x, options))[0];
 }
 
-/** Sum over batch, time and map: one number a channel. Undoing a maximum moves gradients, it adds none. */
+/**
+ * Sum over batch, time and map: one number a channel. Undoing a maximum moves gradients, it adds none. A gradient
+ * behind a normalisation by the batch's own mean sums to zero: adding a constant before it changes nothing.
+ */
 export function spatialSum(g: Value): Value {
+  if (g.source.kind === 'node' && g.source.index === 0 && g.source.node.op === batchNormGrad) {
+    const { training } = g.source.node.attrs as BatchNormAttrs;
+    if (training) return broadcastTo(g.graph.scalar(0), [g.shape[1]], null);
+  }
   const unpooled = g.source.kind === 'node' && g.source.node.op === maxPool2dGrad;
   const source = unpooled && g.source.kind === 'node' ? (g.source.node.inputs[0] ?? g) : g;
   return reduceSum(source, { axes: [0, 2, 3], time: true });

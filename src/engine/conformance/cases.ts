@@ -5,6 +5,7 @@ import * as elementwise from './cases-elementwise.ts';
 import * as layout from './cases-layout.ts';
 import * as loop from './cases-loop.ts';
 import * as matrix from './cases-matrix.ts';
+import { normCases } from './cases-norm.ts';
 import * as training from './cases-training.ts';
 
 export const OP_CASES: Record<OpName, Case[]> = {
@@ -53,4 +54,4 @@ export const OP_CASES: Record<OpName, Case[]> = {
   adam: training.adamCases,
 };
 
-export const FUSED_CASES = { ...matrix.fusedCases, ...loop.loopCases };
+export const FUSED_CASES = { ...matrix.fusedCases, ...loop.loopCases, ...normCases };

@@ -1,8 +1,7 @@
-/** Elementwise ops, stretching, reductions and normalisation, lowered to elementwise.cc, reduce.cc and norm.cc. */
+/** Elementwise ops, stretching and reductions, lowered to elementwise.cc and reduce*.cc. */
 import { isBlocked, isMap, LANES } from '../../compile/layout.ts';
-import type { TensorType, Value } from '../../graph/value.ts';
-import { elements, size } from '../../graph/value.ts';
-import type { BatchNormAttrs } from '../../ops/batch-norm.ts';
+import type { TensorType } from '../../graph/value.ts';
+import { size } from '../../graph/value.ts';
 import type { AffineAttrs } from '../../ops/elementwise.ts';
 import type { BroadcastAttrs, ReduceAttrs } from '../../ops/reduce.ts';
 import { reducedCount } from '../../ops/reduce.ts';
@@ -157,32 +156,3 @@ export const lowerReduceMaxGrad: Lower = ({ root }) => {
     },
   ];
 };
-
-// ---- Batch normalisation
-
-/** [TN, C, inner, layout, training, unbiased]; layouts as in norm.cc. */
-function normInts(x: Value, { training, unbiased }: BatchNormAttrs): number[] {
-  const inner = size(x.shape.slice(2));
-  const layout = isBlocked(x) ? 0 : inner === 1 ? 1 : 2;
-  return [elements(x) / (x.shape[1] * inner || 1), x.shape[1], inner, layout, flag(training), flag(unbiased)];
-}
-
-export const lowerBatchNorm: Lower = ({ root }, stored) => {
-  const attrs = root.attrs as BatchNormAttrs;
-  return [
-    {
-      kernel: 'batch_norm',
-      buffers: [...[0, 1, 2, 3, 4].map((i) => needed(root, i)), ...root.outputs.map(stored)],
-      ints: normInts(needed(root, 0), attrs),
-      floats: [attrs.momentum, attrs.eps],
-    },
-  ];
-};
-
-export const lowerBatchNormGrad: Lower = ({ root }, stored) => [
-  {
-    kernel: 'batch_norm_grad',
-    buffers: [...[0, 1, 2, 3, 4].map((i) => needed(root, i)), ...root.outputs.map(stored)],
-    ints: normInts(needed(root, 0), root.attrs as BatchNormAttrs),
-  },
-];

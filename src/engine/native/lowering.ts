@@ -4,10 +4,12 @@
 import type { Loop, Step } from '../../compile/plan.ts';
 import type { OpName } from '../../ops/table.ts';
 import type { KernelCall, Lower, Stored } from './kernel-call.ts';
+import * as attention from './lower-attention.ts';
 import * as conv from './lower-conv.ts';
 import * as elementwise from './lower-elementwise.ts';
 import * as layout from './lower-layout.ts';
 import * as loops from './lower-loop.ts';
+import * as norm from './lower-norm.ts';
 import * as training from './lower-training.ts';
 
 const LOWERINGS: Record<OpName, Lower> = {
@@ -17,16 +19,16 @@ const LOWERINGS: Record<OpName, Lower> = {
   dense: conv.lowerDense,
   denseGradInput: conv.lowerDenseGradInput,
   denseGradWeight: conv.lowerDenseGradWeight,
-  batchNorm: elementwise.lowerBatchNorm,
-  batchNormGrad: elementwise.lowerBatchNormGrad,
+  batchNorm: norm.lowerBatchNorm,
+  batchNormGrad: norm.lowerBatchNormGrad,
   relu: elementwise.lowerRelu,
-  reluGrad: elementwise.lowerReluGrad,
+  reluGrad: attention.lowerReluGrad,
   sigmoid: elementwise.lowerSigmoid,
   sigmoidGrad: elementwise.lowerSigmoidGrad,
   softmax: training.lowerSoftmax,
   softmaxGrad: training.lowerSoftmaxGrad,
-  add: elementwise.lowerAdd,
-  mul: elementwise.lowerMul,
+  add: attention.lowerAdd,
+  mul: attention.lowerMul,
   affine: elementwise.lowerAffine,
   cast: elementwise.lowerCast,
   maxPool2d: layout.lowerMaxPool2d,
@@ -34,8 +36,8 @@ const LOWERINGS: Record<OpName, Lower> = {
   avgPool2d: layout.lowerAvgPool2d,
   avgPool2dGrad: layout.lowerAvgPool2dGrad,
   reduceSum: elementwise.lowerReduceSum,
-  reduceMean: elementwise.lowerReduceMean,
-  reduceMax: elementwise.lowerReduceMax,
+  reduceMean: attention.lowerReduceMean,
+  reduceMax: attention.lowerReduceMax,
   reduceMaxGrad: elementwise.lowerReduceMaxGrad,
   broadcastTo: elementwise.lowerBroadcastTo,
   reshape: layout.lowerReshape,

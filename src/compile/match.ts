@@ -1,0 +1,38 @@
+/** Recognising nodes, for rules that fuse and for the lowering of what they made. */
+import type { Node, TensorType, Value } from '../graph/value.ts';
+import type { PoolAttrs } from '../ops/pool.ts';
+import type { ReduceAttrs } from '../ops/reduce.ts';
+import type { OpName } from '../ops/table.ts';
+import { isMap } from './layout.ts';
+
+/** The node that makes a value, if it is one of this op. */
+export function producer(value: Value | null | undefined, op: OpName): Node | undefined {
+  return value?.source.kind === 'node' && value.source.node.op.name === op ? value.source.node : undefined;
+}
+
+export function sameType(a: TensorType, b: TensorType): boolean {
+  return (
+    a.dtype === b.dtype && a.time === b.time && a.format === b.format && a.shape.join() === b.shape.join()
+  );
+}
+
+/** Windows of 2×2 side by side: the pool that kernels do on the fly. */
+export function isHalvingPool(node: Node, name: OpName): boolean {
+  if (node.op.name !== name || node.inputs[0]?.dtype !== 'f32') return false;
+  const { kernel, stride, padding } = node.attrs as PoolAttrs;
+  return [...kernel, ...stride].every((n) => n === 2) && padding.every((n) => n === 0);
+}
+
+/** Whether a reduction makes one number of each map. */
+export function reducesMaps(node: Node): boolean {
+  const { axes, time } = node.attrs as ReduceAttrs;
+  const [x] = node.inputs;
+  return x != null && isMap(x) && !time && [...axes].sort().join() === '2,3';
+}
+
+/** Whether `value`, [N, C, 1, 1], holds one number for each map of `maps`. */
+export function isPerMap(value: TensorType, maps: TensorType): boolean {
+  const [n, c, h, w] = value.shape;
+  const fits = n === maps.shape[0] && c === maps.shape[1] && h === 1 && w === 1;
+  return fits && isMap(value) && value.dtype === 'f32' && value.time === maps.time;
+}

@@ -1,0 +1,154 @@
+/** Cases of what is fused around batch normalisation and channel attention. */
+import { differentiate } from '../../compile/differentiate.ts';
+import { apply } from '../../graph/graph.ts';
+import type { Value } from '../../graph/value.ts';
+import { batchNormOp } from '../../ops/batch-norm.ts';
+import { convolve } from '../../ops/conv2d.ts';
+import { linear } from '../../ops/dense.ts';
+import { add, mul, relu, sigmoid } from '../../ops/elementwise.ts';
+import { maxPool2d } from '../../ops/pool.ts';
+import { reduceMax, reduceMean, reduceSum, reshapeTo } from '../../ops/reduce.ts';
+import { type Case, each, type Tracing } from './case.ts';
+
+/** y and the gradients of Σ weights · y with respect to x and all parameters. */
+function gradients(t: Tracing, x: Value, y: Value): void {
+  const axes = y.shape.map((_, axis) => axis);
+  const loss = reduceSum(mul(y, t.f32(y.shape, { time: y.time })), { axes, time: true });
+  t.outputs(y, ...differentiate(loss, [x, ...t.graph.variables.values()]).values());
+}
+
+/** Far enough from zero that a variance by Σ x² alone would be wrong. */
+function source(t: Tracing, { shape, time }: { shape: readonly number[]; time: number | null }): Value {
+  return t.f32(shape, { time, low: 30, high: 33 });
+}
+
+function normalise(t: Tracing, x: Value, training = true): Value {
+  const shape = [x.shape[1]];
+  const inputs = [
+    ...[x, t.parameter(shape, { low: -1, high: 2 }), t.parameter(shape)],
+    ...[t.parameter(shape), t.parameter(shape, { low: 0.5, high: 2 })],
+  ];
+  return apply(batchNormOp, inputs, { momentum: 0.1, eps: 1e-3, unbiased: true, training })[0];
+}
+
+interface Attention {
+  readonly mean: boolean;
+  readonly maximum: boolean;
+}
+
+function attend(t: Tracing, x: Value, { mean, maximum }: Attention): Value {
+  const [n, c] = x.shape;
+  const branch = (value: Value) => linear(value, t.parameter([c, c]), null);
+  const branches = [
+    ...(mean ? [branch(reduceMean(x, { axes: [2, 3] }))] : []),
+    ...(maximum ? [branch(reduceMax(x, { axes: [2, 3] }))] : []),
+  ];
+  const scale = sigmoid(branches.length === 2 ? add(branches[0], branches[1]) : branches[0]);
+  return mul(x, reshapeTo(scale, [n, c, 1, 1]));
+}
+
+const NORMS = [
+  { shape: [2, 16, 6, 6], time: null },
+  { shape: [3, 17, 5, 7], time: null },
+  { shape: [2, 5, 2, 3], time: 3 },
+  { shape: [1, 33, 1, 1], time: null },
+  { shape: [2, 32, 3, 2], time: 1 },
+  { shape: [4, 3, 6, 5], time: 3 },
+  // Long enough for runs of sums.
+  { shape: [3, 18, 21, 17], time: 2 },
+] as const;
+
+const FORMS = [
+  { pool: false, rectify: true },
+  { pool: true, rectify: true },
+  { pool: true, rectify: false },
+] as const;
+
+const ATTENTIONS: readonly Attention[] = [
+  { mean: true, maximum: false },
+  { mean: true, maximum: true },
+  { mean: false, maximum: true },
+];
+
+const canPool = ([, , h, w]: readonly number[]) => h > 1 && w > 1;
+const forms = NORMS.flatMap((item) =>
+  FORMS.filter(({ pool }) => !pool || canPool(item.shape)).flatMap((form) =>
+    [true, false].map((training) => ({ ...item, ...form, training })),
+  ),
+);
+
+interface Form {
+  readonly pool: boolean;
+  readonly rectify: boolean;
+  readonly training: boolean;
+}
+
+function block(t: Tracing, x: Value, { pool, rectify, training }: Form): Value {
+  let y = normalise(t, x, training);
+  if (rectify) y = relu(y);
+  return pool ? maxPool2d(y, { kernel: 2 }) : y;
+}
+
+const plain = each(forms, (t, item) => {
+  const x = source(t, item);
+  gradients(t, x, block(t, x, item));
+});
+
+const residual = each(
+  NORMS.flatMap((item) => [true, false].map((rectify) => ({ ...item, rectify }))),
+  (t, { rectify, ...type }) => {
+    const x = source(t, type);
+    const shortcut = normalise(t, x);
+    const sum = add(normalise(t, relu(normalise(t, x))), shortcut);
+    gradients(t, x, rectify ? relu(sum) : sum);
+  },
+);
+
+const attended = each(
+  forms
+    .filter(({ training }) => training)
+    .flatMap((form) => ATTENTIONS.map((attention) => ({ ...form, ...attention }))),
+  (t, item) => {
+    const x = source(t, item);
+    gradients(t, x, attend(t, block(t, x, item), item));
+  },
+);
+
+/** Without normalisation: behind a ReLU, and behind nothing. */
+const attention = each(
+  NORMS.flatMap((item) =>
+    ATTENTIONS.flatMap((a) => [true, false].map((rectify) => ({ ...item, ...a, rectify }))),
+  ),
+  (t, { shape, time, rectify, ...kind }) => {
+    const x = t.f32(shape, { time });
+    gradients(t, x, attend(t, rectify ? relu(x) : x, kind));
+  },
+);
+
+/** Convolutions between: the bias in front of a normalisation has no gradient. */
+const network = each(
+  [
+    { x: [2, 3, 9, 8], filters: [16, 17] },
+    { x: [1, 5, 6, 6], filters: [33, 5] },
+  ],
+  (t, { x, filters }) => {
+    const image = t.f32(x);
+    let y = image;
+    for (const o of filters) {
+      y = convolve(y, t.parameter([o, y.shape[1], 3, 3]), t.parameter([o]), { padding: 1 });
+      y = attend(t, block(t, y, { pool: true, rectify: true, training: true }), {
+        mean: true,
+        maximum: true,
+      });
+    }
+    gradients(t, image, y);
+  },
+);
+
+export const normCases: Record<string, Case[]> = {
+  'normalisation with what follows': plain,
+  'normalisation with a residual': residual,
+  'normalisation with channel attention': attended,
+  'channel attention': attention,
+  'normalised network': network,
+};

@@ -1,0 +1,88 @@
+/**
+ * Channel attention and the elementwise ops and reductions that it is made of: where they act on whole blocked
+ * maps they have kernels of their own (channel.cc), else those of elementwise.cc and reduce.cc.
+ */
+import { type ChannelGradient, channelGradient } from '../../compile/fuse-attention.ts';
+import { isBlocked, LANES } from '../../compile/layout.ts';
+import { isPerMap, reducesMaps, sameType } from '../../compile/match.ts';
+import type { TensorType, Value } from '../../graph/value.ts';
+import type { KernelCall, Lower } from './kernel-call.ts';
+import { flag, images, needed } from './kernel-call.ts';
+import * as plain from './lower-elementwise.ts';
+
+/** Floats from image to image of a value with one number a map; 0 where there is none. */
+export function perMapStride(value: TensorType | null | undefined): number {
+  if (!value) return 0;
+  return isBlocked(value) ? Math.ceil(value.shape[1] / LANES) * LANES : value.shape[1];
+}
+
+/** Operands of ChannelGradient in channel_gradient.h. */
+export function attentionOperands({ scale, offset, maximum, factor = 1 }: ChannelGradient): {
+  buffers: (Value | null)[];
+  strides: number[];
+  factor: number;
+} {
+  const [, largest = null, ofLargest = null] = maximum?.inputs ?? [];
+  const buffers = [scale ?? null, offset ?? null, largest, ofLargest];
+  return { buffers, strides: buffers.map(perMapStride), factor };
+}
+
+/** [TN, C, H, W] */
+const mapInts = (maps: TensorType) => [images(maps), ...maps.shape.slice(1)];
+
+function channelGrad(sum: ChannelGradient, rectified: Value | null, dx: Value): KernelCall {
+  const { buffers, strides, factor } = attentionOperands(sum);
+  const scaled = rectified ?? sum.maximum?.inputs[0] ?? null;
+  return {
+    kernel: 'channel_grad',
+    buffers: [sum.g, scaled, ...buffers, dx],
+    ints: [...mapInts(dx), ...strides, flag(rectified !== null)],
+    floats: [factor],
+  };
+}
+
+export const lowerAdd: Lower = (step, stored, loop) => {
+  const { root, nodes } = step;
+  if (nodes.length === 1) return plain.lowerAdd(step, stored, loop);
+  const sum = channelGradient(root.outputs[0], (node) => nodes.includes(node));
+  return [channelGrad(sum, null, root.outputs[0])];
+};
+
+export const lowerReluGrad: Lower = (step, stored, loop) => {
+  const { root, nodes } = step;
+  if (nodes.length === 1) return plain.lowerReluGrad(step, stored, loop);
+  const sum = channelGradient(needed(root, 1), (node) => nodes.includes(node));
+  return [channelGrad(sum, needed(root, 0), root.outputs[0])];
+};
+
+export const lowerMul: Lower = (step, stored, loop) => {
+  const { root, nodes } = step;
+  const [a, b, y] = [needed(root, 0), needed(root, 1), root.outputs[0]];
+  const sum = nodes.at(1)?.outputs[0];
+  if (sum) return [{ kernel: 'channel_dot', buffers: [a, b, sum], ints: [...mapInts(a), perMapStride(sum)] }];
+  const [x, scale] = isPerMap(a, y) ? [b, a] : [a, b];
+  if (!isBlocked(y) || !sameType(x, y) || !isPerMap(scale, y)) return plain.lowerMul(step, stored, loop);
+  return [{ kernel: 'channel_scale', buffers: [x, scale, y], ints: [...mapInts(y), perMapStride(scale)] }];
+};
+
+/** Mean or maximum of whole maps, or both. */
+function lowerSummary(single: Lower): Lower {
+  return (step, stored, loop) => {
+    const { root, nodes } = step;
+    const x = needed(root, 0);
+    if (!isBlocked(x) || x.dtype !== 'f32' || !reducesMaps(root)) return single(step, stored, loop);
+    const results = ['reduceMean', 'reduceMax'].map((op) =>
+      stored(nodes.find((node) => node.op.name === op)?.outputs[0]),
+    );
+    return [
+      {
+        kernel: 'map_summary',
+        buffers: [x, ...results],
+        ints: [...mapInts(x), ...results.map(perMapStride)],
+      },
+    ];
+  };
+}
+
+export const lowerReduceMean = lowerSummary(plain.lowerReduceMean);
+export const lowerReduceMax = lowerSummary(plain.lowerReduceMax);
