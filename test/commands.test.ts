@@ -64,11 +64,13 @@ describe('models and plan', () => {
     expect([code, stderr]).toEqual([0, '']);
   });
 
-  it('models lists both systems with their parameters', async () => {
+  it('models lists the systems with their parameters', async () => {
     const rows = await json('models');
     expect(rows.map((r: { name: string; parameters: number }) => [r.name, r.parameters])).toEqual([
       ['scnn', 337_806],
       ['ae-cnn', 430_696],
+      ['se-cnn', 465_672],
+      ['ms-resnet18', 11_180_616],
     ]);
   });
 

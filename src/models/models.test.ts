@@ -4,14 +4,24 @@ import { f32 } from '../graph/value.ts';
 import { Net } from '../nn/net.ts';
 import { findSystem, SYSTEMS } from './registry.ts';
 
-function parameters(name: string, size: number, classes = 8, options: object = {}): number {
+function trace(name: string, size: number, classes = 8, options: object = {}, channels = 3): Net {
   const system = findSystem(name);
   const net = new Net({ framework: system.framework, training: true, seed: 0 });
-  const image = net.graph.input('images', f32([2, 3, size, size]));
+  const image = net.graph.input('images', f32([2, channels, size, size]));
   const logits = system.build(net, { image, classes }, system.options.parse(options));
   expect(logits.shape).toEqual([2, classes]);
   expect(logits.time).toBeNull();
-  return net.parameterCount;
+  return net;
+}
+
+function parameters(...network: Parameters<typeof trace>): number {
+  return trace(...network).parameterCount;
+}
+
+/** As Keras counts: running means and variances too. */
+function total(...network: Parameters<typeof trace>): number {
+  const net = trace(...network);
+  return net.parameterCount + net.stateCount;
 }
 
 describe('parameter counts', () => {
@@ -22,11 +32,45 @@ describe('parameter counts', () => {
   it('AE-CNN: 430,696', () => expect(parameters('ae-cnn', 64)).toBe(430_696));
   it('AE-CNN without attention: 422,344', () =>
     expect(parameters('ae-cnn', 64, 8, { attention: false })).toBe(422_344));
+  it('SE-CNN: 466,632', () => expect(total('se-cnn', 64)).toBe(466_632));
+  it('SE-CNN with one network for mean and maximum: 444,872', () =>
+    expect(total('se-cnn', 64, 8, { attention: 'shared-channel' })).toBe(444_872));
+  it('SE-CNN with classical squeeze-and-excitation: 444,872', () =>
+    expect(total('se-cnn', 64, 8, { attention: 'squeeze-excite' })).toBe(444_872));
+  it('SE-CNN without attention, the stride-2 CNN: 423,112', () =>
+    expect(total('se-cnn', 64, 8, { attention: 'none' })).toBe(423_112));
+  it('MS-ResNet18, CIFAR-10: 11,181,642', () => expect(parameters('ms-resnet18', 32, 10)).toBe(11_181_642));
+  it('MS-ResNet18, CIFAR-100: 11,227,812', () =>
+    expect(parameters('ms-resnet18', 32, 100, { normalization: 'cifar100' })).toBe(11_227_812));
+  it('MS-ResNet18, Fashion-MNIST: 11,175,370', () =>
+    expect(parameters('ms-resnet18', 28, 10, { normalization: 'fashion-mnist' }, 1)).toBe(11_175_370));
+});
+
+describe('MS-ResNet18', () => {
+  it('computes the stem once, and has 17 spiking layers with time', () => {
+    const net = trace('ms-resnet18', 32, 10, { T: 3, width: 8 });
+    const conv = (scope: string) =>
+      net.graph.nodes.find((node) => node.scope === scope && node.op.name === 'conv2d');
+    expect(conv('conv1')?.outputs[0].time).toBeNull();
+    expect(conv('block1.conv1')?.outputs[0].time).toBe(3);
+    expect(net.spikes.size).toBe(17);
+    expect([...net.spikes.values()].map((s) => s.shape.slice(1).join())).toEqual(
+      ['8,32,32', '16,16,16', '32,8,8', '64,4,4']
+        .flatMap((map, i, maps) => (i === 0 ? [map, map, map, map] : [maps[i - 1], map, map, map]))
+        .concat('64,4,4'),
+    );
+  });
+
+  it('says what to do about images of one channel', () => {
+    expect(() => trace('ms-resnet18', 28, 10, {}, 1)).toThrow(
+      /for normalization=cifar10, got 1; set normalization=fashion-mnist/,
+    );
+  });
 });
 
 describe('registry', () => {
   it('answers a wrong name with the nearest one', () => {
-    expect(() => findSystem('scn')).toThrow(/expected scnn or ae-cnn, got scn; did you mean scnn\?/);
+    expect(() => findSystem('scn')).toThrow(/expected scnn or ae-cnn or .*, got scn; did you mean scnn\?/);
   });
 
   it('has systems whose defaults are complete', () => {

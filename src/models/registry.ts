@@ -1,10 +1,17 @@
 /** Every system by its name on the command line. */
 import { EXIT, nearest, SomaError } from '../errors.ts';
 import { aeCnn } from './ae-cnn.ts';
+import { msResnet18 } from './ms-resnet18.ts';
 import { scnn } from './scnn.ts';
+import { seCnn } from './se-cnn.ts';
 import type { System } from './system.ts';
 
-export const SYSTEMS = { scnn, 'ae-cnn': aeCnn } as const satisfies Record<string, System>;
+export const SYSTEMS = {
+  scnn,
+  'ae-cnn': aeCnn,
+  'se-cnn': seCnn,
+  'ms-resnet18': msResnet18,
+} as const satisfies Record<string, System>;
 
 /** The system called `name`; throws with the nearest name where there is none. */
 export function findSystem(name: string): System {

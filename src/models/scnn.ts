@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import type { Value } from '../graph/value.ts';
 import { RESETS } from '../neurons/neuron.ts';
-import { arctan, fastSigmoid, rectangle, straightThrough, triangle } from '../neurons/surrogate.ts';
+import { SURROGATES, surrogate } from '../neurons/surrogate.ts';
 import { conv, dense } from '../nn/layers.ts';
 import { ENCODINGS, encode } from '../nn/spiking/encode.ts';
 import { type LifOptions, lif } from '../nn/spiking/lif.ts';
@@ -20,8 +20,6 @@ import { flatten } from '../ops/reduce.ts';
 import { settings } from './settings.ts';
 import { defineSystem } from './system.ts';
 
-const MAKERS = { fastSigmoid, arctan, rectangle, triangle, straightThrough };
-
 const options = z.strictObject({
   T: z.int().positive().default(10).describe('time steps'),
   beta: z.number().min(0).max(1).default(0.9).describe('decay of the membrane; not given in the paper'),
@@ -29,7 +27,7 @@ const options = z.strictObject({
   learnBeta: z.boolean().default(true),
   learnThreshold: z.boolean().default(true),
   reset: z.enum(RESETS).default('subtract'),
-  surrogate: z.enum(Object.keys(MAKERS) as (keyof typeof MAKERS)[]).default('fastSigmoid'),
+  surrogate: z.enum(SURROGATES).default('fastSigmoid'),
   slope: z.number().positive().default(25).describe('k of fastSigmoid, α of arctan, width of the others'),
   encoding: z.enum(ENCODINGS).default('direct'),
   readout: z.enum(READOUTS).default('count'),
@@ -60,7 +58,7 @@ export const scnn = defineSystem({
       beta: o.beta,
       threshold: o.threshold,
       reset: o.reset,
-      surrogate: MAKERS[o.surrogate](o.slope),
+      surrogate: surrogate(o.surrogate, o.slope),
       learnBeta: o.learnBeta,
       learnThreshold: o.learnThreshold,
     };

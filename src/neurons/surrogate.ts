@@ -37,6 +37,11 @@ export const triangle = (width = 1): Surrogate => make('triangle', width);
 /** 1 everywhere. Bengio et al. 2013. */
 export const straightThrough = (): Surrogate => make('straightThrough', 1);
 
+/** The surrogate of a kind whose name and parameter come from outside; `straightThrough` has none. */
+export function surrogate(kind: SurrogateKind, parameter: number): Surrogate {
+  return make(kind, kind === 'straightThrough' ? 1 : parameter);
+}
+
 /** The derivative at x = U − θ. */
 export function surrogateDerivative({ kind, parameter: p, scale }: Surrogate, x: number): number {
   switch (kind) {

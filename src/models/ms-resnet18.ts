@@ -1,0 +1,127 @@
+/**
+ * MS-ResNet18: the spiking residual network that paper (b) builds on, for small images.
+ *
+ *   image → conv 7×7 → BatchNorm → 4 stages of 2 blocks, of 64, 128, 256, 512 channels → LIF → mean → dense K
+ *   block: x + (LIF → conv 3×3 → BatchNorm → LIF → conv 3×3 → BatchNorm)(x), nothing after the sum
+ *
+ * What runs along the shortcuts is membrane current, not spikes. The first block of stages 2 to 4 has stride 2;
+ * its shortcut is a 1×1 convolution with BatchNorm of the current itself. Convolutions have no bias.
+ *
+ * The paper presents the image T times to the stem. Nothing there depends on time, so it is computed once; its
+ * batch statistics are the same, and its running variance differs by the factor of n/(n − 1) alone.
+ */
+import { z } from 'zod';
+import { mismatch } from '../errors.ts';
+import type { Value } from '../graph/value.ts';
+import { RESETS } from '../neurons/neuron.ts';
+import { SURROGATES, surrogate } from '../neurons/surrogate.ts';
+import { batchNorm, conv, dense } from '../nn/layers.ts';
+import type { Net } from '../nn/net.ts';
+import { type ImageStatistics, normalizeImage } from '../nn/normalize.ts';
+import { type LifOptions, lif } from '../nn/spiking/lif.ts';
+import { add } from '../ops/elementwise.ts';
+import { reduceMean } from '../ops/reduce.ts';
+import { settings } from './settings.ts';
+import { defineSystem } from './system.ts';
+
+/** Customary statistics of the training sets. */
+const STATISTICS: Record<string, ImageStatistics> = {
+  cifar10: { mean: [0.4914, 0.4822, 0.4465], deviation: [0.2023, 0.1994, 0.201] },
+  cifar100: { mean: [0.5071, 0.4867, 0.4408], deviation: [0.2675, 0.2565, 0.2761] },
+  'fashion-mnist': { mean: [0.286], deviation: [0.353] },
+};
+
+const options = z.strictObject({
+  T: z.int().positive().default(4).describe('time steps'),
+  width: z
+    .int()
+    .positive()
+    .default(64)
+    .describe('channels of the first stage; each later one has twice as many'),
+  beta: z.number().min(0).max(1).default(0.25).describe('decay of the membrane'),
+  threshold: z.number().positive().default(0.5),
+  reset: z.enum(RESETS).default('zero'),
+  surrogate: z.enum(SURROGATES).default('rectangle'),
+  slope: z.number().positive().default(1).describe('width of rectangle and triangle, k or α of the others'),
+  gamma: z
+    .enum(['threshold', 'one'])
+    .default('threshold')
+    .describe(
+      "first γ of BatchNorm; threshold: that, and 0 where a block ends, as the backbone's code has it",
+    ),
+  normalization: z
+    .enum(['cifar10', 'cifar100', 'fashion-mnist', 'none'])
+    .default('cifar10')
+    .describe('whose mean and deviation the images are normalised by; the paper is silent'),
+});
+
+type Options = z.output<typeof options>;
+
+function neuronOf({ T, beta, threshold, reset, ...o }: Options): LifOptions {
+  return { steps: T, beta, threshold, reset, resetDelay: false, surrogate: surrogate(o.surrogate, o.slope) };
+}
+
+/** Two spiking convolutions and what goes past them. */
+function block(net: Net, name: string, x: Value, filters: number, stride: number, o: Options): Value {
+  const neuron = neuronOf(o);
+  const { first, last } = gammas(o);
+  return net.layer(name, () => {
+    let y = lif(net, 'lif1', x, neuron).spikes;
+    y = conv(net, 'conv1', y, { filters, kernel: 3, stride, padding: 1, bias: false });
+    y = lif(net, 'lif2', batchNorm(net, 'bn1', y, { gamma: first }), neuron).spikes;
+    y = conv(net, 'conv2', y, { filters, kernel: 3, padding: 1, bias: false });
+    y = batchNorm(net, 'bn2', y, { gamma: last });
+    if (stride === 1 && x.shape[1] === filters) return add(y, x);
+    const past = conv(net, 'shortcut', x, { filters, kernel: 1, stride, bias: false });
+    return add(y, batchNorm(net, 'bn3', past, { gamma: first }));
+  });
+}
+
+/** γ of the stem, of a block's first BatchNorm and of shortcuts; and of a block's last. */
+function gammas({ gamma, threshold }: Options): { first: number; last: number } {
+  return gamma === 'threshold' ? { first: threshold, last: 0 } : { first: 1, last: 1 };
+}
+
+function normalized(image: Value, of: Options['normalization']): Value {
+  if (of === 'none') return image;
+  const statistics = STATISTICS[of];
+  const channels = image.shape[1];
+  if (statistics.mean.length !== channels)
+    throw mismatch(
+      'ms-resnet18',
+      `images of ${statistics.mean.length} channels for normalization=${of}`,
+      channels,
+      `set normalization=${channels === 1 ? 'fashion-mnist' : 'none'}`,
+    );
+  return normalizeImage(image, statistics);
+}
+
+export const msResnet18 = defineSystem({
+  name: 'ms-resnet18',
+  title: 'MS-ResNet18',
+  summary: 'spiking residual network with BatchNorm, whose shortcuts carry current',
+  source: 'paper (b), backbone',
+  framework: 'torch',
+  size: 32,
+  options,
+  training: settings({
+    optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 5e-5 },
+    lr: 0.1,
+    schedule: { kind: 'cosine' },
+    batchSize: 64,
+    epochs: 150,
+    augment: { flipHorizontal: true, cropPadding: 4, fill: 'constant' },
+  }),
+  build(net, { image, classes }, o) {
+    const stem = { filters: o.width, kernel: 7, padding: 3, bias: false };
+    let x = conv(net, 'conv1', normalized(image, o.normalization), stem);
+    x = batchNorm(net, 'bn1', x, { gamma: gammas(o).first });
+    for (let i = 0; i < 8; i++) {
+      const stage = Math.floor(i / 2);
+      const stride = i % 2 === 0 && stage > 0 ? 2 : 1;
+      x = block(net, `block${i + 1}`, x, o.width * 2 ** stage, stride, o);
+    }
+    const { spikes } = lif(net, 'lif', x, neuronOf(o));
+    return dense(net, 'fc', reduceMean(spikes, { axes: [2, 3], time: true }), { units: classes });
+  },
+});
