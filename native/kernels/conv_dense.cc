@@ -1,6 +1,5 @@
 // Convolutions of float maps, forward and both gradients.
 #include "conv_depthwise.h"
-#include "conv_event_grad_input.h"
 #include "conv_forward.h"
 #include "conv_grad_input.h"
 #include "conv_grad_weight.h"
@@ -23,19 +22,12 @@ size_t conv2dScratch(const Call& call, int threads) {
 void conv2dGradInput(const Call& call) {
   const ConvShape s(call.ints);
   const GradientMap g(s, call.f32(0), call.u8(1));
-  if (s.depthwise())
-    runDepthwiseGradInput(call, s, g, call.f32(2), call.f32(3));
-  else if (s.eventDriven() && isSparseGradient(call, s, g))
-    runEventGradInput(call, s, g, call.f32(2), call.f32(3));
-  else
-    runGradInput(call, s, g, call.f32(2), call.f32(3));
+  const auto run = s.depthwise() ? runDepthwiseGradInput : runGradInput;
+  run(call, s, g, call.f32(2), call.f32(3));
 }
 size_t conv2dGradInputScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
-  if (s.depthwise()) return DepthwisePlan(s, nullptr, threads).bytes;
-  const size_t dense = GradInputPlan(s, nullptr, threads).bytes;
-  const size_t events = s.eventDriven() ? EventGradInputPlan(s, nullptr, threads).bytes : 0;
-  return dense > events ? dense : events;
+  return s.depthwise() ? DepthwisePlan(s, nullptr, threads).bytes : GradInputPlan(s, nullptr, threads).bytes;
 }
 
 void conv2dGradWeight(const Call& call) {

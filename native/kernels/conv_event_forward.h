@@ -7,13 +7,12 @@ namespace soma::SOMA_ISA {
 
 struct EventForwardPlan {
   ScatterShape scatter;
-  float *weights, *bias, *canvases;
+  float *bias, *canvases;
   uint32_t *starts, *offsets;
   size_t bytes;
 
   EventForwardPlan(const ConvShape& s, char* base, int threads) : scatter(s.H, s.W, s.C) {
     Scratch scratch(base);
-    weights = scratch.take<float>(blocks(s.O) * scatterWeightsSize(s.C));
     bias = scratch.take<float>(size_t(blocks(s.O)) * LANES);
     canvases = scratch.take<float>(threads * scatter.canvasSize());
     starts = scratch.take<uint32_t>(threads * (scatter.groups() + 1));
@@ -41,14 +40,10 @@ class SpikeLister {
   uint32_t *begin_, *end_;
 };
 
-static inline void runEventForward(const Call& call, const ConvShape& s, const SpikeMap& x, const float* w,
+static inline void runEventForward(const Call& call, const ConvShape& s, const SpikeMap& x, const float* weights,
                                    const float* bias, float* y, uint8_t* argmax) {
   const EventForwardPlan plan(s, call.scratch, call.pool->threads());
   packBias(bias, s.O, plan.bias);
-  call.pool->run(blocks(s.O), [&](int ob, int) {
-    packScatterWeights(ob, s.C, s.O, plan.weights + ob * scatterWeightsSize(s.C),
-                       [&](int o, int c, int t) { return w[(size_t(o) * s.C + c) * 9 + (8 - t)]; });
-  });
 
   // A spike at y reaches the canvas rows y … y + 2, of which row i holds the output row i - 2 + padTop.
   const size_t rowStride = plan.scatter.canvasRow();
@@ -60,7 +55,7 @@ static inline void runEventForward(const Call& call, const ConvShape& s, const S
     float* canvas = plan.canvases + thread * plan.scatter.canvasSize();
     listEvents(plan.scatter, events.starts, SpikeLister(x, n, events.offsets));
     for (int ob = 0; ob < blocks(s.O); ob++) {
-      scatterImage<false>(plan.scatter, events, plan.weights + ob * scatterWeightsSize(s.C), canvas);
+      scatterImage<false>(plan.scatter, events, weights + ob * scatterWeightsSize(s.C), canvas);
       emitter.emit(n, {canvas + origin, 0, rowStride, ob * LANES, smaller(LANES, s.O - ob * LANES), 0, rows,
                        plan.bias + ob * LANES});
     }

@@ -8,14 +8,13 @@ namespace soma::SOMA_ISA {
 
 struct EventGradInputPlan {
   ScatterShape scatter;
-  float *weights, *canvases, *values;
+  float *canvases, *values;
   uint32_t *starts, *offsets;
   int64_t* counts;  // of values that are not zero, for each sampled image
   size_t bytes;
 
   EventGradInputPlan(const ConvShape& s, char* base, int threads) : scatter(s.OH, s.OW, s.O) {
     Scratch scratch(base);
-    weights = scratch.take<float>(blocks(s.C) * scatterWeightsSize(s.O));
     canvases = scratch.take<float>(threads * scatter.canvasSize());
     starts = scratch.take<uint32_t>(threads * (scatter.groups() + 1));
     offsets = scratch.take<uint32_t>(threads * scatter.maxEvents());
@@ -77,13 +76,9 @@ static inline bool isSparseGradient(const Call& call, const ConvShape& s, const 
   return double(total) <= DENSE_ABOVE * samples * s.O * g.storedPixels();
 }
 
-static inline void runEventGradInput(const Call& call, const ConvShape& s, const GradientMap& g, const float* w,
-                                     float* dx) {
+static inline void runEventGradInput(const Call& call, const ConvShape& s, const GradientMap& g,
+                                     const float* weights, float* dx) {
   const EventGradInputPlan plan(s, call.scratch, call.pool->threads());
-  call.pool->run(blocks(s.C), [&](int cb, int) {
-    packScatterWeights(cb, s.O, s.C, plan.weights + cb * scatterWeightsSize(s.O),
-                       [&](int c, int o, int t) { return w[(size_t(o) * s.C + c) * 9 + t]; });
-  });
 
   // A gradient at y reaches the canvas rows y … y + 2, of which row i holds the input row i - padTop.
   const size_t rowStride = plan.scatter.canvasRow();
@@ -94,7 +89,7 @@ static inline void runEventGradInput(const Call& call, const ConvShape& s, const
     float* canvas = plan.canvases + thread * plan.scatter.canvasSize();
     listEvents(plan.scatter, events.starts, GradientLister(g, n, events));
     for (int cb = 0; cb < blocks(s.C); cb++) {
-      scatterImage<true>(plan.scatter, events, plan.weights + cb * scatterWeightsSize(s.O), canvas);
+      scatterImage<true>(plan.scatter, events, weights + cb * scatterWeightsSize(s.O), canvas);
       emitter.emit(n, {canvas + origin, 0, rowStride, cb * LANES, smaller(LANES, s.C - cb * LANES), 0, s.H, nullptr});
     }
   });

@@ -1,28 +1,38 @@
 // The gradient with respect to the weights, driven by spikes: a spike of channel c adds the 3x3 of
 // gradients around it to the nine sums of (c, output block), which stay in registers over all spikes of
 // c in a band of rows. A task owns two blocks of input channels and a run of images; runs are added in
-// order at the end.
+// order at the end. In a loop over micro-batches each slot is such a run.
 #pragma once
 #include "conv_source.h"
 
 namespace soma::SOMA_ISA {
 
-struct EventGradWeightPlan {
+// Sums of one run of images, [input group][output block][channel of the group][3][3][16], the 3x3 in the order
+// of the gradients around a spike.
+struct EventGradWeightSums {
   static constexpr int GROUP_BLOCKS = 2, GROUP = GROUP_BLOCKS * LANES;  // input channels of a task
-  static constexpr int MIN_TASKS = 16;
+  static constexpr size_t PAIR = size_t(GROUP) * 9 * LANES;             // of a group and an output block
+
+  int inputGroups, outputBlocks;
+
+  EventGradWeightSums(int C, int O) : inputGroups(divideUp(blocks(C), GROUP_BLOCKS)), outputBlocks(blocks(O)) {}
+
+  size_t size() const { return size_t(inputGroups) * outputBlocks * PAIR; }
+  size_t pair(int group, int ob) const { return (size_t(group) * outputBlocks + ob) * PAIR; }
+};
+
+// What a thread needs to add images to such sums.
+struct EventGradWeightPlan {
   static constexpr size_t BAND_FLOATS = 5 * 1024;  // gradients of a band: most of a first-level cache
 
-  int inputGroups, outputBlocks, runs, bandRows, bands;
-  size_t listSize, pairSize;
+  int bandRows, bands;
+  size_t listSize;
   Frame frame;  // gradients of a band and one pixel around
-  float *partial, *frames;
+  float* frames;
   uint32_t* lists;
   size_t bytes;
 
-  EventGradWeightPlan(const ConvShape& s, char* base, int threads) {
-    inputGroups = divideUp(blocks(s.C), GROUP_BLOCKS);
-    outputBlocks = blocks(s.O);
-    runs = larger(1, smaller(s.images, divideUp(MIN_TASKS, inputGroups)));
+  EventGradWeightPlan(const ConvShape& s, Scratch scratch, int threads) {
     frame.phases = 1;
     frame.lanes = LANES;
     frame.columns = s.W + 2;
@@ -31,18 +41,9 @@ struct EventGradWeightPlan {
     bandRows = divideUp(s.H, bands);
     frame.rows = bandRows + 2;
     listSize = size_t(bandRows) * s.W;
-    pairSize = size_t(GROUP) * 9 * LANES;
-
-    Scratch scratch(base);
-    partial = scratch.take<float>(size_t(runs) * inputGroups * outputBlocks * pairSize);
     frames = scratch.take<float>(threads * frame.size());
-    lists = scratch.take<uint32_t>(threads * GROUP * listSize);
+    lists = scratch.take<uint32_t>(threads * EventGradWeightSums::GROUP * listSize);
     bytes = scratch.used();
-  }
-
-  // Partial sums [channel of the group][3][3][16] in the order of the gradients around a spike.
-  float* pair(int run, int group, int ob) const {
-    return partial + ((size_t(run) * inputGroups + group) * outputBlocks + ob) * pairSize;
   }
 };
 
@@ -80,51 +81,81 @@ static inline void listSpikes(const SpikeMap& x, int image, int block, int first
   }
 }
 
-static inline void runEventGradWeight(const Call& call, const ConvShape& s, const SpikeMap& x, const GradientMap& g,
-                                      float* dw) {
-  using Plan = EventGradWeightPlan;
-  const Plan plan(s, call.scratch, call.pool->threads());
+// Adds what images [firstImage, endImage) give for one group of input channels.
+static inline void addEventGradWeight(const ConvShape& s, const SpikeMap& x, const GradientMap& g,
+                                      const EventGradWeightPlan& plan, int thread, int group, int firstImage,
+                                      int endImage, float* sums) {
+  using Sums = EventGradWeightSums;
+  const Sums layout(s.C, s.O);
   const size_t rowSize = plan.frame.rowSize();
+  const int firstBlock = group * Sums::GROUP_BLOCKS;
+  const int groupBlocks = smaller(Sums::GROUP_BLOCKS, blocks(s.C) - firstBlock);
+  float* frame = plan.frames + thread * plan.frame.size();
+  uint32_t* lists = plan.lists + thread * Sums::GROUP * plan.listSize;
+  int counts[Sums::GROUP];
+  for (int n = firstImage; n < endImage; n++)
+    for (int row = 0; row < s.H; row += plan.bandRows) {
+      const int rows = smaller(plan.bandRows, s.H - row);
+      for (int b = 0; b < groupBlocks; b++)
+        listSpikes(x, n, firstBlock + b, row, rows, rowSize, plan.listSize, lists + b * LANES * plan.listSize,
+                   counts + b * LANES);
+      for (int ob = 0; ob < layout.outputBlocks; ob++) {
+        // A spike at y meets the gradients of rows y - 2 + padTop … y + padTop.
+        stageGradient(g, n, ob * LANES, smaller(LANES, s.O - ob * LANES), row - 2 + s.padTop, s.padLeft - 2,
+                      plan.frame, frame);
+        float* pair = sums + layout.pair(group, ob);
+        for (int c = 0; c < groupBlocks * LANES; c++)
+          if (counts[c] > 0)
+            gatherSpikes(lists + c * plan.listSize, counts[c], frame, rowSize, pair + c * 9 * LANES);
+      }
+    }
+}
 
-  call.pool->run(plan.runs * plan.inputGroups, [&](int task, int thread) {
-    const int run = task / plan.inputGroups, group = task % plan.inputGroups;
-    const int firstBlock = group * Plan::GROUP_BLOCKS;
-    const int groupBlocks = smaller(Plan::GROUP_BLOCKS, blocks(s.C) - firstBlock);
-    float* frame = plan.frames + thread * plan.frame.size();
-    uint32_t* lists = plan.lists + thread * Plan::GROUP * plan.listSize;
-    int counts[Plan::GROUP];
-    std::memset(plan.pair(run, group, 0), 0, plan.outputBlocks * plan.pairSize * sizeof(float));
-
-    const int firstImage = int(int64_t(s.images) * run / plan.runs);
-    const int endImage = int(int64_t(s.images) * (run + 1) / plan.runs);
-    for (int n = firstImage; n < endImage; n++)
-      for (int row = 0; row < s.H; row += plan.bandRows) {
-        const int rows = smaller(plan.bandRows, s.H - row);
-        for (int b = 0; b < groupBlocks; b++)
-          listSpikes(x, n, firstBlock + b, row, rows, rowSize, plan.listSize, lists + b * LANES * plan.listSize,
-                     counts + b * LANES);
-        for (int ob = 0; ob < plan.outputBlocks; ob++) {
-          // A spike at y meets the gradients of rows y - 2 + padTop … y + padTop.
-          stageGradient(g, n, ob * LANES, smaller(LANES, s.O - ob * LANES), row - 2 + s.padTop, s.padLeft - 2,
-                        plan.frame, frame);
-          float* sums = plan.pair(run, group, ob);
-          for (int c = 0; c < groupBlocks * LANES; c++)
-            if (counts[c] > 0)
-              gatherSpikes(lists + c * plan.listSize, counts[c], frame, rowSize, sums + c * 9 * LANES);
+// dw is the sum of `count` buffers of sums, which lie one after the other, in their order.
+static inline void sumEventGradWeight(const Call& call, int C, int O, const float* sums, int count, float* dw) {
+  using Sums = EventGradWeightSums;
+  const Sums layout(C, O);
+  call.pool->run(layout.inputGroups * layout.outputBlocks, [&](int task, int) {
+    const int group = task / layout.outputBlocks, ob = task % layout.outputBlocks;
+    const float* pair = sums + layout.pair(group, ob);
+    for (int c = 0; c < smaller(Sums::GROUP, C - group * Sums::GROUP); c++)
+      for (int t = 0; t < 9; t++) {
+        float total[LANES] = {};
+        for (int part = 0; part < count; part++) {
+          const float* from = pair + part * layout.size() + size_t(c * 9 + 8 - t) * LANES;
+          for (int l = 0; l < LANES; l++) total[l] += from[l];
         }
+        for (int l = 0; l < smaller(LANES, O - ob * LANES); l++)
+          dw[(size_t(ob * LANES + l) * C + group * Sums::GROUP + c) * 9 + t] = total[l];
       }
   });
+}
 
-  call.pool->run(plan.inputGroups * plan.outputBlocks, [&](int task, int) {
-    const int group = task / plan.outputBlocks, ob = task % plan.outputBlocks;
-    for (int l = 0; l < smaller(LANES, s.O - ob * LANES); l++)
-      for (int c = 0; c < smaller(Plan::GROUP, s.C - group * Plan::GROUP); c++)
-        for (int t = 0; t < 9; t++) {
-          float sum = 0;
-          for (int run = 0; run < plan.runs; run++) sum += plan.pair(run, group, ob)[(c * 9 + 8 - t) * LANES + l];
-          dw[(size_t(ob * LANES + l) * s.C + group * Plan::GROUP + c) * 9 + t] = sum;
-        }
+// A whole batch: runs of images are summed side by side.
+struct EventGradWeightRuns {
+  static constexpr int MIN_TASKS = 16;
+  int runs;
+  float* sums;
+  EventGradWeightPlan plan;
+
+  EventGradWeightRuns(const ConvShape& s, Scratch scratch, int threads)
+      : runs(larger(1, smaller(s.images, divideUp(MIN_TASKS, EventGradWeightSums(s.C, s.O).inputGroups)))),
+        sums(scratch.take<float>(runs * EventGradWeightSums(s.C, s.O).size())),
+        plan(s, scratch, threads) {}
+};
+
+static inline void runEventGradWeight(const Call& call, const ConvShape& s, const SpikeMap& x, const GradientMap& g,
+                                      float* dw) {
+  const EventGradWeightRuns batch(s, Scratch(call.scratch), call.pool->threads());
+  const EventGradWeightSums layout(s.C, s.O);
+  call.pool->run(batch.runs * layout.inputGroups, [&](int task, int thread) {
+    const int run = task / layout.inputGroups, group = task % layout.inputGroups;
+    float* sums = batch.sums + run * layout.size();
+    std::memset(sums + layout.pair(group, 0), 0, layout.outputBlocks * layout.PAIR * sizeof(float));
+    addEventGradWeight(s, x, g, batch.plan, thread, group, int(int64_t(s.images) * run / batch.runs),
+                       int(int64_t(s.images) * (run + 1) / batch.runs), sums);
   });
+  sumEventGradWeight(call, s.C, s.O, batch.sums, batch.runs, dw);
 }
 
 }  // namespace soma::SOMA_ISA

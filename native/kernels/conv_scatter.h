@@ -106,17 +106,22 @@ static inline void scatterImage(const ScatterShape& s, const Events& events, con
       }
 }
 
-// Packs the weights of one output block; weight(o, c, t): t = 3 * ty + tx, the place in the patch.
+// Packed weights of one block of outputs.
 static inline size_t scatterWeightsSize(int sourceChannels) { return size_t(sourceChannels) * PATCH_FLOATS; }
-template <class Weight>
-static inline void packScatterWeights(int block, int sourceChannels, int outputChannels, float* out,
-                                      const Weight& weight) {
-  for (int c = 0; c < sourceChannels; c++)
-    for (int t = 0; t < 9; t++)
-      for (int l = 0; l < LANES; l++) {
-        const int o = block * LANES + l;
-        *out++ = o < outputChannels ? weight(o, c, t) : 0.0f;
-      }
+
+// Packs w, [O][C][3][3], for the forward pass (from C to O, flipped) or for its transpose (from O to C).
+static inline void packScatterWeights(const Call& call, const float* w, int O, int C, bool transposed, float* out) {
+  const int sources = transposed ? O : C, outputs = transposed ? C : O;
+  call.pool->run(blocks(outputs), [&](int block, int) {
+    float* to = out + block * scatterWeightsSize(sources);
+    for (int source = 0; source < sources; source++)
+      for (int t = 0; t < 9; t++)
+        for (int l = 0; l < LANES; l++) {
+          const int output = block * LANES + l;
+          const size_t at = transposed ? size_t(source) * C + output : size_t(output) * C + source;
+          *to++ = output < outputs ? w[at * 9 + (transposed ? t : 8 - t)] : 0.0f;
+        }
+  });
 }
 
 }  // namespace soma::SOMA_ISA

@@ -9,12 +9,6 @@
 
 namespace soma::SOMA_ISA {
 
-// In dense_spike.cc.
-void denseSpike(const Call& call);
-size_t denseSpikeScratch(const Call& call, int threads);
-void denseGradWeightSpike(const Call& call);
-size_t denseGradWeightSpikeScratch(const Call& call, int threads);
-
 namespace {
 
 // Scratch of the calls that need w in stored order.
@@ -210,10 +204,8 @@ size_t denseGradWeightScratch(const Call& call, int threads) {
 
 const Kernel KERNELS[] = {
     {"dense", 4, DenseShape::INTS, 0, dense, denseScratch},
-    {"dense_spike", 4, DenseShape::INTS, 0, denseSpike, denseSpikeScratch},
     {"dense_grad_input", 3, DenseShape::INTS, 0, denseGradInput, denseScratch},
     {"dense_grad_weight", 3, DenseShape::INTS, 0, denseGradWeight, denseGradWeightScratch},
-    {"dense_grad_weight_spike", 3, DenseShape::INTS, 0, denseGradWeightSpike, denseGradWeightSpikeScratch},
 };
 
 }  // namespace

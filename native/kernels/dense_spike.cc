@@ -3,6 +3,7 @@
 // A spike of feature f adds the row w'[f][0 … O) to y, or the row g[0 … O) to dw'[f]. Bits are read word
 // by word in stored order (dense_shape.h); rows of outputs are padded to blocks of 16.
 #include "dense_shape.h"
+#include "tables.h"
 
 namespace soma::SOMA_ISA {
 namespace {
@@ -33,14 +34,13 @@ struct DenseSpikePlan {
   static constexpr int TASK_ROWS = 16;
 
   size_t eventsSize;
-  float *weights, *sums;  // weights: [words * 16][padded outputs]
-  uint32_t* events;       // of one row, for each thread
+  float* sums;
+  uint32_t* events;  // of one row, for each thread
   size_t bytes;
 
   DenseSpikePlan(const DenseShape& s, char* base, int threads) {
     Scratch scratch(base);
     eventsSize = size_t(s.words() + 1) * LANES;
-    weights = scratch.take<float>(size_t(s.words()) * LANES * paddedOutputs(s));
     sums = scratch.take<float>(size_t(threads) * paddedOutputs(s));
     events = scratch.take<uint32_t>(threads * eventsSize);
     bytes = scratch.used();
@@ -71,24 +71,30 @@ struct DenseGradWeightSpikePlan {
   }
 };
 
-}  // namespace
-
-void denseSpike(const Call& call) {
+// [w, packed [words * 16][padded outputs]]
+void denseSpikeWeights(const Call& call) {
   const DenseShape s(call.ints);
-  const DenseSpikePlan plan(s, call.scratch, call.pool->threads());
-  const uint16_t* x = call.spikes(0);
-  const float *w = call.f32(1), *bias = call.f32(2);
-  float* y = call.f32(3);
+  const float* w = call.f32(0);
+  float* packed = call.f32(1);
   const int width = paddedOutputs(s), words = s.words();
-
   constexpr int PACK_WORDS = 8;
   call.pool->run(divideUp(words, PACK_WORDS), [&](int task, int) {
     for (int o = 0; o < width; o++)
       for (int word = task * PACK_WORDS; word < smaller(words, (task + 1) * PACK_WORDS); word++)
         for (int bit = 0; bit < LANES && s.spikeExists(word, bit); bit++)
-          plan.weights[(size_t(word) * LANES + bit) * width + o] =
+          packed[(size_t(word) * LANES + bit) * width + o] =
               o < s.O ? w[size_t(o) * s.features() + s.spikeFeature(word, bit)] : 0;
   });
+}
+
+// [x, packed weights, bias | null, y]
+void denseSpike(const Call& call) {
+  const DenseShape s(call.ints);
+  const DenseSpikePlan plan(s, call.scratch, call.pool->threads());
+  const uint16_t* x = call.spikes(0);
+  const float *weights = call.f32(1), *bias = call.f32(2);
+  float* y = call.f32(3);
+  const int width = paddedOutputs(s), words = s.words();
 
   call.pool->run(divideUp(s.rows, DenseSpikePlan::TASK_ROWS), [&](int task, int thread) {
     uint32_t* events = plan.events + thread * plan.eventsSize;
@@ -99,7 +105,7 @@ void denseSpike(const Call& call) {
       uint32_t* end = events;
       for (int word = 0; word < words; word++)
         if (row[word]) end = compressBits(row[word], uint32_t(word) * LANES * width, uint32_t(width), end);
-      sumAllRows(events, int(end - events), plan.weights, width, sums);
+      sumAllRows(events, int(end - events), weights, width, sums);
       for (int o = 0; o < s.O; o++) y[size_t(r) * s.O + o] = sums[o] + (bias ? bias[o] : 0);
     }
   });
@@ -143,5 +149,64 @@ void denseGradWeightSpike(const Call& call) {
 size_t denseGradWeightSpikeScratch(const Call& call, int threads) {
   return DenseGradWeightSpikePlan(DenseShape(call.ints), nullptr, threads).bytes;
 }
+
+// Sums over micro-batches: [words * 16][outputs, a multiple of 8].
+int summedOutputs(const DenseShape& s) { return divideUp(s.O, 8) * 8; }
+
+// [x, g, sums]: adds to the sums.
+void denseGradWeightSpikeAdd(const Call& call) {
+  const DenseShape s(call.ints);
+  const uint16_t* x = call.spikes(0);
+  const float* g = call.f32(1);
+  float* sums = call.f32(2);
+  const int width = summedOutputs(s), words = s.words();
+  constexpr int TASK_WORDS = 64;
+  call.pool->run(divideUp(words, TASK_WORDS), [&](int task, int) {
+    const int end = smaller(words, (task + 1) * TASK_WORDS);
+    for (int r = 0; r < s.rows; r++)
+      for (int o = 0; o < width; o += 8) {
+        float gradient[8];
+        for (int l = 0; l < 8; l++) gradient[l] = o + l < s.O ? g[size_t(r) * s.O + o + l] : 0;
+        for (int word = task * TASK_WORDS; word < end; word++)
+          for (unsigned bits = x[size_t(r) * words + word]; bits; bits &= bits - 1) {
+            float* to = sums + (size_t(word) * LANES + __builtin_ctz(bits)) * width + o;
+            for (int l = 0; l < 8; l++) to[l] += gradient[l];
+          }
+      }
+  });
+}
+
+// [sums of all slots, dw]; ints: those of the layer, and slots.
+void denseGradWeightSpikeSum(const Call& call) {
+  const DenseShape s(call.ints);
+  const float* sums = call.f32(0);
+  float* dw = call.f32(1);
+  const int slots = call.ints[DenseShape::INTS], width = summedOutputs(s);
+  const size_t slotSize = size_t(s.words()) * LANES * width;
+  constexpr int TASK_WORDS = 16;
+  call.pool->run(divideUp(s.words(), TASK_WORDS), [&](int task, int) {
+    const int end = smaller(s.words(), (task + 1) * TASK_WORDS);
+    for (int word = task * TASK_WORDS; word < end; word++)
+      for (int bit = 0; bit < LANES && s.spikeExists(word, bit); bit++)
+        for (int o = 0; o < s.O; o++) {
+          const float* from = sums + (size_t(word) * LANES + bit) * width + o;
+          float total = 0;
+          for (int slot = 0; slot < slots; slot++) total += from[slot * slotSize];
+          dw[size_t(o) * s.features() + s.spikeFeature(word, bit)] = total;
+        }
+  });
+}
+
+const Kernel KERNELS[] = {
+    {"dense_spike_weights", 2, DenseShape::INTS, 0, denseSpikeWeights, nullptr},
+    {"dense_spike", 4, DenseShape::INTS, 0, denseSpike, denseSpikeScratch},
+    {"dense_grad_weight_spike", 3, DenseShape::INTS, 0, denseGradWeightSpike, denseGradWeightSpikeScratch},
+    {"dense_grad_weight_spike_add", 3, DenseShape::INTS, 0, denseGradWeightSpikeAdd, nullptr},
+    {"dense_grad_weight_spike_sum", 2, DenseShape::INTS + 1, 0, denseGradWeightSpikeSum, nullptr},
+};
+
+}  // namespace
+
+KernelTable denseSpikeKernels() { return {KERNELS, sizeof KERNELS / sizeof *KERNELS}; }
 
 }  // namespace soma::SOMA_ISA

@@ -5,7 +5,7 @@ namespace soma::SOMA_ISA {
 
 size_t kernelTables(const KernelTable** tables) {
   static const KernelTable all[] = {
-      convDenseKernels(),   convSpikeKernels(), denseKernels(),       lifKernels(),
+      convDenseKernels(),   convEventKernels(), denseKernels(),       denseSpikeKernels(),  lifKernels(),
       elementwiseKernels(), reduceKernels(),    reduceSpikeKernels(), reduceMaxGradKernels(),
       layoutKernels(),      poolKernels(),      normKernels(),        normGradKernels(),
       channelKernels(),     softmaxKernels(),   randomKernels(),      microBatchKernels(),

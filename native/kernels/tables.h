@@ -5,8 +5,9 @@
 namespace soma::SOMA_ISA {
 
 KernelTable convDenseKernels();
-KernelTable convSpikeKernels();
+KernelTable convEventKernels();
 KernelTable denseKernels();
+KernelTable denseSpikeKernels();
 KernelTable lifKernels();
 KernelTable elementwiseKernels();
 KernelTable reduceKernels();

@@ -8,6 +8,7 @@
  */
 import type { Node, Value } from '../graph/value.ts';
 import type { OpName } from '../ops/table.ts';
+import { isEventDrivenWeightGradient } from './events.ts';
 import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
 import { fuseNorm, undoneNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
@@ -40,9 +41,15 @@ const RULES: Partial<Record<OpName, Rule>> = {
     return nodes;
   },
   conv2dGradInput: (root) => withProducer(root, 0, unpooling),
-  conv2dGradWeight: (root) => withProducer(root, 1, unpooling),
+  conv2dGradWeight: (root, uses) => {
+    const nodes = withProducer(root, 1, unpooling);
+    return isEventDrivenWeightGradient(root) ? withSum(nodes, root, uses) : nodes;
+  },
   dense: (root) => withProducer(root, 0, flattening),
-  denseGradWeight: (root) => withProducer(root, 0, flattening),
+  denseGradWeight: (root, uses) => {
+    const nodes = withProducer(root, 0, flattening);
+    return root.inputs[0]?.dtype === 'spike' ? withSum(nodes, root, uses) : nodes;
+  },
   denseGradInput: (root, uses) => {
     const reshape = uses.soleConsumer(root.outputs[0]);
     return reshape?.op.name === 'reshape' && isMap(reshape.outputs[0]) ? [root, reshape] : [root];
@@ -84,6 +91,12 @@ function withSibling(root: Node, uses: Uses): Node[] {
 function withProducer(root: Node, input: number, wanted: (node: Node) => boolean): Node[] {
   const source = root.inputs[input]?.source;
   return source?.kind === 'node' && wanted(source.node) ? [source.node, root] : [root];
+}
+
+/** With the sum over micro-batches behind it: kernels of spikes add to it where they would write. */
+function withSum(nodes: Node[], root: Node, uses: Uses): Node[] {
+  const sum = uses.soleConsumer(root.outputs[0]);
+  return sum?.op.name === 'sumMicro' ? [...nodes, sum] : nodes;
 }
 
 function unpooling(node: Node): boolean {

@@ -2,11 +2,12 @@
  * Convolution, fully connected layers and neurons: the steps that are fused (src/compile/fuse.ts says how),
  * lowered to native/kernels/conv_*.cc, dense*.cc and lif.cc.
  */
+import { canBeEventDriven } from '../../compile/events.ts';
 import { isBlocked, isMap, LANES } from '../../compile/layout.ts';
 import type { Step } from '../../compile/plan.ts';
 import { mismatch } from '../../errors.ts';
 import type { Node, TensorType, Value } from '../../graph/value.ts';
-import { describe, size } from '../../graph/value.ts';
+import { describe, f32, size } from '../../graph/value.ts';
 import type { RESETS } from '../../neurons/neuron.ts';
 import { SURROGATES } from '../../neurons/surrogate.ts';
 import type { NeuronName } from '../../neurons/table.ts';
@@ -14,7 +15,7 @@ import type { Conv2dAttrs, Conv2dGradAttrs, ConvGeometry } from '../../ops/conv2
 import { convGeometry } from '../../ops/conv2d.ts';
 import type { NeuronAttrs } from '../../ops/neuron.ts';
 import type { KernelCall, Lower, Stored, Temporary } from './kernel-call.ts';
-import { expectPlain, flag, images, needed, temporary } from './kernel-call.ts';
+import { accumulator, expectPlain, flag, images, needed, neededLoop, temporary } from './kernel-call.ts';
 import { reshape } from './lower-layout.ts';
 
 function convInts(g: ConvGeometry, relu: boolean, pool2: boolean): number[] {
@@ -29,6 +30,19 @@ function fused(step: Step, op: string): Node | undefined {
   return step.nodes.find((node) => node !== step.root && node.op.name === op);
 }
 
+/** Weights as the event-driven kernels read them, and the call that packs them. */
+function scatterWeights(w: Value, { o, c }: ConvGeometry, transposed: boolean) {
+  const [sources, outputs] = transposed ? [o, c] : [c, o];
+  const packed = temporary(f32([Math.ceil(outputs / LANES), sources, 9 * LANES]));
+  const call: KernelCall = {
+    kernel: 'scatter_weights',
+    buffers: [w, packed],
+    ints: [o, c, flag(transposed)],
+    prepares: true,
+  };
+  return { packed, call };
+}
+
 export const lowerConv2d: Lower = (step, stored) => {
   const { root, nodes } = step;
   const [x, w] = [needed(root, 0), needed(root, 1)];
@@ -36,13 +50,12 @@ export const lowerConv2d: Lower = (step, stored) => {
   const pool = fused(step, 'maxPool2d');
   const geometry = convGeometry(x.shape, w.shape, root.attrs as Conv2dAttrs, x.time);
   const y = nodes[nodes.length - 1].outputs[0];
-  return [
-    {
-      kernel: x.dtype === 'spike' ? 'conv2d_spike' : 'conv2d',
-      buffers: [x, w, root.inputs[2] ?? null, y, stored(pool?.outputs[1])],
-      ints: convInts(geometry, fused(step, 'relu') !== undefined, pool !== undefined),
-    },
-  ];
+  const buffers = [x, w, root.inputs[2] ?? null, y, stored(pool?.outputs[1])];
+  const ints = convInts(geometry, fused(step, 'relu') !== undefined, pool !== undefined);
+  if (x.dtype !== 'spike') return [{ kernel: 'conv2d', buffers, ints }];
+  if (!canBeEventDriven(geometry)) return [{ kernel: 'conv2d_spike', buffers: [...buffers, null], ints }];
+  const { packed, call } = scatterWeights(w, geometry, false);
+  return [call, { kernel: 'conv2d_spike', buffers: [...buffers, packed], ints }];
 };
 
 /** The gradient that reaches a convolution: as it is, or before a maximum is undone. */
@@ -59,27 +72,37 @@ export const lowerConv2dGradInput: Lower = (step) => {
   expectPlain('conv2dGradInput', w);
   const { g, argmax, pool2 } = incoming(step, 0);
   const geometry = convGeometry(attrs.target, w.shape, attrs, g.time);
-  return [
-    {
-      kernel: 'conv2d_grad_input',
-      buffers: [g, argmax, w, root.outputs[0]],
-      ints: convInts(geometry, false, pool2),
-    },
-  ];
+  const buffers = [g, argmax, w, root.outputs[0]];
+  const ints = convInts(geometry, false, pool2);
+  if (!canBeEventDriven(geometry)) return [{ kernel: 'conv2d_grad_input', buffers, ints }];
+  const { packed, call } = scatterWeights(w, geometry, true);
+  return [call, { kernel: 'conv2d_grad_input_event', buffers: [...buffers, packed], ints }];
 };
 
-export const lowerConv2dGradWeight: Lower = (step) => {
+export const lowerConv2dGradWeight: Lower = (step, _, loop) => {
   const { root } = step;
   const attrs = root.attrs as Conv2dGradAttrs;
   const x = needed(root, 0);
   const { g, argmax, pool2 } = incoming(step, 1);
-  return [
-    {
-      kernel: x.dtype === 'spike' ? 'conv2d_grad_weight_spike' : 'conv2d_grad_weight',
-      buffers: [x, g, argmax, root.outputs[0]],
-      ints: convInts(convGeometry(x.shape, attrs.target, attrs, x.time), false, pool2),
-    },
-  ];
+  const geometry = convGeometry(x.shape, attrs.target, attrs, x.time);
+  const ints = convInts(geometry, false, pool2);
+  const sum = fused(step, 'sumMicro');
+  if (sum) {
+    const { o, c } = geometry;
+    const pairs = Math.ceil(c / (2 * LANES)) * Math.ceil(o / LANES);
+    const sums = accumulator(f32([pairs, 2 * LANES * 9, LANES]));
+    return [
+      { kernel: 'conv2d_grad_weight_spike_add', buffers: [x, g, argmax, sums], ints },
+      {
+        kernel: 'conv2d_grad_weight_spike_sum',
+        buffers: [sums, sum.outputs[0]],
+        ints: [o, c, neededLoop(step, loop).slots],
+        finishes: true,
+      },
+    ];
+  }
+  const kernel = x.dtype === 'spike' ? 'conv2d_grad_weight_spike' : 'conv2d_grad_weight';
+  return [{ kernel, buffers: [x, g, argmax, root.outputs[0]], ints }];
 };
 
 /** Rows of a dense layer as [TN, C, HW, O]; a map is flattened by the kernel. */
@@ -111,17 +134,25 @@ function flattened(step: Step): Rows {
   return { place, type, calls: reshape(x, x, place, type) };
 }
 
+/** Words of 16 spikes in a stored row: each pixel of a map has its own. */
+function spikeWords(rows: TensorType): number {
+  const [, c, pixels] = denseInts(rows, 0);
+  return Math.ceil(c / LANES) * pixels;
+}
+
 export const lowerDense: Lower = (step) => {
   const { root } = step;
   const { place, type, calls } = flattened(step);
   const w = needed(root, 1);
+  const ints = denseInts(type, w.shape[0]);
+  const rest = [root.inputs[2] ?? null, root.outputs[0]];
+  if (type.dtype !== 'spike') return [...calls, { kernel: 'dense', buffers: [place, w, ...rest], ints }];
+  const width = Math.ceil(w.shape[0] / LANES) * LANES;
+  const packed = temporary(f32([spikeWords(type) * LANES, width]));
   return [
     ...calls,
-    {
-      kernel: type.dtype === 'spike' ? 'dense_spike' : 'dense',
-      buffers: [place, w, root.inputs[2] ?? null, root.outputs[0]],
-      ints: denseInts(type, w.shape[0]),
-    },
+    { kernel: 'dense_spike_weights', buffers: [w, packed], ints, prepares: true },
+    { kernel: 'dense_spike', buffers: [place, packed, ...rest], ints },
   ];
 };
 
@@ -140,18 +171,27 @@ export const lowerDenseGradInput: Lower = (step) => {
   return [into(place, rows), ...reshape(place, rows, dx, dx)];
 };
 
-export const lowerDenseGradWeight: Lower = (step) => {
+export const lowerDenseGradWeight: Lower = (step, _, loop) => {
   const { root } = step;
   const { place, type, calls } = flattened(step);
   const g = needed(root, 1);
-  return [
-    ...calls,
-    {
-      kernel: type.dtype === 'spike' ? 'dense_grad_weight_spike' : 'dense_grad_weight',
-      buffers: [place, g, root.outputs[0]],
-      ints: denseInts(type, g.shape[1]),
-    },
-  ];
+  const ints = denseInts(type, g.shape[1]);
+  const sum = fused(step, 'sumMicro');
+  if (sum) {
+    const sums = accumulator(f32([spikeWords(type) * LANES, Math.ceil(g.shape[1] / 8) * 8]));
+    return [
+      ...calls,
+      { kernel: 'dense_grad_weight_spike_add', buffers: [place, g, sums], ints },
+      {
+        kernel: 'dense_grad_weight_spike_sum',
+        buffers: [sums, sum.outputs[0]],
+        ints: [...ints, neededLoop(step, loop).slots],
+        finishes: true,
+      },
+    ];
+  }
+  const kernel = type.dtype === 'spike' ? 'dense_grad_weight_spike' : 'dense_grad_weight';
+  return [...calls, { kernel, buffers: [place, g, root.outputs[0]], ints }];
 };
 
 /** The number by which the kernels know a kind of reset. */

@@ -1,0 +1,123 @@
+// Convolutions that are driven by events, where few neurons fired or few gradients are not zero, and dense
+// otherwise. Their packed weights (conv_scatter.h) come from a call of their own, which need not be repeated while
+// the weights stay the same; without them a convolution is always dense.
+#include "conv_depthwise.h"
+#include "conv_event_forward.h"
+#include "conv_event_grad_input.h"
+#include "conv_event_grad_weight.h"
+#include "conv_forward.h"
+#include "conv_grad_input.h"
+#include "conv_grad_weight.h"
+#include "tables.h"
+
+namespace soma::SOMA_ISA {
+namespace {
+
+// Share of neurons that fired. The measure is exact, so the choice of kernel repeats.
+double spikeRate(const ConvShape& s, const SpikeMap& x) {
+  const size_t words = x.size(s.images);
+  int64_t spikes = 0;
+  size_t i = 0;
+  for (; i + 4 <= words; i += 4) {
+    uint64_t four;
+    std::memcpy(&four, x.data + i, sizeof four);
+    spikes += __builtin_popcountll(four);
+  }
+  for (; i < words; i++) spikes += __builtin_popcount(x.data[i]);
+  const double neurons = double(s.images) * s.C * s.H * s.W;
+  return neurons > 0 ? spikes / neurons : 0;
+}
+
+// Rates at which events and dense sums were measured to be equally fast.
+constexpr double FORWARD_DENSE_ABOVE = 0.6, GRAD_WEIGHT_DENSE_ABOVE = 0.7;
+
+// [w, packed]; ints: [O, C, transposed].
+void scatterWeights(const Call& call) {
+  packScatterWeights(call, call.f32(0), call.ints[0], call.ints[1], call.ints[2] != 0, call.f32(1));
+}
+
+// [x, w, bias | null, y, argmax | null, packed | null]
+void conv2dSpike(const Call& call) {
+  const ConvShape s(call.ints);
+  const SpikeMap x{call.spikes(0), s.C, s.H, s.W};
+  const float* packed = call.f32(5);
+  if (packed && spikeRate(s, x) <= FORWARD_DENSE_ABOVE) {
+    runEventForward(call, s, x, packed, call.f32(2), call.f32(3), call.u8(4));
+    return;
+  }
+  const auto run = s.depthwise() ? runDepthwiseForward<SpikeMap> : runForward<SpikeMap>;
+  run(call, s, x, call.f32(1), call.f32(2), call.f32(3), call.u8(4));
+}
+size_t conv2dSpikeScratch(const Call& call, int threads) {
+  const ConvShape s(call.ints);
+  if (s.depthwise()) return DepthwisePlan(s, nullptr, threads).bytes;
+  const size_t dense = ForwardPlan(s, nullptr, threads).bytes;
+  const size_t events = s.eventDriven() ? EventForwardPlan(s, nullptr, threads).bytes : 0;
+  return dense > events ? dense : events;
+}
+
+// [g, argmax | null, w, dx, packed]
+void conv2dGradInputEvent(const Call& call) {
+  const ConvShape s(call.ints);
+  const GradientMap g(s, call.f32(0), call.u8(1));
+  if (isSparseGradient(call, s, g))
+    runEventGradInput(call, s, g, call.f32(4), call.f32(3));
+  else
+    runGradInput(call, s, g, call.f32(2), call.f32(3));
+}
+size_t conv2dGradInputEventScratch(const Call& call, int threads) {
+  const ConvShape s(call.ints);
+  const size_t dense = GradInputPlan(s, nullptr, threads).bytes;
+  const size_t events = EventGradInputPlan(s, nullptr, threads).bytes;
+  return dense > events ? dense : events;
+}
+
+void conv2dGradWeightSpike(const Call& call) {
+  const ConvShape s(call.ints);
+  const SpikeMap x{call.spikes(0), s.C, s.H, s.W};
+  const auto run = s.depthwise() ? runDepthwiseGradWeight<SpikeMap>
+                   : s.eventDriven() && spikeRate(s, x) <= GRAD_WEIGHT_DENSE_ABOVE ? runEventGradWeight
+                                                                                   : runGradWeight<SpikeMap>;
+  run(call, s, x, GradientMap(s, call.f32(1), call.u8(2)), call.f32(3));
+}
+size_t conv2dGradWeightSpikeScratch(const Call& call, int threads) {
+  const ConvShape s(call.ints);
+  if (s.depthwise()) return DepthwisePlan(s, nullptr, threads).bytes;
+  const size_t dense = GradWeightPlan(s, nullptr, threads).bytes;
+  const size_t events = s.eventDriven() ? EventGradWeightRuns(s, Scratch(nullptr), threads).plan.bytes : 0;
+  return dense > events ? dense : events;
+}
+
+// [x, g, argmax | null, sums]: adds to the sums. Always event-driven: a slot must not mix two layouts.
+void conv2dGradWeightSpikeAdd(const Call& call) {
+  const ConvShape s(call.ints);
+  const SpikeMap x{call.spikes(0), s.C, s.H, s.W};
+  const GradientMap g(s, call.f32(1), call.u8(2));
+  const EventGradWeightPlan plan(s, Scratch(call.scratch), call.pool->threads());
+  call.pool->run(EventGradWeightSums(s.C, s.O).inputGroups, [&](int group, int thread) {
+    addEventGradWeight(s, x, g, plan, thread, group, 0, s.images, call.f32(3));
+  });
+}
+size_t conv2dGradWeightSpikeAddScratch(const Call& call, int threads) {
+  return EventGradWeightPlan(ConvShape(call.ints), Scratch(nullptr), threads).bytes;
+}
+
+// [sums of all slots, dw]; ints: [O, C, slots].
+void conv2dGradWeightSpikeSum(const Call& call) {
+  sumEventGradWeight(call, call.ints[1], call.ints[0], call.f32(0), call.ints[2], call.f32(1));
+}
+
+const Kernel KERNELS[] = {
+    {"scatter_weights", 2, 3, 0, scatterWeights, nullptr},
+    {"conv2d_spike", 6, ConvShape::INTS, 0, conv2dSpike, conv2dSpikeScratch},
+    {"conv2d_grad_input_event", 5, ConvShape::INTS, 0, conv2dGradInputEvent, conv2dGradInputEventScratch},
+    {"conv2d_grad_weight_spike", 4, ConvShape::INTS, 0, conv2dGradWeightSpike, conv2dGradWeightSpikeScratch},
+    {"conv2d_grad_weight_spike_add", 4, ConvShape::INTS, 0, conv2dGradWeightSpikeAdd, conv2dGradWeightSpikeAddScratch},
+    {"conv2d_grad_weight_spike_sum", 2, 3, 0, conv2dGradWeightSpikeSum, nullptr},
+};
+
+}  // namespace
+
+KernelTable convEventKernels() { return {KERNELS, sizeof KERNELS / sizeof *KERNELS}; }
+
+}  // namespace soma::SOMA_ISA
