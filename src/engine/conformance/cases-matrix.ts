@@ -7,6 +7,7 @@ import { arctan, fastSigmoid, rectangle, straightThrough, triangle } from '../..
 import { type Conv2dAttrs, convGeometry, convolve } from '../../ops/conv2d.ts';
 import { linear } from '../../ops/dense.ts';
 import { mul, relu } from '../../ops/elementwise.ts';
+import { joinMicro, microBatch, sumMicro } from '../../ops/micro-batch.ts';
 import { type NeuronAttrs, neurons } from '../../ops/neuron.ts';
 import { maxPool2d } from '../../ops/pool.ts';
 import { flatten, reduceSum } from '../../ops/reduce.ts';
@@ -197,8 +198,8 @@ const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify }) => {
   gradients(t, linear(flat, t.parameter([5, flat.shape[1]]), t.parameter([5])));
 });
 
-/** The same with neurons after each block, and a readout by spike count. */
-const spikingCases = each(BLOCKS, (t, { x, o, pool, rectify }) => {
+/** The same with neurons after each block, and a readout by spike count [N, 5]. */
+function spikingNetwork(t: Tracing, images: Value, { o, pool, rectify }: (typeof BLOCKS)[number]): Value {
   const block = (input: Value) => {
     const w = t.parameter([o, input.shape[1], 3, 3], { low: -0.3, high: 0.4 });
     let y = convolve(input, w, t.parameter([o]), { padding: 1 });
@@ -207,14 +208,29 @@ const spikingCases = each(BLOCKS, (t, { x, o, pool, rectify }) => {
     const beta = t.parameter([], { low: 0.8, high: 0.95 });
     return neurons(y, [beta, t.parameter([], { low: 0.5, high: 0.8 })], lif).spikes;
   };
-  const flat = flatten(block(block(t.f32(x, { low: 0 }))));
+  const flat = flatten(block(block(images)));
   const current = linear(flat, t.parameter([5, flat.shape[1]]), null);
   const beta = t.parameter([5], { low: 0.8, high: 0.95 });
   const { spikes } = neurons(current, [beta, t.parameter([5], { low: 0.1, high: 0.4 })], lif);
-  gradients(t, reduceSum(spikes, { axes: [], time: true }));
+  return reduceSum(spikes, { axes: [], time: true });
+}
+
+const spikingCases = each(BLOCKS, (t, spec) =>
+  gradients(t, spikingNetwork(t, t.f32(spec.x, { low: 0 }), spec)),
+);
+
+/** A batch of several times the size in a loop: weight gradients are summed where the micro-batches leave them. */
+const spikingLoopCases = each(BLOCKS, (t, spec) => {
+  const count = 2;
+  const [n, ...image] = spec.x;
+  const y = spikingNetwork(t, microBatch(t.f32([n * count, ...image], { low: 0 }), count), spec);
+  const loss = reduceSum(mul(y, microBatch(t.f32([n * count, 5]), count)), { axes: [0, 1] });
+  const found = differentiate(loss, [...t.graph.variables.values()]);
+  t.outputs(joinMicro(y, count), ...[...found.values()].map((g) => sumMicro(g, count)));
 });
 
 export const fusedCases: Record<string, Case[]> = {
   'convolutional network': convolutionalCases,
   'spiking network': spikingCases,
+  'spiking network in micro-batches': spikingLoopCases,
 };
