@@ -39,22 +39,60 @@ class GradientLister {
     const int p = g_.storedPixel(y, x);
     if (p < 0) return;
     const size_t i = g_.blockIndex(image_, block, p);
-    unsigned bits = 0;
-    for (int lane = 0; lane < LANES; lane += VL) {
-      unsigned part = nonzeroBits(load(g_.data + i + lane));
-      if (g_.pooled) part &= equalBits(g_.argmax + i + lane, GradientMap::window(y, x));
-      bits |= part << lane;
+    unsigned bits = nonzeroLanes(g_.data + i);
+    if (g_.pooled) bits &= equalLanes(g_.argmax + i, GradientMap::window(y, x));
+    append(bits, g_.data + i, offset);
+  }
+
+  // The events of `blocks` blocks of a pooled pixel, all four of whose places in the window are wanted.
+  void appendWindow(uint32_t* starts, int firstBlock, int blocks, int p) {
+    constexpr size_t BLOCK_FLOATS = size_t(LANES) * PATCH_FLOATS;
+    const size_t first = g_.blockIndex(image_, firstBlock, p), stride = size_t(g_.storedPixels()) * LANES;
+    unsigned bits[CHUNK_BLOCKS][4];
+    for (int b = 0; b < blocks; b++) {
+      const size_t i = first + b * stride;
+      const unsigned nonzero = nonzeroLanes(g_.data + i);
+      for (int k = 0; k < 4; k++) bits[b][k] = nonzero & equalLanes(g_.argmax + i, k);
     }
-    end_ = compressBits(bits, offset, PATCH_FLOATS, end_);
-    values_ = compressFloats(bits, g_.data + i, values_);
+    for (int k = 0; k < 4; k++) {
+      starts[k] = count();
+      for (int b = 0; b < blocks; b++) append(bits[b][k], g_.data + first + b * stride, uint32_t(b * BLOCK_FLOATS));
+    }
   }
 
  private:
+  static unsigned nonzeroLanes(const float* p) {
+    unsigned bits = 0;
+    for (int lane = 0; lane < LANES; lane += VL) bits |= nonzeroBits(load(p + lane)) << lane;
+    return bits;
+  }
+  static unsigned equalLanes(const uint8_t* p, int value) {
+    unsigned bits = 0;
+    for (int lane = 0; lane < LANES; lane += VL) bits |= equalBits(p + lane, value) << lane;
+    return bits;
+  }
+  void append(unsigned bits, const float* values, uint32_t offset) {
+    end_ = compressBits(bits, offset, PATCH_FLOATS, end_);
+    values_ = compressFloats(bits, values, values_);
+  }
+
   const GradientMap& g_;
   int image_;
   uint32_t *begin_, *end_;
   float* values_;
 };
+
+// Lists an image's events. Behind a pooling whose windows are the quads, a stored value is looked at once.
+static inline void listGradients(const ScatterShape& s, const GradientMap& g, int image, const Events& out) {
+  GradientLister list(g, image, out);
+  if (!g.pooled || s.height % 2 != 0 || s.width % 2 != 0) return listEvents(s, out.starts, list);
+  uint32_t* starts = out.starts;
+  for (int chunk = 0; chunk < s.chunks; chunk++) {
+    const int first = chunk * CHUNK_BLOCKS, count = smaller(CHUNK_BLOCKS, blocks(s.channels) - first);
+    for (int p = 0; p < s.quadRows * s.quadColumns; p++, starts += 4) list.appendWindow(starts, first, count, p);
+  }
+  *starts = list.count();
+}
 
 // Whether so many values are zero that events beat the dense kernel. Counted in every eighth image: it
 // decides about speed only, and the same values always get the same answer.
@@ -87,7 +125,7 @@ static inline void runEventGradInput(const Call& call, const ConvShape& s, const
   call.pool->run(s.images, [&](int n, int thread) {
     const Events events = plan.events(thread);
     float* canvas = plan.canvases + thread * plan.scatter.canvasSize();
-    listEvents(plan.scatter, events.starts, GradientLister(g, n, events));
+    listGradients(plan.scatter, g, n, events);
     for (int cb = 0; cb < blocks(s.C); cb++) {
       scatterImage<true>(plan.scatter, events, weights + cb * scatterWeightsSize(s.O), canvas);
       emitter.emit(n, {canvas + origin, 0, rowStride, cb * LANES, smaller(LANES, s.C - cb * LANES), 0, s.H, nullptr});

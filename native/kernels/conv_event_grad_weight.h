@@ -1,6 +1,6 @@
 // The gradient with respect to the weights, driven by spikes: a spike of channel c adds the 3x3 of
 // gradients around it to the nine sums of (c, output block), which stay in registers over all spikes of
-// c in a band of rows. A task owns two blocks of input channels and a run of images; runs are added in
+// c in a band of rows. A task owns four blocks of input channels and a run of images; runs are added in
 // order at the end. In a loop over micro-batches each slot is such a run.
 #pragma once
 #include "conv_source.h"
@@ -10,7 +10,7 @@ namespace soma::SOMA_ISA {
 // Sums of one run of images, [input group][output block][channel of the group][3][3][16], the 3x3 in the order
 // of the gradients around a spike.
 struct EventGradWeightSums {
-  static constexpr int GROUP_BLOCKS = 2, GROUP = GROUP_BLOCKS * LANES;  // input channels of a task
+  static constexpr int GROUP_BLOCKS = 4, GROUP = GROUP_BLOCKS * LANES;  // input channels of a task
   static constexpr size_t PAIR = size_t(GROUP) * 9 * LANES;             // of a group and an output block
 
   int inputGroups, outputBlocks;

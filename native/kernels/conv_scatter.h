@@ -77,32 +77,44 @@ static inline void scatterPixel(Vec (&patch)[4][4], const Events& events, uint32
   }
 }
 
-// Sums all events of an image for one block of outputs. `weights` is that block's.
+// Sums all events of an image for one block of outputs. `weights` is that block's. The patch slides along a row of
+// quads: its right half becomes the left half of the next, so that only what it leaves is stored.
 template <bool WEIGHTED>
 static inline void scatterImage(const ScatterShape& s, const Events& events, const float* weights, float* canvas) {
-  std::memset(canvas, 0, s.canvasSize() * sizeof(float));
   const size_t rowSize = s.canvasRow();
-  const uint32_t* starts = events.starts;
   for (int chunk = 0; chunk < s.chunks; chunk++, weights += CHUNK_BLOCKS * LANES * PATCH_FLOATS)
     for (int qy = 0; qy < s.quadRows; qy++)
-      for (int qx = 0; qx < s.quadColumns; qx++, starts += 4) {
-        if (starts[0] == starts[4]) continue;
-        for (int lane = 0; lane < LANES; lane += VL) {
-          float* corner = canvas + 2 * qy * rowSize + 2 * qx * LANES + lane;
-          Vec patch[4][4];
+      for (int lane = 0; lane < LANES; lane += VL) {
+        const uint32_t* starts = events.starts + (size_t(chunk) * s.quadRows + qy) * s.quadColumns * 4;
+        float* corner = canvas + 2 * qy * rowSize + lane;
+        // What no patch has touched yet is zero.
+        const int touched = chunk > 0 ? 4 : qy > 0 ? 2 : 0;
+        Vec patch[4][4];
+        const auto enter = [&](int x) {
 #pragma GCC unroll 4
-          for (int y = 0; y < 4; y++)
-#pragma GCC unroll 4
-            for (int x = 0; x < 4; x++) patch[y][x] = load(corner + y * rowSize + x * LANES);
+          for (int y = 0; y < 4; y++) patch[y][x] = y < touched ? load(corner + y * rowSize + x * LANES) : Vec{};
+        };
+        enter(0);
+        enter(1);
+        for (int qx = 0; qx < s.quadColumns; qx++, starts += 4, corner += 2 * LANES) {
+          enter(2);
+          enter(3);
           scatterPixel<WEIGHTED, 0, 0>(patch, events, starts[0], starts[1], weights + lane);
           scatterPixel<WEIGHTED, 0, 1>(patch, events, starts[1], starts[2], weights + lane);
           scatterPixel<WEIGHTED, 1, 0>(patch, events, starts[2], starts[3], weights + lane);
           scatterPixel<WEIGHTED, 1, 1>(patch, events, starts[3], starts[4], weights + lane);
 #pragma GCC unroll 4
           for (int y = 0; y < 4; y++)
-#pragma GCC unroll 4
-            for (int x = 0; x < 4; x++) store(corner + y * rowSize + x * LANES, patch[y][x]);
+#pragma GCC unroll 2
+            for (int x = 0; x < 2; x++) {
+              store(corner + y * rowSize + x * LANES, patch[y][x]);
+              patch[y][x] = patch[y][x + 2];
+            }
         }
+#pragma GCC unroll 4
+        for (int y = 0; y < 4; y++)
+#pragma GCC unroll 2
+          for (int x = 0; x < 2; x++) store(corner + y * rowSize + x * LANES, patch[y][x]);
       }
 }
 

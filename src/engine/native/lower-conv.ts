@@ -30,6 +30,9 @@ function fused(step: Step, op: string): Node | undefined {
   return step.nodes.find((node) => node !== step.root && node.op.name === op);
 }
 
+/** Input channels whose weight gradients lie together (EventGradWeightSums in conv_event_grad_weight.h). */
+const EVENT_GROUP = 4 * LANES;
+
 /** Weights as the event-driven kernels read them, and the call that packs them. */
 function scatterWeights(w: Value, { o, c }: ConvGeometry, transposed: boolean) {
   const [sources, outputs] = transposed ? [o, c] : [c, o];
@@ -89,8 +92,8 @@ export const lowerConv2dGradWeight: Lower = (step, _, loop) => {
   const sum = fused(step, 'sumMicro');
   if (sum) {
     const { o, c } = geometry;
-    const pairs = Math.ceil(c / (2 * LANES)) * Math.ceil(o / LANES);
-    const sums = accumulator(f32([pairs, 2 * LANES * 9, LANES]));
+    const pairs = Math.ceil(c / EVENT_GROUP) * Math.ceil(o / LANES);
+    const sums = accumulator(f32([pairs, EVENT_GROUP * 9, LANES]));
     return [
       { kernel: 'conv2d_grad_weight_spike_add', buffers: [x, g, argmax, sums], ints },
       {
