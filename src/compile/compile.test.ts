@@ -86,6 +86,16 @@ describe('compile', () => {
     expect(steps.filter((kind) => /^(add|reluGrad|maxPool2dGrad|reduceMaxGrad)/.test(kind))).toEqual(['add']);
   });
 
+  it('folds a normalisation by running statistics into the layer before it', () => {
+    const graph = new Graph();
+    const x = graph.input('x', f32([1, 3, 8, 8]));
+    const y = convolve(x, weight(graph, 'w', [8, 3, 3, 3]), null, { padding: 1 });
+    const inputs = ['a', 'b', 'c', 'd'].map((name) => weight(graph, name, [8]));
+    const attrs = { momentum: 0.1, eps: 1e-3, unbiased: true, training: false };
+    graph.output('y', maxPool2d(relu(apply(batchNormOp, [y, ...inputs], attrs)[0]), { kernel: 2 }));
+    expect(kinds(compile(graph))).toEqual(['conv2d+batchNorm+maxPool2d+relu']);
+  });
+
   it('adds a residual in the step of the normalisation that runs last', () => {
     const graph = new Graph();
     const x = graph.input('x', f32([2, 20, 8, 8]));

@@ -7,7 +7,7 @@ import { convolve } from '../../ops/conv2d.ts';
 import { linear } from '../../ops/dense.ts';
 import { add, mul, relu, sigmoid } from '../../ops/elementwise.ts';
 import { maxPool2d } from '../../ops/pool.ts';
-import { reduceMax, reduceMean, reduceSum, reshapeTo } from '../../ops/reduce.ts';
+import { flatten, reduceMax, reduceMean, reduceSum, reshapeTo } from '../../ops/reduce.ts';
 import { type Case, each, type Tracing } from './case.ts';
 
 /** y and the gradients of Σ weights · y with respect to x and all parameters. */
@@ -145,10 +145,28 @@ const network = each(
   },
 );
 
+/** Layers whose normalisation by running statistics is folded into their weights. */
+const folded = each(
+  [
+    { x: [2, 3, 6, 7], o: 17, bias: true, pool: true, rectify: true, spikes: false },
+    { x: [1, 17, 5, 5], o: 32, bias: false, pool: false, rectify: true, spikes: false },
+    { x: [2, 20, 4, 4], o: 5, bias: true, pool: false, rectify: false, spikes: true },
+    { x: [1, 5, 1, 1], o: 3, bias: false, pool: false, rectify: false, spikes: false },
+  ],
+  (t, { x, o, bias, spikes, ...form }) => {
+    const image = spikes ? t.spikes(x, 3) : t.f32(x);
+    const shift = (n: number) => (bias ? t.parameter([n]) : null);
+    const y = convolve(image, t.parameter([o, x[1], 3, 3]), shift(o), { padding: 1 });
+    const features = flatten(block(t, y, { ...form, training: false }));
+    t.outputs(normalise(t, linear(features, t.parameter([7, features.shape[1]]), shift(7)), false));
+  },
+);
+
 export const normCases: Record<string, Case[]> = {
   'normalisation with what follows': plain,
   'normalisation with a residual': residual,
   'normalisation with channel attention': attended,
   'channel attention': attention,
   'normalised network': network,
+  'folded normalisation': folded,
 };
