@@ -6,7 +6,7 @@ import { createReferenceEngine } from '../engine/reference.ts';
 import { findSystem } from '../models/registry.ts';
 import { random } from '../random.ts';
 import { findNonFinite } from './non-finite.ts';
-import { evaluationStep, type NetworkSpec, type StepOptions, trainingStep } from './step.ts';
+import { evaluationStep, type NetworkSpec, predictionStep, type StepOptions, trainingStep } from './step.ts';
 
 const BATCH = 4;
 const SIDE = 8;
@@ -84,6 +84,38 @@ describe.each(engines)('a training step on the %s engine', (_, create) => {
     expect(await findNonFinite(program, { ...feeds(), images })).toBe('the images');
     session.close();
   });
+});
+
+describe.each(engines)('a prediction on the %s engine', (_, create) => {
+  it.each(['scnn', 'ae-cnn'])(
+    'of %s gives the probabilities of an evaluation, in any batch',
+    async (name) => {
+      const other = findSystem(name);
+      const options = name === 'scnn' ? spec.options : {};
+      const network = { ...spec, system: other, options };
+      const session = create().createSession();
+      const { images, labels } = feeds();
+      const evaluation = session.load(evaluationStep(network, other.training, BATCH).plan);
+      await evaluation.run({ images, labels });
+      const wanted = [...evaluation.read('probabilities')];
+
+      const image = images.length / BATCH;
+      for (const batch of [1, 2, BATCH]) {
+        const { plan } = predictionStep(network, batch);
+        expect([...plan.inputs.keys()]).toEqual(['images']);
+        const program = session.load(plan);
+        const got: number[] = [];
+        for (let n = 0; n < BATCH; n += batch) {
+          await program.run({ images: images.slice(n * image, (n + batch) * image) });
+          got.push(...program.read('probabilities'));
+        }
+        got.forEach((p, i) => {
+          expect(p).toBeCloseTo(wanted[i], 5);
+        });
+      }
+      session.close();
+    },
+  );
 });
 
 describe.skipIf(!built)('a step in micro-batches', () => {
