@@ -36,7 +36,7 @@ async function run(path: string, files: string[], flags: PredictFlags): Promise<
     const results = [];
     for (const file of files) {
       const images = await imageValues(file, shape);
-      await program.run({ images, rng: Int32Array.of(config.seed, 0) });
+      await program.run({ images, rng: Int32Array.of(config.seed, 0) }, { here: true });
       const probabilities = [...program.read('probabilities')];
       const best = argmax(probabilities);
       const named = Object.fromEntries(classes.map((name, k) => [name, probabilities[k]]));

@@ -120,6 +120,18 @@ describe.each(engines)('%s engine', (name, create) => {
 });
 
 describe.skipIf(!built)('native engine', () => {
+  test('computes on the calling thread when asked', async () => {
+    const session = createNativeEngine({ threads: 2 }).createSession();
+    const program = session.load(trainingPlan());
+    const run = program.run(feeds(1, 0, -1), { here: true, profile: true });
+    expect(program.read('loss')[0]).toBe(-4);
+    expect((await run).seconds?.length).toBe(program.plan.steps.length);
+    expect((await program.run(feeds(1, Number.NaN, 1), { here: true })).finite).toBe(false);
+    expect((await program.run(feeds(0, 0, 0))).finite).toBe(true);
+    session.close();
+    await expect(program.run(feeds(1, 1, 1), { here: true })).rejects.toThrow('closed');
+  });
+
   test('one run at a time in a session, and none after its end', async () => {
     const session = createNativeEngine({ threads: 2 }).createSession();
     const program = session.load(trainingPlan());
