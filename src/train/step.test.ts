@@ -118,6 +118,38 @@ describe.each(engines)('a prediction on the %s engine', (_, create) => {
   );
 });
 
+describe.skipIf(!built)('a training step with batch normalisation', () => {
+  // Gradients live in the arena here, where values take each other's places; in the conformance suite they are outputs.
+  it('of se-cnn gives the gradients of the reference engine', async () => {
+    const normalised = findSystem('se-cnn');
+    const network = { ...spec, system: normalised, options: {}, height: 16, width: 16 };
+    const draw = random(6, 'step');
+    const images = Float32Array.from({ length: 3 * BATCH * 16 * 16 }, () => draw.uniform());
+    const { labels } = feeds();
+    const updates = async (engine: Engine) => {
+      const session = engine.createSession();
+      const program = session.load(trainingStep(network, settings, BATCH, null).plan);
+      const before = new Map(session.variableNames.map((name) => [name, session.readVariable(name)]));
+      await program.run({ images, labels, lr: Float32Array.of(1), rng: Int32Array.of(1, 2) });
+      return new Map(
+        [...before].map(([name, old]) => [name, session.readVariable(name).map((x, i) => x - old[i])]),
+      );
+    };
+    const [wanted, got] = [
+      await updates(createReferenceEngine()),
+      await updates(createNativeEngine({ threads: 2 })),
+    ];
+    for (const [name, update] of wanted) {
+      const largest = update.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const error = update.reduce(
+        (most, x, i) => Math.max(most, Math.abs(x - (got.get(name)?.[i] ?? Number.NaN))),
+        0,
+      );
+      expect(error, name).toBeLessThan(1e-4 * largest + 5e-7);
+    }
+  });
+});
+
 describe.skipIf(!built)('a step in micro-batches', () => {
   it('gives the same bits on any number of threads', async () => {
     const single = await step(createNativeEngine({ threads: 1 }), { microBatches: 4 });
