@@ -197,7 +197,7 @@ napi_value loadProgram(napi_env env, napi_callback_info info) {
   });
 }
 
-// One run on its way through a thread of libuv's pool.
+// One run, here or on its way through a thread of libuv's pool.
 struct Job {
   std::shared_ptr<Program> program;
   bool prepare, check;
@@ -218,30 +218,35 @@ void execute(napi_env, void* data) {
   }
 }
 
+void report(napi_env env, const Job& job, napi_value callback) {
+  napi_value undefined, arguments[3];
+  expect(napi_get_undefined(env, &undefined), "no undefined");
+  if (job.error.empty()) {
+    expect(napi_get_null(env, &arguments[0]), "no null");
+  } else {
+    expect(napi_create_string_utf8(env, job.error.c_str(), NAPI_AUTO_LENGTH, &arguments[0]), "no string");
+  }
+  expect(napi_get_boolean(env, job.outcome.finite, &arguments[1]), "no boolean");
+  arguments[2] = number(env, job.outcome.nonFiniteStep);
+  napi_call_function(env, undefined, callback, 3, arguments, nullptr);
+}
+
 void complete(napi_env env, napi_status, void* data) {
   std::unique_ptr<Job> job(static_cast<Job*>(data));
-  guarded(env, [&] {
-    napi_value callback, undefined, arguments[3];
+  guarded(env, [&]() -> napi_value {
+    napi_value callback;
     expect(napi_get_reference_value(env, job->callback, &callback), "the callback is gone");
-    expect(napi_get_undefined(env, &undefined), "no undefined");
-    if (job->error.empty()) {
-      expect(napi_get_null(env, &arguments[0]), "no null");
-    } else {
-      expect(napi_create_string_utf8(env, job->error.c_str(), NAPI_AUTO_LENGTH, &arguments[0]), "no string");
-    }
-    expect(napi_get_boolean(env, job->outcome.finite, &arguments[1]), "no boolean");
-    arguments[2] = number(env, job->outcome.nonFiniteStep);
     napi_delete_reference(env, job->callback);
     if (job->held) napi_delete_reference(env, job->held);
     napi_delete_async_work(env, job->work);
-    napi_call_function(env, undefined, callback, 3, arguments, nullptr);
-    return undefined;
+    report(env, *job, callback);
+    return nullptr;
   });
 }
 
 napi_value run(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
-    const Args args(env, info, 5);
+    const Args args(env, info, 6);
     auto job = std::make_unique<Job>();
     job->program = args.handle<Program>(0);
     if (job->program->session().closed()) throw NodeError("native engine: the session is closed");
@@ -259,8 +264,13 @@ napi_value run(napi_env env, napi_callback_info info) {
       if (type != napi_float64_array || count < size_t(job->program->steps()))
         throw NodeError("native engine: expected one double a step");
       job->seconds = static_cast<double*>(seconds);
-      expect(napi_create_reference(env, args.values[3], 1, &job->held), "no reference");
     }
+    if (args.flag(5)) {
+      execute(env, job.get());
+      report(env, *job, args.values[4]);
+      return nullptr;
+    }
+    if (profiled) expect(napi_create_reference(env, args.values[3], 1, &job->held), "no reference");
     napi_value name;
     expect(napi_create_string_utf8(env, "soma.run", NAPI_AUTO_LENGTH, &name), "no string");
     expect(napi_create_reference(env, args.values[4], 1, &job->callback), "expected a callback");

@@ -46,6 +46,13 @@ export type { RunConfig } from './train/config.ts';
 export { openData } from './train/data.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, evaluationBatch } from './train/evaluate.ts';
 export { type TrainOptions, type TrainResult, train } from './train/loop.ts';
-export { configure, loadNetwork, openRunData, type RunRequest, specOf } from './train/open-run.ts';
+export {
+  configure,
+  loadNetwork,
+  loadPredictor,
+  openRunData,
+  type RunRequest,
+  specOf,
+} from './train/open-run.ts';
 export { RunFolder } from './train/run-folder.ts';
-export { evaluationStep, type NetworkSpec, trainingStep } from './train/step.ts';
+export { evaluationStep, type NetworkSpec, predictionStep, trainingStep } from './train/step.ts';

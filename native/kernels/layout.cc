@@ -40,30 +40,39 @@ struct Side {
   explicit Side(const int32_t* i) : base(i[0]), n(i[1]), block(i[2]), lane(i[3]), h(i[4]), w(i[5]), firstC(i[6]) {}
   ptrdiff_t channel(int c) const { return (firstC + c) / LANES * block + (firstC + c) % LANES * lane; }
   bool blocked() const { return lane == 1 && firstC % LANES == 0; }
+  // Whether 16 channels from a multiple of 16 on are one lane's stride apart.
+  bool even() const { return blocked() || block == LANES * lane; }
 };
 
-// Copies a region of n × C × h × w elements; ints: [n, C, h, w, 7 of the source, 7 of the target].
+// One pixel's channels, `lanes` of them.
+inline void copyPixel(const float* x, ptrdiff_t xLane, float* y, ptrdiff_t yLane, int lanes) {
+  if (lanes == LANES && xLane == 1 && yLane == 1) return storeBlock(y, loadBlock(x));
+  for (int l = 0; l < lanes; l++) y[l * yLane] = x[l * xLane];
+}
+
+// Copies a region of n × C × h × w elements; ints: [n, C, h, w, 7 of the source, 7 of the target]. Works on 16
+// channels at a time where these are one block on a side and evenly spaced on the other.
 void copy(const Call& call) {
   const int n = call.ints[0], C = call.ints[1], H = call.ints[2], W = call.ints[3];
   const Side from(call.ints + 4), to(call.ints + 11);
   const float* x = call.f32(0);
   float* y = call.f32(1);
-  const bool wide = from.blocked() && to.blocked();
-  const int groups = wide ? blocks(C) : C;
-  const int perTask = std::max(1, (1 << 13) / std::max(1, H * W * (wide ? LANES : 1)));
+  const bool wide = (from.blocked() && to.even()) || (to.blocked() && from.even());
+  const int width = wide ? LANES : 1, groups = divideUp(C, width);
+  const int perTask = std::max(1, (1 << 13) / std::max(1, H * W * width));
   call.pool->run(divideUp(n * groups, perTask), [&](int task, int) {
     for (int unit = task * perTask; unit < smaller(n * groups, (task + 1) * perTask); unit++) {
-      const int image = unit / groups, c = unit % groups * (wide ? LANES : 1);
+      const int image = unit / groups, c = unit % groups * width;
       const float* px = x + from.base + image * from.n + from.channel(c);
       float* py = y + to.base + image * to.n + to.channel(c);
-      const size_t lanes = size_t(wide ? smaller(LANES, C - c) : 1);
+      const int lanes = smaller(width, C - c);
       for (int h = 0; h < H; h++) {
         if (!wide && from.w == 1 && to.w == 1) {
           std::memcpy(py + h * to.h, px + h * from.h, size_t(W) * sizeof(float));
           continue;
         }
         for (int w = 0; w < W; w++)
-          std::memcpy(py + h * to.h + w * to.w, px + h * from.h + w * from.w, lanes * sizeof(float));
+          copyPixel(px + h * from.h + w * from.w, from.lane, py + h * to.h + w * to.w, to.lane, lanes);
       }
     }
   });

@@ -15,6 +15,7 @@ namespace {
 
 struct Incoming {
   const float* g;
+  const float* result;    // what ReLU gave, where it was pooled before; null: to be computed again
   const uint8_t* argmax;  // null: not pooled
   ChannelGradient attention;
 };
@@ -111,6 +112,28 @@ void sumGroup(const NormShape& s, const Incoming& in, const Line& line, int imag
   }
 }
 
+// A quarter of the memory: where ReLU let a pooled value through it is y, and x − mean = (y − β)/slope. Loses the
+// bits by which β is larger than γ, so for this group β must not be much larger.
+template <int ATTENTION>
+void sumResults(const NormShape& s, const Incoming& in, const Line& line, int image, int group, Products& products) {
+  UndoAttention<ATTENTION> undo(in.attention, image, group);
+  const float* g = in.g + s.pooledOffset(image, group);
+  const float* result = in.result + s.pooledOffset(image, group);
+  for (int i = 0; i < s.pooledH() * s.pooledW() * LANES; i += LANES)
+    for (int part = 0; part < PARTS; part++) {
+      const Vec y = load(result + i + part * VL), undone = undo(load(g + i + part * VL), y, part);
+      products.add(part, select(y > Vec{}, undone, Vec{}), y - line.shift.part[part]);
+    }
+}
+
+bool canSumResults(const NormShape& s, const Incoming& in, const float* gamma, const float* beta, int group) {
+  constexpr float LARGER = 64;
+  if (!in.result) return false;
+  for (int c = s.firstChannel(group); c < s.firstChannel(group) + s.channels(group); c++)
+    if (!(std::abs(beta[c]) <= LARGER * std::abs(gamma[c])) || gamma[c] == 0) return false;
+  return true;
+}
+
 // dx = slope·(g − p − (x − mean)·q)
 struct Correction {
   Block p, q;
@@ -145,13 +168,15 @@ void writeGroup(const NormShape& s, const Incoming& in, const Line& line, const 
     for (int j = 0; j < s.W; j++) uncovered(s.H - 1, j);
 }
 
-// [x, γ, β | null, mean, invStd, g, argmax | null, four of the attention, dx | null, dγ | null, dβ | null]
+// [x, γ, β | null, mean, invStd, g, result of ReLU | null, argmax | null, four of the attention, dx | null, dγ | null,
+//  dβ | null]
 void batchNormGrad(const Call& call) {
   const NormShape s(call.ints);
   const NormPlan plan(s, call.scratch);
   const float *x = call.f32(0), *gamma = call.f32(1), *beta = call.f32(2), *mean = call.f32(3), *invStd = call.f32(4);
-  const Incoming in{call.f32(5), call.u8(6), ChannelGradient(call, 7, call.ints + NormShape::INTS, call.floats[0])};
-  float *dx = call.f32(11), *dGamma = call.f32(12), *dBeta = call.f32(13);
+  const Incoming in{call.f32(5), call.f32(6), call.u8(7),
+                    ChannelGradient(call, 8, call.ints + NormShape::INTS, call.floats[0])};
+  float *dx = call.f32(12), *dGamma = call.f32(13), *dBeta = call.f32(14);
   for (int c = 0; c < s.C; c++) plan.r[c] = invStd[c] * gamma[c];
   const auto lineOf = [&](int group) {
     return Line{channelLanes(s, group, mean), channelLanes(s, group, plan.r), beta ? channelLanes(s, group, beta) : Block{}};
@@ -161,8 +186,14 @@ void batchNormGrad(const Call& call) {
     sumChannels(call, s, plan, [&](int group, int from, int to) {
       const Line line = lineOf(group);
       Products products;
-      for (int image = from; image < to; image++) sumGroup<ATTENTION, RELU>(s, in, line, image, group, x, products);
-      return products.totals();
+      if (!canSumResults(s, in, gamma, beta, group)) {
+        for (int image = from; image < to; image++) sumGroup<ATTENTION, RELU>(s, in, line, image, group, x, products);
+        return products.totals();
+      }
+      for (int image = from; image < to; image++) sumResults<ATTENTION>(s, in, line, image, group, products);
+      LaneTotals totals = products.totals();
+      for (int l = 0; l < s.channels(group); l++) totals.second[l] /= plan.r[s.firstChannel(group) + l];
+      return totals;
     });
     for (int c = 0; c < s.C; c++) {
       const double sum = plan.first[c], along = plan.second[c] * invStd[c];
@@ -189,7 +220,7 @@ void batchNormGrad(const Call& call) {
 size_t normScratch(const Call& call, int) { return NormPlan(NormShape(call.ints), nullptr).bytes; }
 
 const Kernel KERNELS[] = {
-    {"batch_norm_grad", 14, NormShape::INTS + ChannelGradient::INTS, 1, batchNormGrad, normScratch},
+    {"batch_norm_grad", 15, NormShape::INTS + ChannelGradient::INTS, 1, batchNormGrad, normScratch},
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ KernelTable poolKernels();
 KernelTable normKernels();
 KernelTable normGradKernels();
 KernelTable channelKernels();
+KernelTable foldKernels();
 KernelTable softmaxKernels();
 KernelTable randomKernels();
 KernelTable microBatchKernels();

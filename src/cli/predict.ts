@@ -6,7 +6,7 @@ import { toPlanes, toValues, valueTable } from '../data/planar.ts';
 import { openEngine } from '../engine/select.ts';
 import { SomaError } from '../errors.ts';
 import { argmax } from '../train/evaluate.ts';
-import { loadNetwork } from '../train/open-run.ts';
+import { loadPredictor } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { columns, print } from './io.ts';
 import { type EngineOptions, withEngine } from './options.ts';
@@ -32,11 +32,11 @@ async function run(path: string, files: string[], flags: PredictFlags): Promise<
   const shape = { height, width, channels };
   const session = openEngine(flags).createSession();
   try {
-    const program = await loadNetwork(folder, config, session, config.settings.evaluate, 1);
+    const program = await loadPredictor(folder, config, session, config.settings.evaluate, 1);
     const results = [];
     for (const file of files) {
       const images = await imageValues(file, shape);
-      await program.run({ images, labels: new Int32Array(1), rng: Int32Array.of(config.seed, 0) });
+      await program.run({ images, rng: Int32Array.of(config.seed, 0) }, { here: true });
       const probabilities = [...program.read('probabilities')];
       const best = argmax(probabilities);
       const named = Object.fromEntries(classes.map((name, k) => [name, probabilities[k]]));

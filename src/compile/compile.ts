@@ -7,6 +7,7 @@ import { describe, type Node, type Value, type Variable } from '../graph/value.t
 import { fuse } from './fuse.ts';
 import { align, storageBytes } from './layout.ts';
 import { leavesLoop, slotCount, splitAtLoop } from './loop.ts';
+import { overwritable } from './overwrite.ts';
 import { type Interval, placeInArena } from './place.ts';
 import type { Loop, Placement, Plan, Step } from './plan.ts';
 
@@ -171,7 +172,8 @@ function lifetimes(steps: readonly Step[], guards: readonly Value[], loop: Loop 
     for (const key of step.outputs) {
       const bytes = storageBytes(key);
       const to = lastRead.get(key) ?? i;
-      if (isMicro(key, i)) micro.push({ key, bytes, from: i, to });
+      const over = overwritable(step, key);
+      if (isMicro(key, i)) micro.push({ key, bytes, from: i, to, over });
       // The loop comes back to its first step: what lives in any of its steps lives in all of them.
       else
         whole.push({
@@ -179,6 +181,7 @@ function lifetimes(steps: readonly Step[], guards: readonly Value[], loop: Loop 
           bytes,
           from: loop && inLoop(i) ? loop.first : i,
           to: loop && inLoop(to) ? loop.end - 1 : to,
+          over: inLoop(i) ? [] : over,
         });
     }
   });

@@ -35,6 +35,8 @@ export interface UndoneNorm {
   /** The normalisation's shift, where its result is computed again. */
   readonly shift: Value | null;
   readonly rectified: boolean;
+  /** What ReLU gave, where that is smaller than x. */
+  readonly result: Value | null;
   readonly argmax: Value | null;
   readonly incoming: ChannelGradient;
 }
@@ -46,6 +48,7 @@ export function undoneNorm(root: Node, within: (node: Node) => boolean): UndoneN
     nodes: [],
     shift: null,
     rectified: false,
+    result: null,
     argmax: null,
     incoming: { nodes: [], g: grad },
   };
@@ -75,6 +78,7 @@ export function undoneNorm(root: Node, within: (node: Node) => boolean): UndoneN
     nodes: [...incoming.nodes, ...(masked ? [mask] : []), ...(poolInput ? [unpool] : [])],
     shift: masked || incoming.maximum ? norm.inputs[2] : null,
     rectified: masked === true,
+    result: masked && poolInput ? result : null,
     argmax: poolInput ? unpool.inputs[1] : null,
     incoming,
   };

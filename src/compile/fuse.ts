@@ -9,6 +9,7 @@
 import type { Node, Value } from '../graph/value.ts';
 import type { OpName } from '../ops/table.ts';
 import { isEventDrivenWeightGradient } from './events.ts';
+import { foldable } from './fold.ts';
 import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
 import { fuseNorm, undoneNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
@@ -33,8 +34,8 @@ type Rule = (root: Node, uses: Uses) => Node[];
 
 const RULES: Partial<Record<OpName, Rule>> = {
   conv2d: (root, uses) => {
-    const nodes = [root];
-    const pool = uses.soleConsumer(root.outputs[0]);
+    const nodes = withFolded(root, uses);
+    const pool = uses.soleConsumer(nodes[nodes.length - 1].outputs[0]);
     if (pool && isHalvingPool(pool, 'maxPool2d')) nodes.push(pool);
     const relu = uses.soleConsumer(nodes[nodes.length - 1].outputs[0]);
     if (relu?.op.name === 'relu') nodes.push(relu);
@@ -45,7 +46,7 @@ const RULES: Partial<Record<OpName, Rule>> = {
     const nodes = withProducer(root, 1, unpooling);
     return isEventDrivenWeightGradient(root) ? withSum(nodes, root, uses) : nodes;
   },
-  dense: (root) => withProducer(root, 0, flattening),
+  dense: (root, uses) => [...withProducer(root, 0, flattening).slice(0, -1), ...withFolded(root, uses)],
   denseGradWeight: (root, uses) => {
     const nodes = withProducer(root, 0, flattening);
     return root.inputs[0]?.dtype === 'spike' ? withSum(nodes, root, uses) : nodes;
@@ -78,6 +79,11 @@ const RULES: Partial<Record<OpName, Rule>> = {
   reduceMean: (root, uses) => withSibling(root, uses),
   reduceMax: (root, uses) => withSibling(root, uses),
 };
+
+function withFolded(layer: Node, uses: Uses): Node[] {
+  const norm = foldable(layer, uses);
+  return norm ? [layer, norm] : [layer];
+}
 
 const anywhere = () => true;
 

@@ -12,6 +12,8 @@ export interface Interval<K> {
   readonly from: number;
   /** Index of the last step that reads it. */
   readonly to: number;
+  /** Values in whose place it may be written, if they die as it is born. */
+  readonly over?: readonly K[];
 }
 
 export interface Arena<K> {
@@ -19,8 +21,25 @@ export interface Arena<K> {
   readonly bytes: number;
 }
 
+/** Intervals in which those that take over a dead one's place are its continuation, and where each key went. */
+function chained<K>(intervals: readonly Interval<K>[]): { heads: Interval<K>[]; headOf: Map<K, K> } {
+  const heads = new Map<K, Interval<K>>();
+  const headOf = new Map<K, K>();
+  for (const interval of [...intervals].sort((a, b) => a.from - b.from)) {
+    const { key, bytes, from, to, over = [] } = interval;
+    const dead = over
+      .map((value) => heads.get(headOf.get(value) ?? value))
+      .find((head) => head && head.to === from && head.from < from && head.bytes === bytes);
+    if (dead) heads.set(dead.key, { ...dead, to });
+    else heads.set(key, interval);
+    headOf.set(key, dead?.key ?? key);
+  }
+  return { heads: [...heads.values()], headOf };
+}
+
 export function placeInArena<K>(intervals: readonly Interval<K>[]): Arena<K> {
-  const bySize = [...intervals].sort((a, b) => b.bytes - a.bytes || a.from - b.from);
+  const { heads, headOf } = chained(intervals);
+  const bySize = heads.sort((a, b) => b.bytes - a.bytes || a.from - b.from);
   const placed: (Interval<K> & { offset: number; end: number })[] = [];
   const offsets = new Map<K, number>();
   let bytes = 0;
@@ -38,5 +57,6 @@ export function placeInArena<K>(intervals: readonly Interval<K>[]): Arena<K> {
     offsets.set(interval.key, offset);
     bytes = Math.max(bytes, end);
   }
+  for (const [key, head] of headOf) offsets.set(key, offsets.get(head) ?? 0);
   return { offsets, bytes };
 }

@@ -1,4 +1,6 @@
 /** Starting a run, and opening one that exists: configuration, data, engine and session belong together. */
+
+import type { Plan } from '../compile/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Engine, Program, Session } from '../engine/engine.ts';
 import { mismatch } from '../errors.ts';
@@ -8,7 +10,7 @@ import { loadCheckpoint } from './checkpoint.ts';
 import { countClasses, environmentOf, type RunConfig } from './config.ts';
 import { openData } from './data.ts';
 import type { RunFolder } from './run-folder.ts';
-import { evaluationStep, type NetworkSpec } from './step.ts';
+import { evaluationStep, type NetworkSpec, predictionStep } from './step.ts';
 
 export interface RunRequest {
   readonly name: string;
@@ -89,6 +91,27 @@ export async function loadNetwork(
   batchSize: number,
 ): Promise<Program> {
   const { plan } = evaluationStep(specOf(config), config.settings, batchSize);
+  return loadWeights(run, config, session, weights, plan);
+}
+
+/** A program with the weights of a run that takes images and gives probabilities. */
+export async function loadPredictor(
+  run: RunFolder,
+  config: RunConfig,
+  session: Session,
+  weights: Weights,
+  batchSize: number,
+): Promise<Program> {
+  return loadWeights(run, config, session, weights, predictionStep(specOf(config), batchSize).plan);
+}
+
+async function loadWeights(
+  run: RunFolder,
+  config: RunConfig,
+  session: Session,
+  weights: Weights,
+  plan: Plan,
+): Promise<Program> {
   const program = session.load(plan);
   const target = { session, variables: plan.variables, system: config.system };
   await loadCheckpoint(run.file(`${weights}.safetensors`), target);

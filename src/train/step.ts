@@ -1,6 +1,6 @@
 /**
- * The two plans that a run needs: one step of training, and one of evaluation, each for a fixed batch size.
- * Both work on the same variables, which a session knows by name.
+ * The plans that a run needs: a step of training, one of evaluation, and one that only predicts, each for a fixed
+ * batch size. All work on the same variables, which a session knows by name.
  */
 import { compile } from '../compile/compile.ts';
 import { differentiate } from '../compile/differentiate.ts';
@@ -14,6 +14,7 @@ import { crossEntropy } from '../ops/cross-entropy.ts';
 import { affine } from '../ops/elementwise.ts';
 import { joinMicro, microBatch, sumMicro } from '../ops/micro-batch.ts';
 import { reduceMean } from '../ops/reduce.ts';
+import { softmax } from '../ops/softmax.ts';
 import { applyOptimizer } from './optimizer.ts';
 
 export interface NetworkSpec {
@@ -56,7 +57,9 @@ export function trainingStep(
   options: StepOptions = {},
 ): TracedStep {
   const request = { spec, settings, batchSize, classWeights, training: true };
-  const count = options.microBatches ?? microBatches(request, compileTraining);
+  // The sum of the weights drawn is known for a whole batch only.
+  const separable = !classWeights || weightingOf(spec.system) === 'batch';
+  const count = options.microBatches ?? (separable ? microBatches(request, compileTraining) : 1);
   return compileTraining(request, count);
 }
 
@@ -72,12 +75,25 @@ export function evaluationStep(
   return compileEvaluation(request, count);
 }
 
-interface StepRequest {
+/**
+ * What a trained network is used by: input `images`, and `rng` for drawn encodings; output `probabilities`. No
+ * labels, no loss, no rates; any batch size, 1 included.
+ */
+export function predictionStep(spec: NetworkSpec, batchSize: number, options: StepOptions = {}): TracedStep {
+  const request = { spec, batchSize, training: false };
+  const count = options.microBatches ?? microBatches(request, compilePrediction);
+  return compilePrediction(request, count);
+}
+
+interface ForwardRequest {
   readonly spec: NetworkSpec;
-  readonly settings: TrainingSettings;
   readonly batchSize: number;
-  readonly classWeights: Float32Array | null;
   readonly training: boolean;
+}
+
+interface StepRequest extends ForwardRequest {
+  readonly settings: TrainingSettings;
+  readonly classWeights: Float32Array | null;
 }
 
 function compileTraining(request: StepRequest, count: number): TracedStep {
@@ -101,6 +117,12 @@ function compileEvaluation(request: StepRequest, count: number): TracedStep {
   return { net, plan: compile(net.graph, { name: `evaluate ${request.spec.system.name}` }) };
 }
 
+function compilePrediction(request: ForwardRequest, count: number): TracedStep {
+  const { net, logits } = traceForward(request, count);
+  net.graph.output('probabilities', joined(softmax(logits), count));
+  return { net, plan: compile(net.graph, { name: `predict ${request.spec.system.name}` }) };
+}
+
 /** What a processor's second-level cache holds. */
 const CACHE_BYTES = 2 ** 20;
 /** Micro-batches that are left for threads to share. */
@@ -111,13 +133,13 @@ const SHARED = 16;
  * has T steps: they run a few images at a time, forward and back, while these are in the cache of one core. Where a
  * row depends on others (BatchNorm), and for all other networks, the batch stays whole.
  */
-function microBatches(
-  request: StepRequest,
-  compiled: (request: StepRequest, count: number) => TracedStep,
+function microBatches<R extends ForwardRequest>(
+  request: R,
+  compiled: (request: R, count: number) => TracedStep,
 ): number {
   const { batchSize } = request;
-  const { net, forward, separable } = traceLoss(request, 1);
-  if (net.spikes.size === 0 || !separable || !rowsAreIndependent(forward, batchSize)) return 1;
+  const { net } = traceForward(request, 1);
+  if (net.spikes.size === 0 || !rowsAreIndependent(net.graph.nodes, batchSize)) return 1;
   const one = compiled({ ...request, batchSize: 1 }, 1).plan.arenaBytes;
   const rows = Math.max(1, Math.floor(Math.min(CACHE_BYTES / one, batchSize / SHARED)));
   return batchSize / largestDivisor(batchSize, rows);
@@ -133,40 +155,52 @@ function layerOf({ source }: Value): string {
   return source.kind === 'variable' ? source.variable.name.replace(/\.[^.]*$/, '') : '';
 }
 
+/** A micro-batch of what the whole batch is fed. */
+function cut(x: Value, count: number): Value {
+  return count === 1 ? x : microBatch(x, count);
+}
+
+/** The rows of all micro-batches. */
+function joined(x: Value, count: number): Value {
+  return count === 1 ? x : joinMicro(x, count);
+}
+
 /** The sum over `count` micro-batches. */
 function summed(x: Value, count: number): Value {
   return count === 1 ? x : sumMicro(x, count);
 }
 
-function traceLoss({ spec, settings, batchSize, classWeights, training }: StepRequest, count: number) {
+function traceForward({ spec, batchSize, training }: ForwardRequest, count: number) {
   const { system, classes, channels, height, width, seed } = spec;
   const net = new Net({ framework: system.framework, training, seed });
   const images = net.graph.input('images', f32([batchSize, channels, height, width]));
+  const options = system.options.parse(spec.options);
+  return { net, logits: system.build(net, { image: cut(images, count), classes }, options) };
+}
+
+function traceLoss(request: StepRequest, count: number) {
+  const { spec, settings, batchSize, classWeights } = request;
+  const { net, logits } = traceForward(request, count);
   const labels = net.graph.input('labels', { dtype: 'i32', shape: [batchSize], time: null, format: 'flat' });
-  const rows = (x: Value) => (count === 1 ? x : microBatch(x, count));
-  const whole = (x: Value) => (count === 1 ? x : joinMicro(x, count));
   /** A mean over a micro-batch, as its share of the mean over the batch. */
   const share = (x: Value) => (count === 1 ? x : affine(x, 1 / count));
-
-  const options = system.options.parse(spec.options);
-  const logits = system.build(net, { image: rows(images), classes }, options);
-  const forward = [...net.graph.nodes];
-  const weighting = net.framework.name === 'keras' ? 'batch' : 'normalized';
-  const entropy = crossEntropy(logits, rows(labels), {
-    classWeights: classWeights ? net.graph.constant([classes], classWeights) : null,
-    weighting,
+  const entropy = crossEntropy(logits, cut(labels, count), {
+    classWeights: classWeights ? net.graph.constant([spec.classes], classWeights) : null,
+    weighting: weightingOf(spec.system),
     labelSmoothing: settings.labelSmoothing,
   });
   const loss = share(entropy.loss);
   const total = summed(loss, count);
   net.graph.output('loss', total);
-  net.graph.output('probabilities', whole(entropy.probabilities));
+  net.graph.output('probabilities', joined(entropy.probabilities, count));
   for (const [layer, spikes] of net.spikes) {
     const axes = spikes.shape.map((_, axis) => axis);
     const rate = reduceMean(spikes, { axes, time: true });
     net.graph.output(rateOutput(layer), summed(share(rate), count));
   }
-  // The sum of the weights drawn is known for a whole batch only.
-  const separable = !classWeights || weighting === 'batch';
-  return { net, loss, total, forward, separable };
+  return { net, loss, total };
+}
+
+function weightingOf({ framework }: System): 'batch' | 'normalized' {
+  return framework === 'keras' ? 'batch' : 'normalized';
 }

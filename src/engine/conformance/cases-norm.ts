@@ -7,8 +7,8 @@ import { convolve } from '../../ops/conv2d.ts';
 import { linear } from '../../ops/dense.ts';
 import { add, mul, relu, sigmoid } from '../../ops/elementwise.ts';
 import { maxPool2d } from '../../ops/pool.ts';
-import { reduceMax, reduceMean, reduceSum, reshapeTo } from '../../ops/reduce.ts';
-import { type Case, each, type Tracing } from './case.ts';
+import { flatten, reduceMax, reduceMean, reduceSum, reshapeTo } from '../../ops/reduce.ts';
+import { type Case, type Draw, each, type Tracing } from './case.ts';
 
 /** y and the gradients of Σ weights · y with respect to x and all parameters. */
 function gradients(t: Tracing, x: Value, y: Value): void {
@@ -22,10 +22,10 @@ function source(t: Tracing, { shape, time }: { shape: readonly number[]; time: n
   return t.f32(shape, { time, low: 30, high: 33 });
 }
 
-function normalise(t: Tracing, x: Value, training = true): Value {
+function normalise(t: Tracing, x: Value, training = true, scales: Draw = { low: -1, high: 2 }): Value {
   const shape = [x.shape[1]];
   const inputs = [
-    ...[x, t.parameter(shape, { low: -1, high: 2 }), t.parameter(shape)],
+    ...[x, t.parameter(shape, scales), t.parameter(shape)],
     ...[t.parameter(shape), t.parameter(shape, { low: 0.5, high: 2 })],
   ];
   return apply(batchNormOp, inputs, { momentum: 0.1, eps: 1e-3, unbiased: true, training })[0];
@@ -94,6 +94,18 @@ const plain = each(forms, (t, item) => {
   gradients(t, x, block(t, x, item));
 });
 
+/** Scales of zero, and far below the shift: there x cannot be told from the result. */
+const flat = each(
+  NORMS.filter(({ shape }) => canPool(shape)).flatMap((item) => [
+    { ...item, scales: { low: -1, high: 1, grid: 1 } },
+    { ...item, scales: { low: 0, high: 1e-3 } },
+  ]),
+  (t, { scales, ...type }) => {
+    const x = source(t, type);
+    gradients(t, x, maxPool2d(relu(normalise(t, x, true, scales)), { kernel: 2 }));
+  },
+);
+
 const residual = each(
   NORMS.flatMap((item) => [true, false].map((rectify) => ({ ...item, rectify }))),
   (t, { rectify, ...type }) => {
@@ -145,10 +157,29 @@ const network = each(
   },
 );
 
+/** Layers whose normalisation by running statistics is folded into their weights. */
+const folded = each(
+  [
+    { x: [2, 3, 6, 7], o: 17, bias: true, pool: true, rectify: true, spikes: false },
+    { x: [1, 17, 5, 5], o: 32, bias: false, pool: false, rectify: true, spikes: false },
+    { x: [2, 20, 4, 4], o: 5, bias: true, pool: false, rectify: false, spikes: true },
+    { x: [1, 5, 1, 1], o: 3, bias: false, pool: false, rectify: false, spikes: false },
+  ],
+  (t, { x, o, bias, spikes, ...form }) => {
+    const image = spikes ? t.spikes(x, 3) : t.f32(x);
+    const shift = (n: number) => (bias ? t.parameter([n]) : null);
+    const y = convolve(image, t.parameter([o, x[1], 3, 3]), shift(o), { padding: 1 });
+    const features = flatten(block(t, y, { ...form, training: false }));
+    t.outputs(normalise(t, linear(features, t.parameter([7, features.shape[1]]), shift(7)), false));
+  },
+);
+
 export const normCases: Record<string, Case[]> = {
   'normalisation with what follows': plain,
+  'normalisation by scales near zero': flat,
   'normalisation with a residual': residual,
   'normalisation with channel attention': attended,
   'channel attention': attention,
   'normalised network': network,
+  'folded normalisation': folded,
 };

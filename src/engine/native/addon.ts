@@ -34,6 +34,8 @@ export interface Addon {
     check: boolean,
     seconds: Float64Array | null,
     done: (error: string | null, finite: boolean, nonFiniteStep: number) => void,
+    /** Compute before returning, on this thread, and call `done` then. */
+    here: boolean,
   ): void;
   /** Bytes of arena and scratch. */
   memory(session: SessionHandle): [number, number];

@@ -16,6 +16,7 @@ import { convGeometry } from '../../ops/conv2d.ts';
 import type { NeuronAttrs } from '../../ops/neuron.ts';
 import type { KernelCall, Lower, Stored, Temporary } from './kernel-call.ts';
 import { accumulator, expectPlain, flag, images, needed, neededLoop, temporary } from './kernel-call.ts';
+import { weightsOf } from './lower-fold.ts';
 import { reshape } from './lower-layout.ts';
 
 function convInts(g: ConvGeometry, relu: boolean, pool2: boolean): number[] {
@@ -34,7 +35,7 @@ function fused(step: Step, op: string): Node | undefined {
 const EVENT_GROUP = 4 * LANES;
 
 /** Weights as the event-driven kernels read them, and the call that packs them. */
-function scatterWeights(w: Value, { o, c }: ConvGeometry, transposed: boolean) {
+function scatterWeights(w: Value | Temporary, { o, c }: ConvGeometry, transposed: boolean) {
   const [sources, outputs] = transposed ? [o, c] : [c, o];
   const packed = temporary(f32([Math.ceil(outputs / LANES), sources, 9 * LANES]));
   const call: KernelCall = {
@@ -49,16 +50,17 @@ function scatterWeights(w: Value, { o, c }: ConvGeometry, transposed: boolean) {
 export const lowerConv2d: Lower = (step, stored) => {
   const { root, nodes } = step;
   const [x, w] = [needed(root, 0), needed(root, 1)];
-  expectPlain('conv2d', w);
+  const { weight, bias, calls } = weightsOf(step);
   const pool = fused(step, 'maxPool2d');
   const geometry = convGeometry(x.shape, w.shape, root.attrs as Conv2dAttrs, x.time);
   const y = nodes[nodes.length - 1].outputs[0];
-  const buffers = [x, w, root.inputs[2] ?? null, y, stored(pool?.outputs[1])];
+  const buffers = [x, weight, bias, y, stored(pool?.outputs[1])];
   const ints = convInts(geometry, fused(step, 'relu') !== undefined, pool !== undefined);
-  if (x.dtype !== 'spike') return [{ kernel: 'conv2d', buffers, ints }];
-  if (!canBeEventDriven(geometry)) return [{ kernel: 'conv2d_spike', buffers: [...buffers, null], ints }];
-  const { packed, call } = scatterWeights(w, geometry, false);
-  return [call, { kernel: 'conv2d_spike', buffers: [...buffers, packed], ints }];
+  if (x.dtype !== 'spike') return [...calls, { kernel: 'conv2d', buffers, ints }];
+  if (!canBeEventDriven(geometry))
+    return [...calls, { kernel: 'conv2d_spike', buffers: [...buffers, null], ints }];
+  const { packed, call } = scatterWeights(weight, geometry, false);
+  return [...calls, call, { kernel: 'conv2d_spike', buffers: [...buffers, packed], ints }];
 };
 
 /** The gradient that reaches a convolution: as it is, or before a maximum is undone. */
@@ -144,17 +146,19 @@ function spikeWords(rows: TensorType): number {
 }
 
 export const lowerDense: Lower = (step) => {
-  const { root } = step;
+  const { root, nodes } = step;
   const { place, type, calls } = flattened(step);
-  const w = needed(root, 1);
-  const ints = denseInts(type, w.shape[0]);
-  const rest = [root.inputs[2] ?? null, root.outputs[0]];
-  if (type.dtype !== 'spike') return [...calls, { kernel: 'dense', buffers: [place, w, ...rest], ints }];
-  const width = Math.ceil(w.shape[0] / LANES) * LANES;
+  const { weight, bias, calls: folding } = weightsOf(step);
+  const ints = denseInts(type, needed(root, 1).shape[0]);
+  const rest = [bias, nodes[nodes.length - 1].outputs[0]];
+  const before = [...calls, ...folding];
+  if (type.dtype !== 'spike')
+    return [...before, { kernel: 'dense', buffers: [place, weight, ...rest], ints }];
+  const width = Math.ceil(needed(root, 1).shape[0] / LANES) * LANES;
   const packed = temporary(f32([spikeWords(type) * LANES, width]));
   return [
-    ...calls,
-    { kernel: 'dense_spike_weights', buffers: [w, packed], ints, prepares: true },
+    ...before,
+    { kernel: 'dense_spike_weights', buffers: [weight, packed], ints, prepares: true },
     { kernel: 'dense_spike', buffers: [place, packed, ...rest], ints },
   ];
 };

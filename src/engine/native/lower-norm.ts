@@ -48,13 +48,13 @@ export const lowerBatchNorm: Lower = ({ root, nodes }, stored) => {
 
 export const lowerBatchNormGrad: Lower = ({ root, nodes }, stored) => {
   const [x, scale, mean, invStd] = [0, 1, 2, 3].map((i) => needed(root, i));
-  const { shift, rectified, argmax, incoming } = undoneNorm(root, (node) => nodes.includes(node));
+  const { shift, rectified, result, argmax, incoming } = undoneNorm(root, (node) => nodes.includes(node));
   const attention = attentionOperands(incoming);
   return [
     {
       kernel: 'batch_norm_grad',
       buffers: [
-        ...[x, scale, shift, mean, invStd, incoming.g, argmax, ...attention.buffers],
+        ...[x, scale, shift, mean, invStd, incoming.g, result, argmax, ...attention.buffers],
         ...root.outputs.map(stored),
       ],
       ints: [...normInts(x, root.attrs as BatchNormAttrs, rectified, argmax !== null), ...attention.strides],

@@ -5,7 +5,8 @@ import { differentiate } from '../../compile/differentiate.ts';
 import { SomaError } from '../../errors.ts';
 import { apply, Graph } from '../../graph/graph.ts';
 import type { Variable } from '../../graph/value.ts';
-import { f32 } from '../../graph/value.ts';
+import { f32, size } from '../../graph/value.ts';
+import { batchNormOp } from '../../ops/batch-norm.ts';
 import { convolve } from '../../ops/conv2d.ts';
 import { affine, mul, sigmoid } from '../../ops/elementwise.ts';
 import { sgdOp } from '../../ops/optimizer.ts';
@@ -119,6 +120,18 @@ describe.each(engines)('%s engine', (name, create) => {
 });
 
 describe.skipIf(!built)('native engine', () => {
+  test('computes on the calling thread when asked', async () => {
+    const session = createNativeEngine({ threads: 2 }).createSession();
+    const program = session.load(trainingPlan());
+    const run = program.run(feeds(1, 0, -1), { here: true, profile: true });
+    expect(program.read('loss')[0]).toBe(-4);
+    expect((await run).seconds?.length).toBe(program.plan.steps.length);
+    expect((await program.run(feeds(1, Number.NaN, 1), { here: true })).finite).toBe(false);
+    expect((await program.run(feeds(0, 0, 0))).finite).toBe(true);
+    session.close();
+    await expect(program.run(feeds(1, 1, 1), { here: true })).rejects.toThrow('closed');
+  });
+
   test('one run at a time in a session, and none after its end', async () => {
     const session = createNativeEngine({ threads: 2 }).createSession();
     const program = session.load(trainingPlan());
@@ -150,6 +163,34 @@ describe.skipIf(!built)('native engine', () => {
     const before = session.memory();
     for (let i = 0; i < 1000; i++) await program.run(feeds(0, 0, 0));
     expect(session.memory()).toEqual(before);
+  });
+
+  test('folded weights follow the variables', async () => {
+    const graph = new Graph();
+    const variable = (name: string, shape: number[], value: number) =>
+      graph.variable({
+        name,
+        kind: 'state',
+        shape,
+        initial: () => new Float32Array(size(shape)).fill(value),
+      });
+    const y = convolve(graph.input('x', f32([1, 5, 2, 2])), variable('w', [8, 5, 1, 1], 1), null, {});
+    const names = ['gamma', 'beta', 'mean', 'variance'];
+    const inputs = names.map((name) => variable(name, [8], name === 'variance' ? 4 : 1));
+    const attrs = { momentum: 0.1, eps: 0, unbiased: true, training: false };
+    graph.output('y', apply(batchNormOp, [y, ...inputs], attrs)[0]);
+    const plan = compile(graph);
+    expect(plan.steps).toHaveLength(1);
+    const session = createNativeEngine({ threads: 2 }).createSession();
+    const program = session.load(plan);
+    const result = async () => {
+      await program.run({ x: new Float32Array(20).fill(1) });
+      return [...new Set(program.read('y'))];
+    };
+    expect(await result()).toEqual([3]);
+    expect(await result()).toEqual([3]);
+    session.writeVariable('variance', new Float32Array(8).fill(1));
+    expect(await result()).toEqual([5]);
   });
 
   test('64 threads on few cores give the bits of one', async () => {

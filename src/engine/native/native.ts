@@ -152,18 +152,19 @@ class NativeSession implements Session {
   run(plan: Plan, program: ProgramHandle, prepare: boolean, options: RunOptions): Promise<RunResult> {
     const seconds = options.profile ? new Float64Array(plan.steps.length) : undefined;
     return new Promise((resolve, reject) => {
-      this.addon.run(
-        program,
-        prepare,
-        options.check ?? false,
-        seconds ?? null,
-        (error, finite, nonFiniteStep) => {
-          this.running = null;
-          if (error !== null) reject(new SomaError(error));
-          else resolve({ finite, nonFiniteStep: nonFiniteStep < 0 ? undefined : nonFiniteStep, seconds });
-        },
-      );
+      const done = (error: string | null, finite: boolean, nonFiniteStep: number) => {
+        this.running = null;
+        if (error !== null) reject(new SomaError(error));
+        else resolve({ finite, nonFiniteStep: nonFiniteStep < 0 ? undefined : nonFiniteStep, seconds });
+      };
+      const { check = false, here = false } = options;
       this.running = plan.name;
+      try {
+        this.addon.run(program, prepare, check, seconds ?? null, done, here);
+      } catch (error) {
+        this.running = null;
+        throw error;
+      }
     });
   }
 
