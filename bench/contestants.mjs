@@ -54,9 +54,20 @@ function spikingLibraries({ system, task }) {
   ];
 }
 
-/** Every contestant for a workload: { name, best, command, env } or { name, best, failure }. */
-export function contestants(workload, { python, oldPython }) {
-  const { name: _, ...job } = workload;
+/**
+ * Who takes part in a workload: those whose name has a part of `only`, or `all`, or Soma and the peers that the workload
+ * names, or the best. Each is { name, command, env } or { name, failure }.
+ */
+export function contestants(workload, { only, all, ...pythons }) {
+  const { peers } = workload;
+  return everyone(workload, pythons).filter(({ name, best }) => {
+    if (only) return only.some((part) => name.includes(part));
+    return all || (peers ? name === 'Soma' || peers.includes(name) : best);
+  });
+}
+
+function everyone(workload, { python, oldPython }) {
+  const { name: _name, peers: _peers, ...job } = workload;
   const env = peerEnv(job.threads);
   const torch = (interpreter, label, settings, best) => ({
     name: label,

@@ -1,14 +1,15 @@
 // Soma side by side with its peers.
 //
 //   npm run build
-//   node bench/run.mjs training [scnn …]      a table of bench/workloads.mjs, or the workloads whose name starts so
+//   node bench/run.mjs training [scnn …]      a table of bench/workloads.mjs, or the workloads that start with these words
 //   node bench/run.mjs roofline               what the machine can do, and the share that the kernels reach
 //   node bench/render.mjs                     writes the tables into docs/performance.md
 //
 // --python P       an interpreter with bench/peers/requirements.txt (default: python3)
 // --old-python P   another one with another PyTorch, as a further contestant (e.g. Debian's python3-torch)
 // --rounds N       turns of each contestant (default: 6)
-// --only TEXT      contestants whose name has it (repeatable); --all: every variant, to find the best settings
+// --only TEXT      contestants whose name has it (repeatable)
+// --all            every variant, which is how the best settings were found
 //
 // Writes build/bench/<table>.json; a workload that is run again replaces its rows there.
 import { execFileSync } from 'node:child_process';
@@ -79,13 +80,11 @@ if (table === 'roofline') {
   const file = new URL(`${table}.json`, folder);
   const done = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).workloads : [];
   const wanted = TABLES[table].filter(
-    ({ name }) => prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix)),
+    ({ name }) => prefixes.length === 0 || prefixes.some((prefix) => `${name} `.startsWith(`${prefix} `)),
   );
   for (const workload of wanted) {
-    const list = contestants(workload, { python: values.python, oldPython: values['old-python'] }).filter(
-      ({ name, best }) =>
-        values.only ? values.only.some((part) => name.includes(part)) : best || values.all,
-    );
+    const { python, 'old-python': oldPython, only, all } = values;
+    const list = contestants(workload, { python, oldPython, only, all });
     const rows = await interleave(list, Number(values.rounds), say);
     say('');
     const result = { ...workload, ...facts, rows };

@@ -11,8 +11,12 @@ function sweep(key, values, base) {
   return values.map((value) => workload(`${base.system} ${key} ${value}`, { ...base, [key]: value }));
 }
 
+/** What the tables of growth compare with: the peers that win the tables of single workloads. */
+const peers = ['PyTorch, channels last', 'SpikingJelly, channels last'];
+
 const scnn28 = { system: 'scnn', size: 28, batch: 64 };
-const seCnn = { system: 'se-cnn', size: 64, batch: 64 };
+const scnn = { ...scnn28, peers };
+const seCnn = { system: 'se-cnn', size: 64, batch: 64, peers };
 const infer = { task: 'infer' };
 
 export const TABLES = {
@@ -30,17 +34,17 @@ export const TABLES = {
   ],
   // What else there is in this ecosystem, with one image a step because it takes seconds.
   typescript: [workload('ae-cnn 1 image', { batch: 1 }), workload('se-cnn 1 image', { batch: 1 })],
-  batch: [...sweep('batch', [1, 4, 16, 64, 256], scnn28), ...sweep('batch', [1, 4, 16, 64, 256], seCnn)],
-  steps: sweep('steps', [1, 2, 4, 8, 16, 32], scnn28),
+  batch: [...sweep('batch', [1, 4, 16, 64, 256], scnn), ...sweep('batch', [1, 4, 16, 64, 256], seCnn)],
+  steps: sweep('steps', [1, 2, 4, 8, 16, 32], scnn),
   size: [
-    ...sweep('size', [28, 48, 64, 96, 128], { system: 'scnn', batch: 16 }),
-    ...sweep('size', [32, 64, 96, 128], { system: 'se-cnn', batch: 16 }),
+    ...sweep('size', [28, 48, 64, 96, 128], { ...scnn, batch: 16 }),
+    ...sweep('size', [32, 64, 96, 128], { ...seCnn, batch: 16 }),
   ],
   // The images are multiplied by this, and with them the currents of the first neurons.
-  rate: sweep('gain', [0.35, 0.6, 1, 2, 4, 16, 64], scnn28),
+  rate: sweep('gain', [0.35, 0.6, 1, 2, 4, 16, 64], scnn),
   threads: [
-    ...sweep('threads', [1, 2], scnn28),
+    ...sweep('threads', [1, 2], scnn),
     ...sweep('threads', [1, 2], seCnn),
-    ...sweep('threads', [1, 2], { system: 'ms-resnet18', size: 32, batch: 16, steps: 4 }),
+    ...sweep('threads', [1, 2], { system: 'ms-resnet18', size: 32, batch: 16, steps: 4, peers }),
   ],
 };
