@@ -69,6 +69,7 @@ function printRows({ name, rows }) {
         `  ${row.name.padEnd(38)} ${row.median.toFixed(2).padStart(9)} ms (${row.p25.toFixed(2)}–${row.p75.toFixed(2)})` +
           `${ours ? `  ${(row.median / ours).toFixed(2).padStart(6)} ×` : ''}` +
           `  peak ${row.peak_mib.toFixed(0)} MiB, ${(row.peak_mib - row.idle_mib).toFixed(0)} over idle` +
+          `${row.others > 0.1 ? `  (others had ${(100 * row.others).toFixed(0)} % of a processor)` : ''}` +
           `${row.rates ? `  rates ${row.rates.slice(0, 2).join(' ')}` : ''}`,
       );
   }
