@@ -42,7 +42,7 @@ export { avgPool2d, maxPool2d } from './ops/pool.ts';
 export { broadcastTo, flatten, reduceMax, reduceMean, reduceSum, reshapeTo } from './ops/reduce.ts';
 export { softmax } from './ops/softmax.ts';
 export { type Random, random } from './random.ts';
-export type { RunConfig } from './train/config.ts';
+export { type RunConfig, VERSION } from './train/config.ts';
 export { openData } from './train/data.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, evaluationBatch } from './train/evaluate.ts';
 export { type TrainOptions, type TrainResult, train } from './train/loop.ts';

@@ -84,6 +84,42 @@ describe('models and plan', () => {
   });
 });
 
+describe('bench', () => {
+  const small = ['--size', '16', '--batch-size', '3', '--seconds', '0.02', '--threads', '2'];
+
+  it('measures the systems that are named, with what they ran on', async () => {
+    const result = await json('bench', 'scnn', 'ae-cnn', ...small, '--set', 'lr=0.01');
+    expect(result).toMatchObject({ threads: 2, engine: expect.stringMatching(/native|reference/) });
+    expect(result.systems.map((s: { system: string }) => s.system)).toEqual(['scnn', 'ae-cnn']);
+    const [scnn, aeCnn] = result.systems;
+    expect([scnn.training.batchSize, scnn.single.batchSize, scnn.batch.batchSize]).toEqual([3, 1, 64]);
+    for (const { training, single, batch } of [scnn, aeCnn])
+      for (const step of [training, single, batch]) {
+        const { median, p25, p75, p95, runs } = step.milliseconds;
+        expect([p25, median, p75, p95]).toEqual([p25, median, p75, p95].toSorted((a, b) => a - b));
+        expect(p25).toBeGreaterThan(0);
+        expect(runs).toBeGreaterThanOrEqual(5);
+        expect(step.imagesPerSecond).toBeCloseTo((1e3 * step.batchSize) / median, 6);
+      }
+    expect(scnn.training.memory).toBeGreaterThan(scnn.single.memory);
+    expect(scnn.training.rates.lif1).toBeGreaterThan(0);
+    expect(aeCnn.training.rates).toEqual({});
+  }, 60_000);
+
+  it('prints a table, and says on stderr what it does', async () => {
+    const { stdout, stderr, code } = await soma('bench', 'se-cnn', ...small);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/^se-cnn +16 +3 +[\d.]+\sms +\d+ images\/s/m);
+    expect(stderr).toMatch(/2 threads.*\nse-cnn: training step, 3 images\nse-cnn: prediction, 1 image\n/);
+  }, 60_000);
+
+  it('answers a wrong system with the nearest one', async () => {
+    const { stderr, code } = await soma('bench', 'sccn');
+    expect(code).toBe(2);
+    expect(stderr).toContain('did you mean scnn?');
+  });
+});
+
 describe('train, evaluate, compare, predict', () => {
   const fixed = [
     '--data',

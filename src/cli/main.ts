@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { EXIT } from '../errors.ts';
 import { VERSION } from '../train/config.ts';
+import { addBench } from './bench.ts';
 import { addCompare } from './compare.ts';
 import { addData } from './data.ts';
 import { addEvaluate } from './evaluate.ts';
@@ -29,7 +30,8 @@ A first run on built-in data:
   );
 
 // In the order in which one needs them.
-for (const add of [addModels, addPlan, addData, addTrain, addEvaluate, addCompare, addPredict]) add(program);
+for (const add of [addModels, addPlan, addBench, addData, addTrain, addEvaluate, addCompare, addPredict])
+  add(program);
 
 program.hook('preAction', () => {
   process.exitCode = EXIT.ok;

@@ -2,12 +2,11 @@
 import type { Command } from 'commander';
 import { planBytes, stepCost } from '../compile/cost.ts';
 import type { Plan, Step } from '../compile/plan.ts';
-import type { Feed } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
-import { elements, type Value } from '../graph/value.ts';
+import type { Value } from '../graph/value.ts';
 import { findSystem } from '../models/registry.ts';
-import { random } from '../random.ts';
 import { bytes } from '../report/format.ts';
+import { randomFeeds } from '../train/random-feeds.ts';
 import { evaluationStep, trainingStep } from '../train/step.ts';
 import { columns, print } from './io.ts';
 import { applySets, collect, type EngineOptions, positiveInt, withEngine } from './options.ts';
@@ -110,13 +109,7 @@ function describe(step: Step, milliseconds?: number) {
 async function profile(plan: Plan, options: EngineOptions) {
   const session = openEngine(options).createSession();
   const program = session.load(plan);
-  const draw = random(0, 'profile');
-  const feeds: Record<string, Feed> = {};
-  for (const [name, value] of plan.inputs)
-    feeds[name] =
-      value.dtype === 'i32'
-        ? new Int32Array(elements(value)).fill(name === 'labels' ? 0 : 1)
-        : Float32Array.from({ length: elements(value) }, () => (name === 'lr' ? 1e-4 : draw.uniform()));
+  const feeds = randomFeeds(plan);
   const runs: Float64Array[] = [];
   for (let i = 0; i < 7; i++) {
     const { seconds } = await program.run(feeds, { profile: true });

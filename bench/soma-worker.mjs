@@ -1,0 +1,38 @@
+// Soma as a contestant: the step that `soma train` runs, or the one that gives predictions, through the public API.
+// Usage: soma-worker.mjs '{"task": "train" | "infer", system, size, batch, steps, threads, gain}'
+import * as soma from '../dist/index.js';
+import { idleMib, serve } from './protocol.mjs';
+
+const { task, system: name, size, batch, steps, threads, gain } = JSON.parse(process.argv[2]);
+const { findSystem, openEngine, random } = soma;
+const engine = openEngine({ engine: 'native', threads });
+const idle = idleMib();
+
+const system = findSystem(name);
+const options = 'T' in system.options.shape ? { T: steps } : {};
+const spec = { system, options, classes: 8, height: size, width: size, channels: 3, seed: 0 };
+const trace = { train: soma.trainingStep, infer: soma.predictionStep ?? soma.evaluationStep }[task];
+const { plan } = trace(spec, system.training, batch, null);
+const program = engine.createSession().load(plan);
+
+const draw = random(0, 'bench');
+const feeds = {
+  images: Float32Array.from({ length: batch * 3 * size * size }, () => gain * draw.uniform()),
+  labels: Int32Array.from({ length: batch }, () => draw.int(8)),
+  lr: Float32Array.of(system.training.lr),
+  step: Int32Array.of(0),
+  rng: Int32Array.of(0, 0),
+};
+for (const input of Object.keys(feeds)) if (!plan.inputs.has(input)) delete feeds[input];
+
+async function step() {
+  if (feeds.step) feeds.step[0]++;
+  if (feeds.rng) feeds.rng[1]++;
+  await program.run(feeds);
+}
+
+// Rates of the first batch, at the initial weights, as the peers report them.
+await step();
+const rates = [...plan.outputs.keys()].filter((key) => key.startsWith('rate:'));
+const facts = rates.length > 0 ? { rates: rates.map((key) => +program.read(key)[0].toFixed(4)) } : {};
+await serve(step, idle, { soma: soma.VERSION, node: process.version, isa: engine.info.isa }, facts);

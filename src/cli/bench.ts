@@ -1,0 +1,90 @@
+/** `soma bench`: what this machine makes of the systems. */
+import { cpus } from 'node:os';
+import type { Command } from 'commander';
+import { openEngine } from '../engine/select.ts';
+import { findSystem, SYSTEMS } from '../models/registry.ts';
+import { bytes, decimal } from '../report/format.ts';
+import { benchSystem, type SystemBench } from '../train/bench.ts';
+import { VERSION } from '../train/config.ts';
+import { columns, print, say } from './io.ts';
+import {
+  applySets,
+  collect,
+  type EngineOptions,
+  positiveInt,
+  positiveNumber,
+  withEngine,
+} from './options.ts';
+
+interface BenchCommandOptions extends EngineOptions {
+  readonly size?: number;
+  readonly batchSize?: number;
+  readonly seconds: number;
+  readonly classes: number;
+  readonly channels: number;
+  readonly set?: readonly string[];
+  readonly json?: boolean;
+}
+
+export function addBench(program: Command): void {
+  withEngine(program.command('bench'))
+    .argument('[systems...]', 'names of systems, see soma models (default: all)')
+    .description('Measure training steps, predictions and memory of the systems on this machine')
+    .option('--size <pixels>', 'height and width of the images (default: the paper)', positiveInt)
+    .option('--batch-size <n>', 'images in a training step (default: the paper)', positiveInt)
+    .option('--seconds <n>', 'time for each of the three measurements of a system', positiveNumber, 2)
+    .option('--classes <n>', 'number of classes', positiveInt, 8)
+    .option('--channels <n>', 'channels of the images', positiveInt, 3)
+    .option('--set <key=value>', 'change an option or a setting', collect)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Images are noise and weights initial; spiking networks get slower as their neurons fire more.
+
+Examples:
+  soma bench
+  soma bench scnn --size 28 --batch-size 64 --threads 2
+  soma bench scnn --set T=4 --json`,
+    )
+    .action(run);
+}
+
+async function run(names: readonly string[], o: BenchCommandOptions): Promise<void> {
+  const systems = (names.length > 0 ? names : Object.keys(SYSTEMS)).map(findSystem);
+  const jobs = systems.map((system) => ({ system, ...applySets(system, system.training, o.set ?? []) }));
+  const engine = openEngine(o);
+  const { name, isa, threads } = engine.info;
+  const cpu = cpus()[0]?.model.trim() ?? 'unknown processor';
+  say(`${cpu}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${name} engine, ${isa}`);
+  const results: SystemBench[] = [];
+  for (const { system, options, settings } of jobs) {
+    const size = o.size ?? system.size;
+    const { classes, channels } = o;
+    const spec = { system, options, classes, channels, height: size, width: size, seed: 0 };
+    const batchSize = o.batchSize ?? settings.batchSize;
+    results.push(
+      await benchSystem(engine, spec, settings, { batchSize, seconds: o.seconds, onProgress: say }),
+    );
+  }
+  const environment = { soma: VERSION, node: process.version, cpu, engine: name, isa, threads };
+  print({ ...environment, systems: results }, table(results), o.json);
+}
+
+function table(results: readonly SystemBench[]): string {
+  return columns([
+    ['system', 'px', 'batch', 'step', 'trained', 'memory', '1 image', '95 %', 'batch 64', 'memory'],
+    ...results.map(({ system, size, training, single, batch }) => [
+      system,
+      `${size}`,
+      `${training.batchSize}`,
+      `${decimal(training.milliseconds.median, 1)} ms`,
+      `${training.imagesPerSecond.toFixed(0)} images/s`,
+      bytes(training.memory),
+      `${decimal(single.milliseconds.median, 2)} ms`,
+      `${decimal(single.milliseconds.p95, 2)} ms`,
+      `${batch.imagesPerSecond.toFixed(0)} images/s`,
+      bytes(batch.memory),
+    ]),
+  ]);
+}
