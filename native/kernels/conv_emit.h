@@ -39,6 +39,19 @@ class ConvEmitter {
     }
   }
 
+  // Block `block` of SIDE x SIDE outputs of a blocked map from (row, column) on, `tile` [SIDE][SIDE][16], as
+  // far as they lie within the map. SIDE, row and column are even.
+  template <int SIDE>
+  void emitTile(int image, int block, int row, int column, const float* tile, const Block& bias) const {
+    const int step = s_.pool2 ? 2 : 1;
+    const int firstRow = row / step, firstColumn = column / step;
+    const int rows = smaller(SIDE / step, s_.yH() - firstRow), columns = smaller(SIDE / step, s_.yW() - firstColumn);
+    for (int r = 0; r < rows; r++)
+      for (int c = 0; c < columns; c++)
+        storeWhole(image, block, (firstRow + r) * s_.yW() + firstColumn + c,
+                   finish(tile + (r * SIDE + c) * step * LANES, SIDE * LANES, bias));
+  }
+
  private:
   struct Pixel {
     Block value;

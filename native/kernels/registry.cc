@@ -8,7 +8,7 @@ size_t kernelTables(const KernelTable** tables) {
       convDenseKernels(),   convSpikeKernels(), denseKernels(),       lifKernels(),
       elementwiseKernels(), reduceKernels(),    reduceSpikeKernels(), reduceMaxGradKernels(),
       layoutKernels(),      poolKernels(),      normKernels(),        softmaxKernels(),
-      randomKernels(),      optimizerKernels(),
+      randomKernels(),      optimizerKernels(), winogradKernels(),
   };
   *tables = all;
   return sizeof all / sizeof *all;

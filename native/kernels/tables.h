@@ -6,6 +6,7 @@ namespace soma::SOMA_ISA {
 
 KernelTable convDenseKernels();
 KernelTable convSpikeKernels();
+KernelTable winogradKernels();
 KernelTable denseKernels();
 KernelTable lifKernels();
 KernelTable elementwiseKernels();

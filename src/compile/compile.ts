@@ -3,6 +3,7 @@
  */
 import type { Graph } from '../graph/graph.ts';
 import type { Node, Value, Variable } from '../graph/value.ts';
+import { type ConvAlgorithm, chooseConv } from './choose.ts';
 import { fuse } from './fuse.ts';
 import { align, storageBytes } from './layout.ts';
 import { placeInArena } from './place.ts';
@@ -13,6 +14,8 @@ export interface CompileOptions {
   readonly name?: string;
   /** Off: one step a node; for tests. */
   readonly fuse?: boolean;
+  /** Convolutions take this algorithm wherever it can be used, whatever it costs; for tests. */
+  readonly prefer?: ConvAlgorithm;
   /** Values that must be finite before anything is updated: loss and gradients. */
   readonly guards?: readonly Value[];
   /** The first node that updates parameters; it and what follows run only behind the guards. */
@@ -23,7 +26,10 @@ export function compile(graph: Graph, options: CompileOptions = {}): Plan {
   const { name = 'plan', guards = [], firstUpdate } = options;
   const read = new Set([...graph.outputs.values(), ...guards]);
   const nodes = liveNodes(graph.nodes, read);
-  const steps = liveSteps(group(nodes, read, options.fuse ?? true), read);
+  const steps = liveSteps(group(nodes, read, options.fuse ?? true), read).map((step) => {
+    const conv = chooseConv(step, options.prefer);
+    return conv ? { ...step, conv } : step;
+  });
   const updatesFrom = firstUpdate ? steps.findIndex((step) => step.root === firstUpdate) : steps.length;
   return { name, steps, updatesFrom, guards, ...place(graph, steps, guards) };
 }

@@ -95,13 +95,28 @@ function expectClose(got: Fetched, wanted: Fetched, tolerance: number, what: str
   expect(difference, `${what}: relative error`).toBeLessThanOrEqual(tolerance * largest);
 }
 
+/** Plans with and without fusion, and with each algorithm for convolutions, as far as they differ. */
+function distinctPlans(tracing: Tracing, name: string): Plan[] {
+  const plans = new Map<string, Plan>();
+  for (const fuse of [false, true])
+    for (const prefer of [undefined, 'winograd', 'direct', 'depthwise'] as const) {
+      const plan = compile(tracing.graph, { name, fuse, prefer });
+      const kernels = plan.steps.map(({ nodes, conv }) => [
+        ...nodes.map(({ op }) => op.name),
+        conv?.algorithm,
+        conv?.events,
+      ]);
+      plans.set(JSON.stringify(kernels), plan);
+    }
+  return [...plans.values()];
+}
+
 async function expectConformance({ name, trace }: Case, tolerance: number): Promise<void> {
   const tracing = new Tracing(name);
   trace(tracing);
-  const plans = [true, false].map((fuse) => compile(tracing.graph, { name, fuse }));
-  const wanted = await execute(reference, plans[1], tracing.feeds);
-  const same = plans[0].steps.length === plans[1].steps.length;
-  for (const plan of same ? [plans[0]] : plans)
+  const plans = distinctPlans(tracing, name);
+  const wanted = await execute(reference, plans[0], tracing.feeds);
+  for (const plan of plans)
     for (const { isa, engines } of native) {
       const results = await Promise.all(engines.map((engine) => execute(engine, plan, tracing.feeds)));
       for (const [output, expected] of wanted) {

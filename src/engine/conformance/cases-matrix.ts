@@ -40,6 +40,13 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [2, 33, 5, 6], o: 5, k: [3, 3], spikes: true, stride: [2, 2] },
   { x: [1, 64, 14, 14], o: 128, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 3, bias: true },
   { x: [0, 16, 4, 4], o: 16, k: [3, 3], padding: [1, 1, 1, 1] },
+  // Tiles of Winograd's algorithm: one, some that stick out, blocks of them, and more than one task has.
+  { x: [1, 5, 1, 1], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  { x: [2, 17, 13, 9], o: 33, k: [3, 3], bias: true },
+  { x: [3, 33, 7, 6], o: 16, k: [3, 3], padding: [2, 2, 2, 2], time: 3 },
+  { x: [1, 70, 6, 10], o: 80, k: [3, 3], padding: [2, 1, 0, 2], time: 1, bias: true },
+  { x: [1, 33, 31, 30], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  { x: [1, 16, 60, 61], o: 17, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
 ];
 
 function convAttrs({ stride, padding, dilation, groups }: ConvCase): Conv2dAttrs {
@@ -182,6 +189,7 @@ const BLOCKS = [
   { x: [2, 17, 4, 4], o: 5, pool: false, rectify: true },
   { x: [2, 5, 5, 6], o: 33, pool: true, rectify: false },
   { x: [1, 4, 6, 6], o: 4, pool: true, rectify: true },
+  { x: [1, 17, 60, 61], o: 16, pool: true, rectify: true },
 ] as const;
 
 /** conv → pool → ReLU → conv → pool → ReLU → flatten → dense, with all gradients. */
