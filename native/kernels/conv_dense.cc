@@ -32,7 +32,7 @@ size_t gradInputWeightsScratch(const Call& call, int threads) {
 void gradInput(const Call& call) {
   const ConvShape s(call.ints);
   const GradientMap g(s, call.f32(0), call.u8(1));
-  if (call.ints[ConvShape::INTS] && isSparseGradient(call, s, g))
+  if (call.ints[ConvShape::INTS] && isSparseGradient(call, s, g, GRAD_INPUT_DIRECT_ABOVE))
     runEventGradInput(call, s, g, call.f32(2), call.f32(4));
   else
     runGradInput(call, s, g, call.f32(3), call.f32(4));

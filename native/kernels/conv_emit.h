@@ -52,6 +52,15 @@ class ConvEmitter {
                    finish(tile + (r * SIDE + c) * step * LANES, SIDE * LANES, bias));
   }
 
+  // For those who store whole pixels of a map that is blocked and not pooled themselves: where, and what.
+  float* blockAt(int image, int block, int row, int column) const {
+    return y_ + (((size_t(image) * blocks(s_.O) + block) * s_.OH + row) * s_.OW + column) * LANES;
+  }
+  Vec finish(Vec sum, Vec bias) const {
+    sum = sum + bias;
+    return s_.relu ? max(Vec{}, sum) : sum;  // keeps a NaN
+  }
+
  private:
   struct Pixel {
     Block value;
@@ -72,8 +81,7 @@ class ConvEmitter {
           window = (greater & (k - VecI{})) | (~greater & window);
         }
       }
-      best = best + bias.part[i];
-      pixel.value.part[i] = s_.relu ? max(Vec{}, best) : best;  // keeps a NaN
+      pixel.value.part[i] = finish(best, bias.part[i]);
       pixel.window[i] = window;
     }
     return pixel;

@@ -80,7 +80,7 @@ static inline void runForwardPacked(const Call& call, const ConvShape& s, const 
   for (int g = 0; g < s.groups; g++) packBias(bias ? bias + g * O : nullptr, O, plan.bias + g * groupBias);
 
   const size_t pixels = size_t(s.yH()) * s.yW();
-  TileGeometry geometry;
+  TileGeometry geometry{};
   geometry.channels = C;
   geometry.lanes = plan.frame.lanes;
   geometry.inputBlock = plan.frame.size();

@@ -118,7 +118,7 @@ static inline void runGradInput(const Call& call, const ConvShape& s, const Grad
   std::memset(plan.noBias, 0, PANEL * sizeof(float));
 
   const size_t pixels = size_t(s.H) * s.W;
-  TileGeometry geometry;
+  TileGeometry geometry{};
   geometry.channels = O;
   geometry.lanes = plan.frame.lanes;
   geometry.inputBlock = plan.frame.size();

@@ -36,7 +36,7 @@ FloatMap plainGradient(const ConvShape& s, const float* g) { return {g, s.O, s.O
 void gradInput(const Call& call) {
   const ConvShape s(call.ints);
   const GradientMap g(s, call.f32(0), call.u8(1));
-  if (call.ints[ConvShape::INTS] && isSparseGradient(call, s, g))
+  if (call.ints[ConvShape::INTS] && isSparseGradient(call, s, g, GRAD_INPUT_WINOGRAD_ABOVE))
     return runEventGradInput(call, s, g, call.f32(2), call.f32(4));
   const ConvShape t = winogradTransposed(s);
   if (s.pool2)

@@ -61,8 +61,8 @@ static inline void transformWeights(Pool& pool, int inputChannels, int outputCha
 // ---- The convolution
 
 struct WinogradPlan {
-  static constexpr size_t OWN_FLOATS = 160 * 1024;  // of V, where each task has its own
-  static constexpr int OWN_TILES = 14, MIN_TASKS = 16;
+  static constexpr size_t OWN_FLOATS = 160 * 1024;  // of V and M, where each task has its own
+  static constexpr int OWN_TILES = 14, MOST_OWN_TILES = 28, MIN_TASKS = 16;
   static constexpr int SHARED_TILES = 56;
 
   TileGrid grid;
@@ -77,9 +77,10 @@ struct WinogradPlan {
   WinogradPlan(const ConvShape& s, char* base, int threads)
       : grid(s.images, s.pool2 ? s.yH() * 2 : s.OH, s.pool2 ? s.yW() * 2 : s.OW) {
     inputBlocks = blocks(s.C);
-    const int fit = int(OWN_FLOATS / (size_t(WINOGRAD_POINTS) * inputBlocks * LANES));
+    const size_t tileFloats = size_t(WINOGRAD_POINTS) * (inputBlocks * LANES + WINOGRAD_GROUP);
+    const int fit = smaller(MOST_OWN_TILES, int(OWN_FLOATS / tileFloats) / OWN_TILES * OWN_TILES);
     shared = fit < OWN_TILES || grid.count() < OWN_TILES * MIN_TASKS;
-    const int most = shared ? SHARED_TILES : smaller(fit / OWN_TILES * OWN_TILES, grid.count() / MIN_TASKS);
+    const int most = shared ? SHARED_TILES : smaller(fit, grid.count() / MIN_TASKS);
     tileBlocks = divideUp(grid.count(), larger(1, most));
     blockTiles = divideUp(grid.count(), larger(1, tileBlocks));
     inputPoint = size_t(inputBlocks) * blockTiles * LANES + LANES;
@@ -120,28 +121,51 @@ class WinogradConvolution {
     static const int32_t onlyTap = 0;
     const int firstChannel = group * WINOGRAD_GROUP, channels = smaller(WINOGRAD_GROUP, s_.O - firstChannel);
     TileGeometry geometry{};
-    geometry.channels = s_.C;
     geometry.lanes = LANES;
     geometry.inputBlock = size_t(plan_.blockTiles) * LANES;
     geometry.outputPixel = LANES;
     geometry.outputBlock = size_t(plan_.blockTiles) * LANES;
     for (int p = 0; p < WINOGRAD_POINTS; p++) {
-      const float* weights = weights_ + group * winogradWeightsGroup(s_.C) + p * winogradWeightsPoint(s_.C);
-      for (int panel = 0; panel < panels(channels); panel++)
-        convolvePanel(geometry, {&onlyTap, 1}, inputs + p * plan_.inputPoint, weights + panel * panelSize(s_.C, 1),
-                      noBias, panel, channels, 1, plan_.tiles(block), outputs + p * plan_.outputPoint);
+      const float* groupWeights = weights_ + group * winogradWeightsGroup(s_.C) + p * winogradWeightsPoint(s_.C);
+      for (int panel = 0; panel < panels(channels); panel++) {
+        const float* weights = groupWeights + panel * panelSize(s_.C, 1);
+        for (int c = 0; c < s_.C; c += SLAB) {
+          geometry.channels = smaller(SLAB, s_.C - c);
+          geometry.add = c > 0;
+          convolvePanel(geometry, {&onlyTap, 1}, inputs + p * plan_.inputPoint + c / LANES * geometry.inputBlock,
+                        weights + size_t(c) * panelRegisters(channels, panel) * VL, noBias, panel, channels, 1,
+                        plan_.tiles(block), outputs + p * plan_.outputPoint);
+        }
+      }
     }
-    float tile[WINOGRAD_OUTPUT * WINOGRAD_OUTPUT * LANES];
     for (int b = 0; b < blocks(channels); b++) {
       const Block bias = loadBlock(plan_.bias + firstChannel + b * LANES);
       forTiles(plan_.grid, plan_.firstTile(block), plan_.tiles(block), [&](int i, int n, int y, int x) {
-        winogradOutput(outputs + (size_t(b) * plan_.blockTiles + i) * LANES, plan_.outputPoint, tile);
-        emitter_.emitTile<WINOGRAD_OUTPUT>(n, firstChannel / LANES + b, y, x, tile, bias);
+        finishTile(outputs + (size_t(b) * plan_.blockTiles + i) * LANES, n, firstChannel / LANES + b, y, x, bias);
       });
     }
   }
 
  private:
+  // Channels summed at a stretch. Rounding errors grow with the length of a sum, and the transform of the
+  // points back to outputs makes them larger: so long sums are made of sums.
+  static constexpr int SLAB = 128;
+
+  void finishTile(const float* from, int n, int outputBlock, int y, int x, const Block& bias) const {
+    if (!s_.pool2 && y + WINOGRAD_OUTPUT <= s_.OH && x + WINOGRAD_OUTPUT <= s_.OW) {
+      float* to = emitter_.blockAt(n, outputBlock, y, x);
+      winogradOutput(from, plan_.outputPoint, [&](int row, int column, int part, Vec v) {
+        store(to + (size_t(row) * s_.OW + column) * LANES + part * VL, emitter_.finish(v, bias.part[part]));
+      });
+      return;
+    }
+    float tile[WINOGRAD_OUTPUT * WINOGRAD_OUTPUT * LANES];
+    winogradOutput(from, plan_.outputPoint, [&](int row, int column, int part, Vec v) {
+      store(tile + (row * WINOGRAD_OUTPUT + column) * LANES + part * VL, v);
+    });
+    emitter_.emitTile<WINOGRAD_OUTPUT>(n, outputBlock, y, x, tile, bias);
+  }
+
   const WinogradPlan& plan_;
   const ConvShape& s_;
   const Source& x_;

@@ -17,7 +17,7 @@ namespace soma::SOMA_ISA {
 
 struct WinogradGradWeightPlan {
   static constexpr int C_GROUP = 4, O_GROUP = 4;  // channel blocks
-  static constexpr int BLOCK_TILES = 16;
+  static constexpr int BLOCK_TILES = 24;
   static constexpr int MIN_TASKS = 16, MIN_RUN = 64;  // tiles in a run, where there are few tasks
 
   TileGrid grid;

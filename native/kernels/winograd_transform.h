@@ -7,10 +7,11 @@
 // transform is the first one again, on rows.
 //
 // The matrices evaluate polynomials at 0, ±a, ±b and infinity. Any a and b are right; they decide how fast
-// rounding errors grow. a = 3/4, b = 3/2 has a third of the error of the textbook's 1 and 2 (and all
-// coefficients but those of G are exact): over 512 channels of uniform numbers the largest error is 3e-6 of
-// the largest output, against 1.1e-5. Lavin and Gray, arXiv:1509.09308, have the algorithm; Barabasz et al.,
-// arXiv:1803.10986, why the points matter.
+// rounding errors grow. a = 3/4, b = 3/2 has a third of the error of the textbook's 1 and 2, and all
+// coefficients but those of G are exact. Against float64, over 512 channels of uniform numbers, the largest
+// error is 2e-6 of the largest output (a direct convolution in the same floats: 2.6e-6), that of a gradient
+// of weights over 16384 pixels 1e-6; src/engine/native/winograd.test.ts holds 3e-6. The algorithm: Lavin and
+// Gray, arXiv:1509.09308. Why the points matter: Barabasz et al., arXiv:1803.10986.
 #pragma once
 #include "../kernel.h"
 #include "../simd.h"
@@ -30,13 +31,17 @@ constexpr float atZero = float(1.0 / (double(a2) * b2));
 constexpr float atA = float(1.0 / (2.0 * a2 * (double(a2) - b2)));
 constexpr float atB = float(1.0 / (2.0 * b2 * (double(b2) - a2)));
 
-// One dimension of each transform; `constant` terms are exact, so each is one rounding an fma.
+// to[at] and to[at + 1]: the values at the points +x and -x of a polynomial with these even and odd parts.
+template <size_t N>
+static inline void pairOfPoints(Vec even, Vec odd, float x, Vec (&to)[N], int at) {
+  to[at] = fma(broadcast(x), odd, even), to[at + 1] = fma(broadcast(-x), odd, even);
+}
+
+// One dimension of each transform.
 static inline void input(const Vec (&d)[6], Vec (&to)[6]) {  // Bt
   to[0] = fma(broadcast(product), d[0], fma(broadcast(-sum), d[2], d[4]));
-  Vec even = fma(broadcast(-b2), d[2], d[4]), odd = fma(broadcast(-b2), d[1], d[3]) * broadcast(a);
-  to[1] = even + odd, to[2] = even - odd;
-  even = fma(broadcast(-a2), d[2], d[4]), odd = fma(broadcast(-a2), d[1], d[3]) * broadcast(b);
-  to[3] = even + odd, to[4] = even - odd;
+  pairOfPoints(fma(broadcast(-b2), d[2], d[4]), fma(broadcast(-b2), d[1], d[3]), a, to, 1);
+  pairOfPoints(fma(broadcast(-a2), d[2], d[4]), fma(broadcast(-a2), d[1], d[3]), b, to, 3);
   to[5] = fma(broadcast(product), d[1], fma(broadcast(-sum), d[3], d[5]));
 }
 
@@ -50,19 +55,15 @@ static inline void output(const Vec (&m)[6], Vec (&to)[4]) {  // At
 
 static inline void gradient(const Vec (&g)[4], Vec (&to)[6]) {  // A
   to[0] = g[0];
-  Vec even = fma(broadcast(a2), g[2], g[0]), odd = fma(broadcast(a2), g[3], g[1]) * broadcast(a);
-  to[1] = even + odd, to[2] = even - odd;
-  even = fma(broadcast(b2), g[2], g[0]), odd = fma(broadcast(b2), g[3], g[1]) * broadcast(b);
-  to[3] = even + odd, to[4] = even - odd;
+  pairOfPoints(fma(broadcast(a2), g[2], g[0]), fma(broadcast(a2), g[3], g[1]), a, to, 1);
+  pairOfPoints(fma(broadcast(b2), g[2], g[0]), fma(broadcast(b2), g[3], g[1]), b, to, 3);
   to[5] = g[3];
 }
 
 static inline void weight(const Vec (&w)[3], Vec (&to)[6]) {  // G
   to[0] = w[0] * broadcast(atZero);
-  Vec even = fma(broadcast(a2), w[2], w[0]) * broadcast(atA), odd = w[1] * broadcast(a * atA);
-  to[1] = even + odd, to[2] = even - odd;
-  even = fma(broadcast(b2), w[2], w[0]) * broadcast(atB), odd = w[1] * broadcast(b * atB);
-  to[3] = even + odd, to[4] = even - odd;
+  pairOfPoints(fma(broadcast(a2), w[2], w[0]) * broadcast(atA), w[1] * broadcast(atA), a, to, 1);
+  pairOfPoints(fma(broadcast(b2), w[2], w[0]) * broadcast(atB), w[1] * broadcast(atB), b, to, 3);
   to[5] = w[2];
 }
 
@@ -114,12 +115,13 @@ static inline void winogradGradient(const float* tile, size_t rowStride, float* 
         [&](int row, int column, Vec v) { store(to + (row * 6 + column) * pointStride + lane, v); });
 }
 
-// Points of a channel block to a tile [4][4][16].
-static inline void winogradOutput(const float* from, size_t pointStride, float* tile) {
-  for (int lane = 0; lane < LANES; lane += VL)
+// Points of a channel block to a tile [4][4][16], a register at a time: write(row, column, part, vector).
+template <class Write>
+static inline void winogradOutput(const float* from, size_t pointStride, const Write& write) {
+  for (int part = 0; part < PARTS; part++)
     winograd::both<6, 4, winograd::output>(
-        [&](int row, int column) { return load(from + (row * 6 + column) * pointStride + lane); },
-        [&](int row, int column, Vec v) { store(tile + (row * 4 + column) * LANES + lane, v); });
+        [&](int row, int column) { return load(from + (row * 6 + column) * pointStride + part * VL); },
+        [&](int row, int column, Vec v) { write(row, column, part, v); });
 }
 
 // One register of weights [9 taps] (`tapStride` apart) to its points, and the adjoint.
