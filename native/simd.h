@@ -153,6 +153,11 @@ static inline unsigned equalBits(const uint8_t* bytes, int value) {
 #if defined(__AVX512BW__) && defined(__AVX512VL__)
   __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
   return _mm_cmpeq_epi8_mask(sixteen, _mm_set1_epi8(char(value)));
+#elif defined(__SSE2__)
+  int64_t few = 0;
+  std::memcpy(&few, bytes, VL);
+  const __m128i equal = _mm_cmpeq_epi8(_mm_cvtsi64_si128(few), _mm_set1_epi8(char(value)));
+  return unsigned(_mm_movemask_epi8(equal)) & ((1u << VL) - 1);
 #else
   unsigned bits = 0;
   for (int l = 0; l < VL; l++) bits |= unsigned(bytes[l] == value) << l;

@@ -1,5 +1,10 @@
-// Convolutions of float maps, forward and both gradients.
+// Convolutions of float maps, forward and both gradients: direct kernels, and those for depthwise ones.
+//
+// conv2d_weights, conv2d_grad_input_weights   w, packed weights: what conv2d and conv2d_grad_input read
+// conv2d_grad_input has one more integer: whether it may run event-driven; it then also reads scatter weights
+// (conv_scatter.h).
 #include "conv_depthwise.h"
+#include "conv_event_grad_input.h"
 #include "conv_forward.h"
 #include "conv_grad_input.h"
 #include "conv_grad_weight.h"
@@ -8,43 +13,74 @@
 namespace soma::SOMA_ISA {
 namespace {
 
-void conv2d(const Call& call) {
+void weights(const Call& call) { packForward(*call.pool, ConvShape(call.ints), call.f32(0), call.f32(1)); }
+
+void forward(const Call& call) {
   const ConvShape s(call.ints);
   const FloatMap x{call.f32(0), s.C, s.H, s.W};
-  const auto run = s.depthwise() ? runDepthwiseForward<FloatMap> : runForward<FloatMap>;
-  run(call, s, x, call.f32(1), call.f32(2), call.f32(3), call.u8(4));
+  const ForwardPlan plan(s, call.scratch, call.pool->threads(), true);
+  runForwardPacked(call, s, plan, x, call.f32(1), call.f32(2), call.f32(3), call.u8(4));
 }
-size_t conv2dScratch(const Call& call, int threads) {
-  const ConvShape s(call.ints);
-  return s.depthwise() ? DepthwisePlan(s, nullptr, threads).bytes : ForwardPlan(s, nullptr, threads).bytes;
+size_t forwardScratch(const Call& call, int threads) {
+  return ForwardPlan(ConvShape(call.ints), nullptr, threads, true).bytes;
 }
 
-void conv2dGradInput(const Call& call) {
+void gradInputWeights(const Call& call) { packGradInput(call, ConvShape(call.ints), call.f32(0), call.f32(1)); }
+size_t gradInputWeightsScratch(const Call& call, int threads) {
+  return GradInputPlan(ConvShape(call.ints), nullptr, threads).bytes;
+}
+
+void gradInput(const Call& call) {
   const ConvShape s(call.ints);
   const GradientMap g(s, call.f32(0), call.u8(1));
-  const auto run = s.depthwise() ? runDepthwiseGradInput : runGradInput;
-  run(call, s, g, call.f32(2), call.f32(3));
+  if (call.ints[ConvShape::INTS] && isSparseGradient(call, s, g, GRAD_INPUT_DIRECT_ABOVE))
+    runEventGradInput(call, s, g, call.f32(2), call.f32(4));
+  else
+    runGradInput(call, s, g, call.f32(3), call.f32(4));
 }
-size_t conv2dGradInputScratch(const Call& call, int threads) {
+size_t gradInputScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
-  return s.depthwise() ? DepthwisePlan(s, nullptr, threads).bytes : GradInputPlan(s, nullptr, threads).bytes;
+  const size_t dense = GradInputPlan(s, nullptr, threads).bytes;
+  const size_t events = call.ints[ConvShape::INTS] ? EventGradInputPlan(s, nullptr, threads).bytes : 0;
+  return dense > events ? dense : events;
 }
 
-void conv2dGradWeight(const Call& call) {
+void gradWeight(const Call& call) {
   const ConvShape s(call.ints);
   const FloatMap x{call.f32(0), s.C, s.H, s.W};
-  const auto run = s.depthwise() ? runDepthwiseGradWeight<FloatMap> : runGradWeight<FloatMap>;
-  run(call, s, x, GradientMap(s, call.f32(1), call.u8(2)), call.f32(3));
+  runGradWeight(call, s, x, GradientMap(s, call.f32(1), call.u8(2)), call.f32(3));
 }
-size_t conv2dGradWeightScratch(const Call& call, int threads) {
+size_t gradWeightScratch(const Call& call, int threads) {
+  return GradWeightPlan(ConvShape(call.ints), nullptr, threads).bytes;
+}
+
+void depthwiseForward(const Call& call) {
   const ConvShape s(call.ints);
-  return s.depthwise() ? DepthwisePlan(s, nullptr, threads).bytes : GradWeightPlan(s, nullptr, threads).bytes;
+  const FloatMap x{call.f32(0), s.C, s.H, s.W};
+  runDepthwiseForward(call, s, x, call.f32(1), call.f32(2), call.f32(3), call.u8(4));
+}
+void depthwiseGradInput(const Call& call) {
+  const ConvShape s(call.ints);
+  runDepthwiseGradInput(call, s, GradientMap(s, call.f32(0), call.u8(1)), call.f32(2), call.f32(3));
+}
+void depthwiseGradWeight(const Call& call) {
+  const ConvShape s(call.ints);
+  const FloatMap x{call.f32(0), s.C, s.H, s.W};
+  runDepthwiseGradWeight(call, s, x, GradientMap(s, call.f32(1), call.u8(2)), call.f32(3));
+}
+size_t depthwiseScratch(const Call& call, int threads) {
+  return DepthwisePlan(ConvShape(call.ints), nullptr, threads).bytes;
 }
 
 const Kernel KERNELS[] = {
-    {"conv2d", 5, ConvShape::INTS, 0, conv2d, conv2dScratch},
-    {"conv2d_grad_input", 4, ConvShape::INTS, 0, conv2dGradInput, conv2dGradInputScratch},
-    {"conv2d_grad_weight", 4, ConvShape::INTS, 0, conv2dGradWeight, conv2dGradWeightScratch},
+    {"conv2d_weights", 2, ConvShape::INTS, 0, weights, nullptr},
+    {"conv2d", 5, ConvShape::INTS, 0, forward, forwardScratch},
+    {"conv2d_grad_input_weights", 2, ConvShape::INTS, 0, gradInputWeights, gradInputWeightsScratch},
+    {"conv2d_grad_input", 5, ConvShape::INTS + 1, 0, gradInput, gradInputScratch},
+    {"conv2d_grad_weight", 4, ConvShape::INTS, 0, gradWeight, gradWeightScratch},
+    {"conv2d_depthwise", 5, ConvShape::INTS, 0, depthwiseForward, depthwiseScratch},
+    {"conv2d_depthwise_grad_input", 4, ConvShape::INTS, 0, depthwiseGradInput, depthwiseScratch},
+    {"conv2d_depthwise_grad_weight", 4, ConvShape::INTS, 0, depthwiseGradWeight, depthwiseScratch},
 };
 
 }  // namespace

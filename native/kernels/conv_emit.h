@@ -39,6 +39,28 @@ class ConvEmitter {
     }
   }
 
+  // Block `block` of SIDE x SIDE outputs of a blocked map from (row, column) on, `tile` [SIDE][SIDE][16], as
+  // far as they lie within the map. SIDE, row and column are even.
+  template <int SIDE>
+  void emitTile(int image, int block, int row, int column, const float* tile, const Block& bias) const {
+    const int step = s_.pool2 ? 2 : 1;
+    const int firstRow = row / step, firstColumn = column / step;
+    const int rows = smaller(SIDE / step, s_.yH() - firstRow), columns = smaller(SIDE / step, s_.yW() - firstColumn);
+    for (int r = 0; r < rows; r++)
+      for (int c = 0; c < columns; c++)
+        storeWhole(image, block, (firstRow + r) * s_.yW() + firstColumn + c,
+                   finish(tile + (r * SIDE + c) * step * LANES, SIDE * LANES, bias));
+  }
+
+  // For those who store whole pixels of a map that is blocked and not pooled themselves: where, and what.
+  float* blockAt(int image, int block, int row, int column) const {
+    return y_ + (((size_t(image) * blocks(s_.O) + block) * s_.OH + row) * s_.OW + column) * LANES;
+  }
+  Vec finish(Vec sum, Vec bias) const {
+    sum = sum + bias;
+    return s_.relu ? max(Vec{}, sum) : sum;  // keeps a NaN
+  }
+
  private:
   struct Pixel {
     Block value;
@@ -59,8 +81,7 @@ class ConvEmitter {
           window = (greater & (k - VecI{})) | (~greater & window);
         }
       }
-      best = best + bias.part[i];
-      pixel.value.part[i] = s_.relu ? max(Vec{}, best) : best;  // keeps a NaN
+      pixel.value.part[i] = finish(best, bias.part[i]);
       pixel.window[i] = window;
     }
     return pixel;

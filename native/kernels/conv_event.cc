@@ -1,12 +1,9 @@
-// Convolutions that are driven by events, where few neurons fired or few gradients are not zero, and dense
-// otherwise. Their packed weights (conv_scatter.h) come from a call of their own, which need not be repeated while
+// Convolutions of spikes: driven by events where few neurons fired, and dense otherwise. Packed weights (conv_scatter.h) come from a call of their own, which need not be repeated while
 // the weights stay the same; without them a convolution is always dense.
 #include "conv_depthwise.h"
 #include "conv_event_forward.h"
-#include "conv_event_grad_input.h"
 #include "conv_event_grad_weight.h"
 #include "conv_forward.h"
-#include "conv_grad_input.h"
 #include "conv_grad_weight.h"
 #include "tables.h"
 
@@ -56,22 +53,6 @@ size_t conv2dSpikeScratch(const Call& call, int threads) {
   return dense > events ? dense : events;
 }
 
-// [g, argmax | null, w, dx, packed]
-void conv2dGradInputEvent(const Call& call) {
-  const ConvShape s(call.ints);
-  const GradientMap g(s, call.f32(0), call.u8(1));
-  if (isSparseGradient(call, s, g))
-    runEventGradInput(call, s, g, call.f32(4), call.f32(3));
-  else
-    runGradInput(call, s, g, call.f32(2), call.f32(3));
-}
-size_t conv2dGradInputEventScratch(const Call& call, int threads) {
-  const ConvShape s(call.ints);
-  const size_t dense = GradInputPlan(s, nullptr, threads).bytes;
-  const size_t events = EventGradInputPlan(s, nullptr, threads).bytes;
-  return dense > events ? dense : events;
-}
-
 void conv2dGradWeightSpike(const Call& call) {
   const ConvShape s(call.ints);
   const SpikeMap x{call.spikes(0), s.C, s.H, s.W};
@@ -110,7 +91,6 @@ void conv2dGradWeightSpikeSum(const Call& call) {
 const Kernel KERNELS[] = {
     {"scatter_weights", 2, 3, 0, scatterWeights, nullptr},
     {"conv2d_spike", 6, ConvShape::INTS, 0, conv2dSpike, conv2dSpikeScratch},
-    {"conv2d_grad_input_event", 5, ConvShape::INTS, 0, conv2dGradInputEvent, conv2dGradInputEventScratch},
     {"conv2d_grad_weight_spike", 4, ConvShape::INTS, 0, conv2dGradWeightSpike, conv2dGradWeightSpikeScratch},
     {"conv2d_grad_weight_spike_add", 4, ConvShape::INTS, 0, conv2dGradWeightSpikeAdd, conv2dGradWeightSpikeAddScratch},
     {"conv2d_grad_weight_spike_sum", 2, 3, 0, conv2dGradWeightSpikeSum, nullptr},

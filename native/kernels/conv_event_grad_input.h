@@ -94,12 +94,14 @@ static inline void listGradients(const ScatterShape& s, const GradientMap& g, in
   *starts = list.count();
 }
 
+// Shares of values that are not zero at which events and the dense kernels were measured to be equally fast.
+constexpr double GRAD_INPUT_DIRECT_ABOVE = VL == 16 ? 0.65 : 0.4, GRAD_INPUT_WINOGRAD_ABOVE = VL == 16 ? 0.21 : 0.15;
+
 // Whether so many values are zero that events beat the dense kernel. Counted in every eighth image: it
 // decides about speed only, and the same values always get the same answer.
-static inline bool isSparseGradient(const Call& call, const ConvShape& s, const GradientMap& g) {
-  constexpr double DENSE_ABOVE = VL == 16 ? 0.65 : 0.4;  // where the two were measured to be equally fast
+static inline bool isSparseGradient(const Call& call, const ConvShape& s, const GradientMap& g, double denseAbove) {
   constexpr int SAMPLE = 8;
-  if (g.pooled) return true;
+  if (g.pooled && denseAbove >= 0.25) return true;  // three of four are zero
   const EventGradInputPlan plan(s, call.scratch, call.pool->threads());
   const size_t imageSize = mapSize(s.O, g.storedPixels());
   const int samples = divideUp(s.images, SAMPLE);
@@ -111,7 +113,7 @@ static inline bool isSparseGradient(const Call& call, const ConvShape& s, const 
   });
   int64_t total = 0;
   for (int sample = 0; sample < samples; sample++) total += plan.counts[sample];
-  return double(total) <= DENSE_ABOVE * samples * s.O * g.storedPixels();
+  return double(total) <= denseAbove * samples * s.O * s.OH * s.OW;
 }
 
 static inline void runEventGradInput(const Call& call, const ConvShape& s, const GradientMap& g,

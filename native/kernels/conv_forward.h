@@ -9,6 +9,19 @@
 
 namespace soma::SOMA_ISA {
 
+static inline size_t forwardWeights(const ConvShape& s) {
+  return s.groups * packedSize(s.groupC(), s.groupO(), s.taps());
+}
+
+static inline void packForward(Pool& pool, const ConvShape& s, const float* w, float* to) {
+  const int C = s.groupC(), O = s.groupO();
+  pool.run(s.groups * panels(O), [&](int task, int) {
+    const int g = task / panels(O), panel = task % panels(O);
+    packPanel(panel, C, O, s.taps(), to + g * packedSize(C, O, s.taps()) + panel * panelSize(C, s.taps()),
+              [&](int o, int c, int t) { return w[(size_t(g * O + o) * C + c) * s.taps() + t]; });
+  });
+}
+
 struct ForwardPlan {
   static constexpr size_t FRAME_FLOATS = 48 * 1024;  // staged input of a task: a fifth of a level 2 cache
   static constexpr int MIN_TASKS = 8;                // bands get smaller until there are as many
@@ -21,7 +34,8 @@ struct ForwardPlan {
   int32_t* taps;
   size_t bytes;
 
-  ForwardPlan(const ConvShape& s, char* base, int threads) {
+  // `packed`: the weights have been packed by a call of their own.
+  ForwardPlan(const ConvShape& s, char* base, int threads, bool packed = false) {
     const int step = s.pool2 ? 2 : 1;
     rows = s.yH() * step;
     frame.lanes = frameLanes(s.groupC());
@@ -34,7 +48,7 @@ struct ForwardPlan {
     frameSize = frameBlocks(s.groupC()) * frame.size();
     sumsSize = direct ? 0 : size_t(blocks(s.groupO())) * bandRows * s.OW * LANES;
     taps = scratch.take<int32_t>(s.taps());
-    weights = scratch.take<float>(s.groups * packedSize(s.groupC(), s.groupO(), s.taps()));
+    weights = scratch.take<float>(packed ? 0 : forwardWeights(s));
     bias = scratch.take<float>(size_t(s.groups) * blocks(s.groupO()) * LANES);
     frames = scratch.take<float>(threads * frameSize);
     sums = scratch.take<float>(threads * sumsSize);
@@ -55,9 +69,8 @@ struct ForwardPlan {
 };
 
 template <class Source>
-static inline void runForward(const Call& call, const ConvShape& s, const Source& x, const float* w,
-                              const float* bias, float* y, uint8_t* argmax) {
-  const ForwardPlan plan(s, call.scratch, call.pool->threads());
+static inline void runForwardPacked(const Call& call, const ConvShape& s, const ForwardPlan& plan, const Source& x,
+                                    const float* weights, const float* bias, float* y, uint8_t* argmax) {
   const int C = s.groupC(), O = s.groupO();
   const size_t groupWeights = packedSize(C, O, s.taps()), groupBias = size_t(blocks(O)) * LANES;
 
@@ -65,14 +78,9 @@ static inline void runForward(const Call& call, const ConvShape& s, const Source
     for (int kx = 0; kx < s.kw; kx++)
       plan.taps[ky * s.kw + kx] = int32_t(plan.frame.offset(ky * s.dilH, kx * s.dilW));
   for (int g = 0; g < s.groups; g++) packBias(bias ? bias + g * O : nullptr, O, plan.bias + g * groupBias);
-  call.pool->run(s.groups * panels(O), [&](int task, int) {
-    const int g = task / panels(O), panel = task % panels(O);
-    packPanel(panel, C, O, s.taps(), plan.weights + g * groupWeights + panel * panelSize(C, s.taps()),
-              [&](int o, int c, int t) { return w[(size_t(g * O + o) * C + c) * s.taps() + t]; });
-  });
 
   const size_t pixels = size_t(s.yH()) * s.yW();
-  TileGeometry geometry;
+  TileGeometry geometry{};
   geometry.channels = C;
   geometry.lanes = plan.frame.lanes;
   geometry.inputBlock = plan.frame.size();
@@ -98,12 +106,21 @@ static inline void runForward(const Call& call, const ConvShape& s, const Source
       }
       for (int panel = 0; panel < panels(O); panel++)
         convolvePanel(geometry, {plan.taps, s.taps()}, frame,
-                      plan.weights + g * groupWeights + panel * panelSize(C, s.taps()),
+                      weights + g * groupWeights + panel * panelSize(C, s.taps()),
                       plan.bias + g * groupBias + panel * PANEL, panel, O, rows, s.OW, out);
       if (!plan.direct)
         emitter.emit(n, {out, geometry.outputBlock, geometry.outputRow, g * O, O, firstRow, rows, nullptr});
     }
   });
+}
+
+// The same where nobody has packed the weights.
+template <class Source>
+static inline void runForward(const Call& call, const ConvShape& s, const Source& x, const float* w, const float* bias,
+                              float* y, uint8_t* argmax) {
+  const ForwardPlan plan(s, call.scratch, call.pool->threads());
+  packForward(*call.pool, s, w, plan.weights);
+  runForwardPacked(call, s, plan, x, plan.weights, bias, y, argmax);
 }
 
 }  // namespace soma::SOMA_ISA

@@ -38,7 +38,7 @@ struct GradInputPlan {
   Frame frame;
   bool direct;
   size_t frameSize, sumsSize, groupWeights;
-  float *weights, *noBias, *frames, *sums;
+  float *noBias, *frames, *sums;
   int32_t *tapOffsets, *tapIndices, *phaseStarts;  // taps in phase order
   size_t bytes;
 
@@ -57,7 +57,6 @@ struct GradInputPlan {
     tapOffsets = scratch.take<int32_t>(s.taps());
     tapIndices = scratch.take<int32_t>(s.taps());
     phaseStarts = scratch.take<int32_t>(s.sh * s.sw + 1);
-    weights = scratch.take<float>(s.groups * groupWeights);
     noBias = scratch.take<float>(PANEL);
     frames = scratch.take<float>(threads * frameSize);
     sums = scratch.take<float>(threads * sumsSize);
@@ -95,25 +94,31 @@ struct GradInputPlan {
   }
 };
 
-static inline void runGradInput(const Call& call, const ConvShape& s, const GradientMap& g, const float* w,
+// Packs the weights phase by phase, [group][phase][panel]…
+static inline void packGradInput(const Call& call, const ConvShape& s, const float* w, float* to) {
+  const GradInputPlan plan(s, call.scratch, call.pool->threads());
+  const int C = s.groupC(), O = s.groupO(), phases = s.sh * s.sw;
+  plan.listTaps(s);
+  call.pool->run(s.groups * phases * panels(C), [&](int task, int) {
+    const int panel = task % panels(C), phase = task / panels(C) % phases, group = task / panels(C) / phases;
+    const int first = plan.phaseStarts[phase], taps = plan.phaseStarts[phase + 1] - first;
+    packPanel(panel, O, C, taps,
+              to + group * plan.groupWeights + packedSize(O, C, first) + panel * panelSize(O, taps),
+              [&](int c, int o, int t) {
+                return w[(size_t(group * O + o) * C + c) * s.taps() + plan.tapIndices[first + t]];
+              });
+  });
+}
+
+static inline void runGradInput(const Call& call, const ConvShape& s, const GradientMap& g, const float* packed,
                                 float* dx) {
   const GradInputPlan plan(s, call.scratch, call.pool->threads());
   const int C = s.groupC(), O = s.groupO(), phases = s.sh * s.sw;
   plan.listTaps(s);
   std::memset(plan.noBias, 0, PANEL * sizeof(float));
 
-  call.pool->run(s.groups * phases * panels(C), [&](int task, int) {
-    const int panel = task % panels(C), phase = task / panels(C) % phases, group = task / panels(C) / phases;
-    const int first = plan.phaseStarts[phase], taps = plan.phaseStarts[phase + 1] - first;
-    packPanel(panel, O, C, taps,
-              plan.weights + group * plan.groupWeights + packedSize(O, C, first) + panel * panelSize(O, taps),
-              [&](int c, int o, int t) {
-                return w[(size_t(group * O + o) * C + c) * s.taps() + plan.tapIndices[first + t]];
-              });
-  });
-
   const size_t pixels = size_t(s.H) * s.W;
-  TileGeometry geometry;
+  TileGeometry geometry{};
   geometry.channels = O;
   geometry.lanes = plan.frame.lanes;
   geometry.inputBlock = plan.frame.size();
@@ -143,7 +148,7 @@ static inline void runGradInput(const Call& call, const ConvShape& s, const Grad
         const int first = plan.phaseStarts[phase], taps = plan.phaseStarts[phase + 1] - first;
         const int phaseRows = py < rows ? divideUp(rows - py, s.sh) : 0;
         const int phaseColumns = px < s.W ? divideUp(s.W - px, s.sw) : 0;
-        const float* weights = plan.weights + group * plan.groupWeights + packedSize(O, C, first);
+        const float* weights = packed + group * plan.groupWeights + packedSize(O, C, first);
         for (int panel = 0; panel < panels(C); panel++)
           convolvePanel(geometry, {plan.tapOffsets + first, taps}, frame, weights + panel * panelSize(O, taps),
                         plan.noBias, panel, C, phaseRows, phaseColumns,

@@ -48,8 +48,9 @@ void tile(const TileGeometry& geometry, const Taps& taps, const float* input, co
     for (int p = 0; p < P; p++)
 #pragma GCC unroll 32
       for (int v = 0; v < VO; v++) {
-        const Vec y = geometry.relu ? max(zero, sum[r][p][v]) : sum[r][p][v];  // keeps a NaN
-        store(output[v] + r * geometry.outputRow + p * geometry.outputPixel, y);
+        float* to = output[v] + r * geometry.outputRow + p * geometry.outputPixel;
+        const Vec total = geometry.add ? load(to) + sum[r][p][v] : sum[r][p][v];
+        store(to, geometry.relu ? max(zero, total) : total);  // keeps a NaN
       }
 }
 

@@ -28,6 +28,7 @@ struct TileGeometry {
   size_t outputRow;       // … output rows
   size_t outputBlock;     // … blocks of 16 output channels
   bool relu;              // clamp before storing
+  bool add;               // to what is stored already, instead of replacing it
 };
 
 // Taps as offsets into the frame, in the order in which their weights are packed.

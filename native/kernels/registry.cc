@@ -9,7 +9,7 @@ size_t kernelTables(const KernelTable** tables) {
       elementwiseKernels(), reduceKernels(),    reduceSpikeKernels(), reduceMaxGradKernels(),
       layoutKernels(),      poolKernels(),      normKernels(),        normGradKernels(),
       channelKernels(),     softmaxKernels(),   randomKernels(),      microBatchKernels(),
-      optimizerKernels(),   foldKernels(),
+      optimizerKernels(),   foldKernels(),      winogradKernels(),
   };
   *tables = all;
   return sizeof all / sizeof *all;

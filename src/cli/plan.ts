@@ -1,5 +1,6 @@
 /** `soma plan`: what a step of a system does, before the first batch. */
 import type { Command } from 'commander';
+import { algorithmName } from '../compile/choose.ts';
 import { planBytes, stepCost } from '../compile/cost.ts';
 import type { Plan, Step } from '../compile/plan.ts';
 import { openEngine } from '../engine/select.ts';
@@ -63,12 +64,13 @@ async function run(name: string, o: PlanOptions): Promise<void> {
   const memory = planBytes(plan);
   const peak = memory.variables + memory.arena + memory.io + (measured?.scratch ?? 0);
   const macs = rows.reduce((sum, row) => sum + row.macs, 0);
-  const header = ['layer', 'step', 'result', 'MACs', 'bytes', ...(measured ? ['ms'] : [])];
+  const header = ['layer', 'step', 'kernel', 'result', 'MACs', 'bytes', ...(measured ? ['ms'] : [])];
   const table = columns([
     header,
     ...rows.map((row) => [
       row.layer || '–',
       row.ops.join(' + '),
+      row.kernel ?? '–',
       row.results.join(', ') || 'in place',
       row.macs === 0 ? '–' : `${(row.macs / 1e6).toFixed(1)} M`,
       bytes(row.bytes),
@@ -99,6 +101,8 @@ function describe(step: Step, milliseconds?: number) {
   return {
     layer: step.root.scope,
     ops: step.nodes.map((node) => node.op.name),
+    kernel: step.conv && algorithmName(step.conv),
+    cycles: step.conv?.cycles,
     results: step.outputs.map(typeText),
     ...stepCost(step),
     milliseconds,

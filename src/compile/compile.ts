@@ -4,6 +4,7 @@
 import { mismatch } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import { describe, type Node, type Value, type Variable } from '../graph/value.ts';
+import { type ConvAlgorithm, chooseConv } from './choose.ts';
 import { fuse } from './fuse.ts';
 import { align, storageBytes } from './layout.ts';
 import { leavesLoop, slotCount, splitAtLoop } from './loop.ts';
@@ -16,6 +17,8 @@ export interface CompileOptions {
   readonly name?: string;
   /** Off: one step a node; for tests. */
   readonly fuse?: boolean;
+  /** Convolutions take this algorithm wherever it can be used, whatever it costs; for tests. */
+  readonly prefer?: ConvAlgorithm;
   /** Values that must be finite before anything is updated: loss and gradients. */
   readonly guards?: readonly Value[];
   /** The first node that updates parameters; it and what follows run only behind the guards. */
@@ -27,7 +30,10 @@ export function compile(graph: Graph, options: CompileOptions = {}): Plan {
   const read = new Set([...graph.outputs.values(), ...guards]);
   const { before, inside, after, count } = splitAtLoop(liveNodes(graph.nodes, read));
   const nodes = [...before, ...inside, ...after];
-  const steps = liveSteps(group(nodes, read, options.fuse ?? true), read);
+  const steps = liveSteps(group(nodes, read, options.fuse ?? true), read).map((step) => {
+    const conv = chooseConv(step, options.prefer);
+    return conv ? { ...step, conv } : step;
+  });
   const updatesFrom = firstUpdate ? steps.findIndex((step) => step.root === firstUpdate) : steps.length;
   const loop = count === 0 ? null : findLoop(steps, new Set(inside), count);
   return { name, steps, loop, updatesFrom, guards, ...place(graph, steps, guards, loop) };

@@ -8,7 +8,7 @@
  */
 import type { Node, Value } from '../graph/value.ts';
 import type { OpName } from '../ops/table.ts';
-import { isEventDrivenWeightGradient } from './events.ts';
+import { convStep, isPlain3x3 } from './conv-step.ts';
 import { foldable } from './fold.ts';
 import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
 import { fuseNorm, undoneNorm } from './fuse-norm.ts';
@@ -44,7 +44,8 @@ const RULES: Partial<Record<OpName, Rule>> = {
   conv2dGradInput: (root) => withProducer(root, 0, unpooling),
   conv2dGradWeight: (root, uses) => {
     const nodes = withProducer(root, 1, unpooling);
-    return isEventDrivenWeightGradient(root) ? withSum(nodes, root, uses) : nodes;
+    const conv = convStep({ root, nodes });
+    return conv?.spikes && isPlain3x3(conv.geometry) ? withSum(nodes, root, uses) : nodes;
   },
   dense: (root, uses) => [...withProducer(root, 0, flattening).slice(0, -1), ...withFolded(root, uses)],
   denseGradWeight: (root, uses) => {

@@ -3,6 +3,7 @@
  * be decided before the first batch is decided in it.
  */
 import type { Node, Value, Variable } from '../graph/value.ts';
+import type { ConvChoice } from './choose.ts';
 
 /**
  * One kernel call. `nodes` are executed as one, in order; `root` is the node that gives the step its
@@ -15,6 +16,8 @@ export interface Step {
   readonly inputs: readonly Value[];
   /** Values that later steps, or the caller, read. */
   readonly outputs: readonly Value[];
+  /** The kernels of a convolution. */
+  readonly conv?: ConvChoice;
 }
 
 /**

@@ -6,6 +6,7 @@
  * chains of ops, which cancel); spikes and indices are equal; and the number of threads changes no bit.
  * Outputs are filled with garbage before each run, so what a kernel forgets to write is seen.
  */
+import { CONV_ALGORITHMS } from '../../compile/choose.ts';
 import { compile } from '../../compile/compile.ts';
 import { isBlocked, LANES, storageBytes } from '../../compile/layout.ts';
 import type { Plan } from '../../compile/plan.ts';
@@ -42,10 +43,9 @@ export async function checkCase(
 ): Promise<void> {
   const tracing = new Tracing(name);
   trace(tracing);
-  const plans = [true, false].map((fuse) => compile(tracing.graph, { name, fuse }));
-  const wanted = await execute(reference, plans[1], tracing.feeds);
-  const same = plans[0].steps.length === plans[1].steps.length;
-  for (const plan of same ? [plans[0]] : plans)
+  const plans = distinctPlans(tracing, name);
+  const wanted = await execute(reference, plans[0], tracing.feeds);
+  for (const plan of plans)
     for (const { isa, engines } of native) {
       const results = await Promise.all(engines.map((engine) => execute(engine, plan, tracing.feeds)));
       for (const [output, expected] of wanted) {
@@ -57,6 +57,22 @@ export async function checkCase(
             throw new Error(`${isa} ${output}: expected the same bits on all numbers of threads, got others`);
       }
     }
+}
+
+/** Plans with and without fusion, and with each algorithm for convolutions, as far as they differ. */
+function distinctPlans(tracing: Tracing, name: string): Plan[] {
+  const plans = new Map<string, Plan>();
+  for (const fuse of [false, true])
+    for (const prefer of [undefined, ...CONV_ALGORITHMS]) {
+      const plan = compile(tracing.graph, { name, fuse, prefer });
+      const kernels = plan.steps.map(({ nodes, conv }) => [
+        ...nodes.map(({ op }) => op.name),
+        conv?.algorithm,
+        conv?.events,
+      ]);
+      plans.set(JSON.stringify(kernels), plan);
+    }
+  return [...plans.values()];
 }
 
 type Results = Map<string, Fetched>;

@@ -77,7 +77,7 @@ export function encodePlan(plan: Plan, variableIndex: (name: string) => number):
     // Weights that do not change while the program runs are packed once; else just before they are used.
     const keeps = looping || !updates(plan);
     const calls = lowerStep(step, stored, looping ? loop : null);
-    const kept = new Set(calls.filter(({ prepares }) => keeps && prepares).flatMap(({ buffers }) => buffers));
+    const kept = keeps ? preparedPlaces(calls, plan) : new Set();
     const temporaries = new Places<Temporary>(looping ? plan.microBytes : 0);
     const buffer = (place: Value | Temporary | Accumulator | null): number[] => {
       if (!place) return [REGION.none, 0, 0];
@@ -93,7 +93,7 @@ export function encodePlan(plan: Plan, variableIndex: (name: string) => number):
       return [looping ? REGION.micro : REGION.temporary, offset, 0];
     };
     const words = calls.map((call) => [
-      ...[index, phaseOf(call, keeps), kernelIndex(call.kernel)],
+      ...[index, phaseOf(call, kept), kernelIndex(call.kernel)],
       ...[call.buffers.length, call.ints.length, call.floats?.length ?? 0],
       ...call.buffers.flatMap(buffer),
       ...call.ints,
@@ -123,8 +123,22 @@ export function encodePlan(plan: Plan, variableIndex: (name: string) => number):
   return { words: Int32Array.from(words), kernels: [...kernels.keys()] };
 }
 
-function phaseOf({ prepares, finishes }: KernelCall, keeps: boolean): number {
-  if (prepares && keeps) return PHASE.prepare;
+type Place = Value | Temporary | Accumulator;
+
+/** What calls write that prepare weights from variables, and not from what another step makes of them. */
+function preparedPlaces(calls: readonly KernelCall[], plan: Plan): Set<Place> {
+  const places = new Set<Place>();
+  for (const { prepares, buffers } of calls) {
+    if (!prepares) continue;
+    const values = buffers.filter((place): place is Value => place !== null && 'source' in place);
+    if (!values.every((value) => plan.placements.get(value)?.region === 'variables')) continue;
+    for (const place of buffers) if (place && 'temporaryBytes' in place) places.add(place);
+  }
+  return places;
+}
+
+function phaseOf({ prepares, finishes, buffers }: KernelCall, kept: ReadonlySet<unknown>): number {
+  if (prepares && buffers.some((place) => kept.has(place))) return PHASE.prepare;
   return finishes ? PHASE.finish : PHASE.normal;
 }
 

@@ -2,8 +2,9 @@
  * Convolution, fully connected layers and neurons: the steps that are fused (src/compile/fuse.ts says how),
  * lowered to native/kernels/conv_*.cc, dense*.cc and lif.cc.
  */
-import { canBeEventDriven } from '../../compile/events.ts';
-import { isBlocked, isMap, LANES } from '../../compile/layout.ts';
+import type { ConvAlgorithm, ConvChoice } from '../../compile/choose.ts';
+import { type ConvStep, convStep, fusedNode, incomingGradient } from '../../compile/conv-step.ts';
+import { align, isBlocked, isMap, LANES } from '../../compile/layout.ts';
 import type { Step } from '../../compile/plan.ts';
 import { mismatch } from '../../errors.ts';
 import type { Node, TensorType, Value } from '../../graph/value.ts';
@@ -11,89 +12,148 @@ import { describe, f32, size } from '../../graph/value.ts';
 import type { RESETS } from '../../neurons/neuron.ts';
 import { SURROGATES } from '../../neurons/surrogate.ts';
 import type { NeuronName } from '../../neurons/table.ts';
-import type { Conv2dAttrs, Conv2dGradAttrs, ConvGeometry } from '../../ops/conv2d.ts';
-import { convGeometry } from '../../ops/conv2d.ts';
 import type { NeuronAttrs } from '../../ops/neuron.ts';
 import type { KernelCall, Lower, Stored, Temporary } from './kernel-call.ts';
 import { accumulator, expectPlain, flag, images, needed, neededLoop, temporary } from './kernel-call.ts';
 import { weightsOf } from './lower-fold.ts';
 import { reshape } from './lower-layout.ts';
 
-function convInts(g: ConvGeometry, relu: boolean, pool2: boolean): number[] {
+function convInts({ geometry: g, relu, pool }: ConvStep): number[] {
   return [
     ...[g.n, g.c, g.h, g.w, g.o, g.oh, g.ow, g.kh, g.kw],
-    ...[...g.stride, g.padding[0], g.padding[2], ...g.dilation, g.groups, flag(relu), flag(pool2)],
+    ...[...g.stride, g.padding[0], g.padding[2], ...g.dilation, g.groups, flag(relu), flag(pool !== null)],
   ];
 }
 
-/** The node of a step that has this op and is not its root. */
-function fused(step: Step, op: string): Node | undefined {
-  return step.nodes.find((node) => node !== step.root && node.op.name === op);
+/** What a step is, and the kernels that the compiler has chosen for it. */
+function convOf(step: Step): { conv: ConvStep; choice: ConvChoice } {
+  const conv = convStep(step);
+  if (!conv || !step.conv) throw new Error(`native engine: ${step.root.op.name} has no kernels in the plan`);
+  return { conv, choice: step.conv };
+}
+
+/** The widest group of output channels that the kernels of any instruction set pack together. */
+const WIDEST_PANEL = 32;
+const panelled = (channels: number) => Math.ceil(channels / WIDEST_PANEL) * WIDEST_PANEL;
+const floats = (count: number): Temporary => ({ temporaryBytes: align(4 * count) });
+
+type Place = Value | Temporary;
+
+interface Packed {
+  readonly place: Temporary;
+  readonly call: KernelCall;
+}
+
+/** Weights as conv2d_winograd reads them, native/kernels/winograd_forward.h. */
+function winogradWeights(w: Place, inputs: number, outputs: number, transposed: boolean): Packed {
+  const place = floats(36 * panelled(outputs) * (inputs + 1));
+  return {
+    place,
+    call: {
+      kernel: 'winograd_weights',
+      buffers: [w, place],
+      ints: [inputs, outputs, flag(transposed)],
+      prepares: true,
+    },
+  };
+}
+
+/** Weights as the register tiles of native/kernels/conv_tile.h read them. */
+function packedWeights(kernel: string, w: Place, conv: ConvStep, inputs: number, outputs: number): Packed {
+  const { kh, kw, groups } = conv.geometry;
+  const place = floats(groups * panelled(outputs / groups) * (inputs / groups) * kh * kw);
+  return { place, call: { kernel, buffers: [w, place], ints: convInts(conv), prepares: true } };
 }
 
 /** Input channels whose weight gradients lie together (EventGradWeightSums in conv_event_grad_weight.h). */
 const EVENT_GROUP = 4 * LANES;
 
-/** Weights as the event-driven kernels read them, and the call that packs them. */
-function scatterWeights(w: Value | Temporary, { o, c }: ConvGeometry, transposed: boolean) {
+/** Weights as the event-driven kernels read them, native/kernels/conv_scatter.h. */
+function scatterWeights(w: Place, { geometry: { o, c } }: ConvStep, transposed: boolean): Packed {
   const [sources, outputs] = transposed ? [o, c] : [c, o];
-  const packed = temporary(f32([Math.ceil(outputs / LANES), sources, 9 * LANES]));
-  const call: KernelCall = {
-    kernel: 'scatter_weights',
-    buffers: [w, packed],
-    ints: [o, c, flag(transposed)],
-    prepares: true,
+  const place = temporary(f32([Math.ceil(outputs / LANES), sources, 9 * LANES]));
+  return {
+    place,
+    call: {
+      kernel: 'scatter_weights',
+      buffers: [w, place],
+      ints: [o, c, flag(transposed)],
+      prepares: true,
+    },
   };
-  return { packed, call };
 }
 
 export const lowerConv2d: Lower = (step, stored) => {
   const { root, nodes } = step;
-  const [x, w] = [needed(root, 0), needed(root, 1)];
   const { weight, bias, calls } = weightsOf(step);
-  const pool = fused(step, 'maxPool2d');
-  const geometry = convGeometry(x.shape, w.shape, root.attrs as Conv2dAttrs, x.time);
+  const { conv, choice } = convOf(step);
+  const { c, o } = conv.geometry;
   const y = nodes[nodes.length - 1].outputs[0];
-  const buffers = [x, weight, bias, y, stored(pool?.outputs[1])];
-  const ints = convInts(geometry, fused(step, 'relu') !== undefined, pool !== undefined);
-  if (x.dtype !== 'spike') return [...calls, { kernel: 'conv2d', buffers, ints }];
-  if (!canBeEventDriven(geometry))
-    return [...calls, { kernel: 'conv2d_spike', buffers: [...buffers, null], ints }];
-  const { packed, call } = scatterWeights(weight, geometry, false);
-  return [...calls, call, { kernel: 'conv2d_spike', buffers: [...buffers, packed], ints }];
+  const compute = (kernel: string, weights: Place, ...more: (Place | null)[]): KernelCall => ({
+    kernel,
+    buffers: [needed(root, 0), weights, bias, y, stored(conv.pool?.outputs[1]), ...more],
+    ints: convInts(conv),
+  });
+  if (conv.spikes && !choice.events) return [...calls, compute('conv2d_spike', weight, null)];
+  if (conv.spikes) {
+    const events = scatterWeights(weight, conv, false);
+    return [...calls, events.call, compute('conv2d_spike', weight, events.place)];
+  }
+  switch (choice.algorithm) {
+    case 'depthwise':
+      return [...calls, compute('conv2d_depthwise', weight)];
+    case 'winograd': {
+      const packed = winogradWeights(weight, c, o, false);
+      return [...calls, packed.call, compute('conv2d_winograd', packed.place)];
+    }
+    case 'direct': {
+      const packed = packedWeights('conv2d_weights', weight, conv, c, o);
+      return [...calls, packed.call, compute('conv2d', packed.place)];
+    }
+  }
 };
-
-/** The gradient that reaches a convolution: as it is, or before a maximum is undone. */
-function incoming(step: Step, index: number): { g: Value; argmax: Value | null; pool2: boolean } {
-  const unpool = fused(step, 'maxPool2dGrad');
-  if (unpool) return { g: needed(unpool, 0), argmax: needed(unpool, 1), pool2: true };
-  return { g: needed(step.root, index), argmax: null, pool2: false };
-}
 
 export const lowerConv2dGradInput: Lower = (step) => {
   const { root } = step;
-  const attrs = root.attrs as Conv2dGradAttrs;
   const w = needed(root, 1);
   expectPlain('conv2dGradInput', w);
-  const { g, argmax, pool2 } = incoming(step, 0);
-  const geometry = convGeometry(attrs.target, w.shape, attrs, g.time);
-  const buffers = [g, argmax, w, root.outputs[0]];
-  const ints = convInts(geometry, false, pool2);
-  if (!canBeEventDriven(geometry)) return [{ kernel: 'conv2d_grad_input', buffers, ints }];
-  const { packed, call } = scatterWeights(w, geometry, true);
-  return [call, { kernel: 'conv2d_grad_input_event', buffers: [...buffers, packed], ints }];
+  const { conv, choice } = convOf(step);
+  const { c, o } = conv.geometry;
+  const { g, argmax } = incomingGradient(step, 0);
+  const [dx] = root.outputs;
+  if (choice.algorithm === 'depthwise')
+    return [{ kernel: 'conv2d_depthwise_grad_input', buffers: [g, argmax, w, dx], ints: convInts(conv) }];
+  const [kernel, dense] =
+    choice.algorithm === 'winograd'
+      ? ['conv2d_grad_input_winograd', winogradWeights(w, o, c, true)]
+      : ['conv2d_grad_input', packedWeights('conv2d_grad_input_weights', w, conv, o, c)];
+  const events = choice.events ? scatterWeights(w, conv, true) : null;
+  return [
+    dense.call,
+    ...(events ? [events.call] : []),
+    {
+      kernel,
+      buffers: [g, argmax, events?.place ?? null, dense.place, dx],
+      ints: [...convInts(conv), flag(choice.events)],
+    },
+  ];
+};
+
+const GRAD_WEIGHT_KERNELS: Record<ConvAlgorithm, string> = {
+  winograd: 'conv2d_grad_weight_winograd',
+  direct: 'conv2d_grad_weight',
+  depthwise: 'conv2d_depthwise_grad_weight',
 };
 
 export const lowerConv2dGradWeight: Lower = (step, _, loop) => {
   const { root } = step;
-  const attrs = root.attrs as Conv2dGradAttrs;
+  const { conv, choice } = convOf(step);
+  const { g, argmax } = incomingGradient(step, 1);
   const x = needed(root, 0);
-  const { g, argmax, pool2 } = incoming(step, 1);
-  const geometry = convGeometry(x.shape, attrs.target, attrs, x.time);
-  const ints = convInts(geometry, false, pool2);
-  const sum = fused(step, 'sumMicro');
+  const ints = convInts(conv);
+  const sum = fusedNode(step, 'sumMicro');
   if (sum) {
-    const { o, c } = geometry;
+    const { o, c } = conv.geometry;
     const pairs = Math.ceil(c / EVENT_GROUP) * Math.ceil(o / LANES);
     const sums = accumulator(f32([pairs, EVENT_GROUP * 9, LANES]));
     return [
@@ -106,7 +166,7 @@ export const lowerConv2dGradWeight: Lower = (step, _, loop) => {
       },
     ];
   }
-  const kernel = x.dtype === 'spike' ? 'conv2d_grad_weight_spike' : 'conv2d_grad_weight';
+  const kernel = conv.spikes ? 'conv2d_grad_weight_spike' : GRAD_WEIGHT_KERNELS[choice.algorithm];
   return [{ kernel, buffers: [x, g, argmax, root.outputs[0]], ints }];
 };
 
@@ -131,7 +191,7 @@ interface Rows {
 
 /** What a dense layer reads: what is flattened into it, or its input as it is. */
 function flattened(step: Step): Rows {
-  const node = fused(step, 'reshape');
+  const node = fusedNode(step, 'reshape');
   const x = node ? needed(node, 0) : needed(step.root, 0);
   if (!node || !isPaddedPixel(x)) return { place: x, type: x, calls: [] };
   const [type] = node.outputs;
@@ -166,7 +226,7 @@ export const lowerDense: Lower = (step) => {
 export const lowerDenseGradInput: Lower = (step) => {
   const { root } = step;
   const [rows] = root.outputs;
-  const dx = fused(step, 'reshape')?.outputs[0] ?? rows;
+  const dx = fusedNode(step, 'reshape')?.outputs[0] ?? rows;
   const w = needed(root, 1);
   const into = (place: Value | Temporary, type: TensorType): KernelCall => ({
     kernel: 'dense_grad_input',
@@ -183,7 +243,7 @@ export const lowerDenseGradWeight: Lower = (step, _, loop) => {
   const { place, type, calls } = flattened(step);
   const g = needed(root, 1);
   const ints = denseInts(type, g.shape[1]);
-  const sum = fused(step, 'sumMicro');
+  const sum = fusedNode(step, 'sumMicro');
   if (sum) {
     const sums = accumulator(f32([spikeWords(type) * LANES, Math.ceil(g.shape[1] / 8) * 8]));
     return [
@@ -242,7 +302,7 @@ const NEURON_KERNELS: Record<NeuronName, NeuronKernels> = {
     }),
     backward: (step, stored) => {
       const { root } = step;
-      const mask = fused(step, 'reluGrad');
+      const mask = fusedNode(step, 'reluGrad');
       const [dCurrent, dBeta, dThreshold] = root.outputs;
       return {
         kernel: 'lif_grad',

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { Graph } from '../graph/graph.ts';
+import { f32 } from '../graph/value.ts';
+import { convolve } from '../ops/conv2d.ts';
+import { reduceSum } from '../ops/reduce.ts';
+import { type ConvAlgorithm, chooseConv } from './choose.ts';
+import { compile } from './compile.ts';
+import { differentiate } from './differentiate.ts';
+
+interface Shape {
+  x: readonly [number, number, number, number];
+  o: number;
+  k?: number;
+  stride?: number;
+  groups?: number;
+  spikes?: boolean;
+}
+
+/** A convolution and its gradients, [forward, gradient of x, gradient of w]. */
+function steps({ x: shape, o, k = 3, stride = 1, groups = 1, spikes = false }: Shape) {
+  const graph = new Graph();
+  const weight = [o, shape[1] / groups, k, k];
+  const variable = (name: string, of: readonly number[]) =>
+    graph.variable({
+      name,
+      kind: 'parameter',
+      shape: of,
+      initial: () => new Float32Array(of.reduce((a, b) => a * b, 1)),
+    });
+  const x = spikes ? graph.input('x', { ...f32(shape), dtype: 'spike' }) : graph.input('x', f32(shape));
+  const w = variable('w', weight);
+  const y = convolve(x, w, null, { padding: (k - 1) / 2, stride, groups });
+  const gradients = differentiate(reduceSum(y, { axes: [0, 1, 2, 3], time: false }), spikes ? [w] : [x, w]);
+  for (const [i, value] of [y, ...gradients.values()].entries()) graph.output(`${i}`, value);
+  const order = ['conv2d', 'conv2dGradInput', 'conv2dGradWeight'];
+  return compile(graph)
+    .steps.filter(({ conv }) => conv)
+    .sort((a, b) => order.indexOf(a.root.op.name) - order.indexOf(b.root.op.name));
+}
+
+const algorithms = (shape: Shape) => steps(shape).map(({ conv }) => conv?.algorithm);
+const all = (algorithm: ConvAlgorithm) => [algorithm, algorithm, algorithm];
+
+describe('chooseConv', () => {
+  it.each<[ConvAlgorithm, Shape]>([
+    ['winograd', { x: [64, 32, 32, 32], o: 64 }],
+    ['winograd', { x: [64, 128, 8, 8], o: 256 }],
+    ['winograd', { x: [64, 512, 4, 4], o: 512 }],
+    ['winograd', { x: [1, 64, 64, 64], o: 64 }],
+    // A tile is 4×4: of a map of 2×2 it wastes three quarters.
+    ['direct', { x: [64, 512, 2, 2], o: 512 }],
+    // One tile does not pay for the transform of its weights.
+    ['direct', { x: [1, 512, 4, 4], o: 512 }],
+    ['direct', { x: [64, 64, 16, 16], o: 128, k: 1 }],
+    ['direct', { x: [64, 64, 16, 16], o: 128, stride: 2 }],
+    ['direct', { x: [64, 64, 16, 16], o: 64, k: 5 }],
+    ['direct', { x: [64, 64, 16, 16], o: 64, groups: 2 }],
+    ['direct', { x: [64, 3, 64, 64], o: 32 }],
+    ['depthwise', { x: [64, 64, 16, 16], o: 64, groups: 64 }],
+  ])('takes %s for %j', (algorithm, shape) => {
+    expect(algorithms(shape)).toEqual(all(algorithm));
+  });
+
+  it('lets the kernel skip zeros where it can', () => {
+    const events = (shape: Shape) => steps(shape).map(({ conv }) => conv?.events);
+    expect(events({ x: [64, 64, 16, 16], o: 64 })).toEqual([false, true, false]);
+    expect(events({ x: [64, 64, 16, 16], o: 64, spikes: true })).toEqual([true, true]);
+    expect(events({ x: [64, 64, 16, 16], o: 64, k: 5 })).toEqual([false, false, false]);
+  });
+
+  it('shows the cost of every candidate, the chosen one the lowest', () => {
+    for (const { conv } of steps({ x: [16, 48, 14, 14], o: 96 })) {
+      const { winograd = 0, direct = 0 } = conv?.cycles ?? {};
+      expect(winograd).toBeGreaterThan(0);
+      expect(direct).toBeGreaterThan(winograd);
+    }
+  });
+
+  it('takes what is preferred only where it can run', () => {
+    const [three] = steps({ x: [8, 16, 16, 16], o: 16 });
+    expect(chooseConv(three, 'direct')?.algorithm).toBe('direct');
+    expect(chooseConv(three, 'depthwise')?.algorithm).toBe('winograd');
+  });
+
+  it('leaves other steps alone', () => {
+    const graph = new Graph();
+    const sum = reduceSum(graph.input('x', f32([1, 2, 3, 3])), { axes: [0], time: false });
+    graph.output('y', sum);
+    expect(compile(graph).steps[0].conv).toBeUndefined();
+  });
+});

@@ -1,0 +1,78 @@
+/** A step that is a convolution, or one of its two gradients, as its kernels see it. */
+import type { Node, Value } from '../graph/value.ts';
+import { type Conv2dAttrs, type Conv2dGradAttrs, type ConvGeometry, convGeometry } from '../ops/conv2d.ts';
+import { isBlocked } from './layout.ts';
+import type { Step } from './plan.ts';
+
+export type ConvPass = 'forward' | 'gradInput' | 'gradWeight';
+
+export interface ConvStep {
+  readonly pass: ConvPass;
+  readonly geometry: ConvGeometry;
+  /** What it reads: x, or for the gradient of x the gradient that comes in. */
+  readonly spikes: boolean;
+  readonly relu: boolean;
+  /** A 2×2 maximum behind the convolution, or undone before its gradient. */
+  readonly pool: Node | null;
+}
+
+/** The node of a step that has this op and is not its root. */
+export function fusedNode(step: Pick<Step, 'root' | 'nodes'>, op: string): Node | undefined {
+  return step.nodes.find((node) => node !== step.root && node.op.name === op);
+}
+
+/** Null where the step is something else. */
+export function convStep(step: Pick<Step, 'root' | 'nodes'>): ConvStep | null {
+  const { root } = step;
+  const [first, second] = root.inputs;
+  if (!first || !second) return null;
+  switch (root.op.name) {
+    case 'conv2d':
+      return {
+        pass: 'forward',
+        geometry: convGeometry(first.shape, second.shape, root.attrs as Conv2dAttrs, first.time),
+        spikes: first.dtype === 'spike',
+        relu: fusedNode(step, 'relu') !== undefined,
+        pool: fusedNode(step, 'maxPool2d') ?? null,
+      };
+    case 'conv2dGradInput':
+    case 'conv2dGradWeight': {
+      const attrs = root.attrs as Conv2dGradAttrs;
+      const input = root.op.name === 'conv2dGradInput';
+      const [x, w] = input ? [attrs.target, second.shape] : [first.shape, attrs.target];
+      return {
+        pass: input ? 'gradInput' : 'gradWeight',
+        geometry: convGeometry(x, w, attrs, first.time),
+        spikes: first.dtype === 'spike',
+        relu: false,
+        pool: fusedNode(step, 'maxPool2dGrad') ?? null,
+      };
+    }
+    default:
+      return null;
+  }
+}
+
+const blocked = (channels: number) =>
+  isBlocked({ dtype: 'f32', shape: [1, channels, 1, 1], time: null, format: 'map' });
+
+/** 3×3, stride 1, over blocked maps: what Winograd's algorithm and the event-driven kernels are made for. */
+export function isPlain3x3(g: ConvGeometry): boolean {
+  const threes = g.kh === 3 && g.kw === 3;
+  const plain = [...g.stride, ...g.dilation, g.groups].every((n) => n === 1);
+  const [top, bottom, left, right] = g.padding;
+  return threes && plain && [top, bottom, left, right].every((n) => n <= 2) && blocked(g.c) && blocked(g.o);
+}
+
+/** One filter a channel, over blocked maps. */
+export function isDepthwise(g: ConvGeometry): boolean {
+  return g.groups > 1 && g.groups === g.c && g.o === g.c && blocked(g.c);
+}
+
+/** The gradient that reaches a convolution: as it is, or before a maximum is undone. */
+export function incomingGradient(step: Step, index: number): { g: Value; argmax: Value | null } {
+  const unpool = fusedNode(step, 'maxPool2dGrad');
+  const [g, argmax] = unpool ? unpool.inputs : [step.root.inputs[index], null];
+  if (!g) throw new Error(`${step.root.op.name}: no gradient`);
+  return { g, argmax };
+}
