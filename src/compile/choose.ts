@@ -4,9 +4,9 @@
  *
  * Costs are clock cycles of one core that multiplies and adds 16 floats a cycle. The constants below were
  * measured on one core of a Zen 4 server with AVX-512, over batches of 1 to 64, maps of 2×2 to 64×64 and 16
- * to 512 channels. Estimates are within a third of what was measured, but for weights that no cache holds (512
- * to 512 channels), which take up to twice as long; the cheaper candidate was the faster one in all of these
- * shapes. On narrower instruction sets all kernels slow down alike.
+ * to 512 channels. Estimates are within two fifths of what was measured, but for weights that no cache holds
+ * (512 to 512 channels), which take up to twice as long. Where two candidates were more than a sixth apart, the
+ * estimates put them in the right order. On narrower instruction sets all kernels slow down alike.
  *
  * Event-driven kernels are not in the race: how many neurons fire is known only when they have. Where they
  * are possible, the kernel of the step counts and decides between events and the algorithm chosen here.
