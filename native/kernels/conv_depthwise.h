@@ -1,5 +1,8 @@
 // Depthwise convolutions (one filter a channel) of blocked maps. There is no sum over channels: lanes stay
-// apart, and all three kernels walk one channel block of one image at a time.
+// apart, and all three kernels walk one channel block of one image at a time. A product takes a load, so what
+// is loaded besides is shared: forward, a weight by several pixels; in the gradient of the weights, a
+// gradient by several taps. The gradient of the input is the forward pass of the gradient with the filter
+// turned round; where the stride is not 1 it is scattered instead.
 //
 //   frame    input of a block and its padding, [row][column][16], columns split by stride (conv_source.h)
 //   weights  [channel block][tap][16]
@@ -14,6 +17,8 @@ struct DepthwisePlan {
 
   int channelBlocks, runs;  // runs of images: for the weights' gradient only
   Frame frame;              // large enough for every tap of every output, and for the whole input
+  Frame gradientFrame;      // of the gradient, large enough for every tap of every input
+  size_t frameSize;         // the larger frame
   size_t planeSize;         // one block of the convolution's output
   float *weights, *bias, *frames, *planes, *partial;
   int32_t* taps;
@@ -26,28 +31,86 @@ struct DepthwisePlan {
     frame.phases = s.sw;
     frame.rows = larger((s.OH - 1) * s.sh + (s.kh - 1) * s.dilH + 1, s.H + s.padTop);
     frame.columns = divideUp(larger((s.OW - 1) * s.sw + (s.kw - 1) * s.dilW + 1, s.W + s.padLeft), s.sw);
+    gradientFrame = {s.H + (s.kh - 1) * s.dilH, s.W + (s.kw - 1) * s.dilW, 1, LANES};
+    frameSize = frame.size() > gradientFrame.size() ? frame.size() : gradientFrame.size();
     planeSize = size_t(s.OH) * s.OW * LANES;
 
     Scratch scratch(base);
     taps = scratch.take<int32_t>(s.taps());
     weights = scratch.take<float>(size_t(channelBlocks) * s.taps() * LANES);
     bias = scratch.take<float>(size_t(channelBlocks) * LANES);
-    frames = scratch.take<float>(threads * frame.size());
+    frames = scratch.take<float>(threads * frameSize);
     planes = scratch.take<float>(threads * planeSize);
     partial = scratch.take<float>(size_t(runs) * channelBlocks * s.taps() * LANES);
     bytes = scratch.used();
   }
 
-  void listTaps(const ConvShape& s) const {
+  void listTaps(const ConvShape& s, const Frame& of) const {
     for (int ky = 0; ky < s.kh; ky++)
-      for (int kx = 0; kx < s.kw; kx++) taps[ky * s.kw + kx] = int32_t(frame.offset(ky * s.dilH, kx * s.dilW));
+      for (int kx = 0; kx < s.kw; kx++) taps[ky * s.kw + kx] = int32_t(of.offset(ky * s.dilH, kx * s.dilW));
   }
-  void packWeights(const ConvShape& s, const float* w) const {
+  // Turned: the last tap first.
+  void packWeights(const ConvShape& s, const float* w, bool turned = false) const {
     for (int c = 0; c < channelBlocks * LANES; c++)
-      for (int t = 0; t < s.taps(); t++)
-        weights[(size_t(c / LANES) * s.taps() + t) * LANES + c % LANES] = c < s.C ? w[size_t(c) * s.taps() + t] : 0;
+      for (int t = 0; t < s.taps(); t++) {
+        const int from = turned ? s.taps() - 1 - t : t;
+        weights[(size_t(c / LANES) * s.taps() + t) * LANES + c % LANES] = c < s.C ? w[size_t(c) * s.taps() + from] : 0;
+      }
   }
 };
+
+constexpr int DEPTHWISE_SUMS = 8;  // registers that are summed side by side
+
+// PIXELS neighbouring pixels of 16 channels.
+template <int PIXELS>
+static inline void depthwisePixels(const float* in, const int32_t* taps, int count, const float* weights, float* out) {
+  for (int lane = 0; lane < LANES; lane += VL) {
+    Vec sum[PIXELS] = {};
+    for (int t = 0; t < count; t++) {
+      const float* x = in + taps[t] + lane;
+      const Vec w = load(weights + t * LANES + lane);
+#pragma GCC unroll 8
+      for (int p = 0; p < PIXELS; p++) sum[p] = fma(load(x + p * LANES), w, sum[p]);
+    }
+#pragma GCC unroll 8
+    for (int p = 0; p < PIXELS; p++) store(out + p * LANES + lane, sum[p]);
+  }
+}
+
+static inline void depthwiseRow(const float* in, const int32_t* taps, int count, const float* weights, int columns,
+                                float* out) {
+  int column = 0;
+  for (; column + DEPTHWISE_SUMS <= columns; column += DEPTHWISE_SUMS)
+    depthwisePixels<DEPTHWISE_SUMS>(in + column * LANES, taps, count, weights, out + column * LANES);
+  for (; column + 2 <= columns; column += 2)
+    depthwisePixels<2>(in + column * LANES, taps, count, weights, out + column * LANES);
+  if (column < columns) depthwisePixels<1>(in + column * LANES, taps, count, weights, out + column * LANES);
+}
+
+// Adds to sums[tap][16] for TAPS taps: input under the tap times gradient, row by row.
+template <int TAPS>
+static inline void depthwiseCorrelate(const ConvShape& s, const float* frame, size_t rowStride, const int32_t* taps,
+                                      const float* gradients, float* sums) {
+  for (int lane = 0; lane < LANES; lane += VL) {
+    Vec total[TAPS];
+#pragma GCC unroll 8
+    for (int t = 0; t < TAPS; t++) total[t] = load(sums + t * LANES + lane);
+    for (int row = 0; row < s.OH; row++) {
+      const float* x = frame + row * rowStride + lane;
+      const float* g = gradients + size_t(row) * s.OW * LANES + lane;
+      Vec sum[TAPS] = {};
+      for (int column = 0; column < s.OW; column++, x += LANES, g += LANES) {
+        const Vec gradient = load(g);
+#pragma GCC unroll 8
+        for (int t = 0; t < TAPS; t++) sum[t] = fma(load(x + taps[t]), gradient, sum[t]);
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < TAPS; t++) total[t] = total[t] + sum[t];
+    }
+#pragma GCC unroll 8
+    for (int t = 0; t < TAPS; t++) store(sums + t * LANES + lane, total[t]);
+  }
+}
 
 static inline int blockChannels(const ConvShape& s, int cb) { return smaller(LANES, s.C - cb * LANES); }
 
@@ -55,39 +118,51 @@ template <class Source>
 static inline void runDepthwiseForward(const Call& call, const ConvShape& s, const Source& x, const float* w,
                                        const float* bias, float* y, uint8_t* argmax) {
   const DepthwisePlan plan(s, call.scratch, call.pool->threads());
-  plan.listTaps(s);
+  plan.listTaps(s, plan.frame);
   plan.packWeights(s, w);
   packBias(bias, s.C, plan.bias);
   const ConvEmitter emitter(s, y, argmax);
   const int rows = s.pool2 ? s.yH() * 2 : s.OH;
   call.pool->run(s.images * plan.channelBlocks, [&](int task, int thread) {
     const int n = task / plan.channelBlocks, cb = task % plan.channelBlocks;
-    float* frame = plan.frames + thread * plan.frame.size();
+    float* frame = plan.frames + thread * plan.frameSize;
     float* plane = plan.planes + thread * plan.planeSize;
     stage(x, n, cb * LANES, blockChannels(s, cb), -s.padTop, -s.padLeft, plan.frame, frame);
     const float* weights = plan.weights + size_t(cb) * s.taps() * LANES;
     for (int row = 0; row < rows; row++)
-      for (int column = 0; column < s.OW; column++) {
-        const float* in = frame + row * s.sh * plan.frame.rowSize() + column * LANES;
-        Block sum{};
-        for (int t = 0; t < s.taps(); t++)
-          for (int i = 0; i < PARTS; i++)
-            sum.part[i] = fma(load(in + plan.taps[t] + i * VL), load(weights + t * LANES + i * VL), sum.part[i]);
-        storeBlock(plane + (size_t(row) * s.OW + column) * LANES, sum);
-      }
+      depthwiseRow(frame + row * s.sh * plan.frame.rowSize(), plan.taps, s.taps(), weights, s.OW,
+                   plane + size_t(row) * s.OW * LANES);
     emitter.emit(n, {plane, 0, size_t(s.OW) * LANES, cb * LANES, blockChannels(s, cb), 0, rows,
                      plan.bias + cb * LANES});
+  });
+}
+
+static inline void gatherDepthwiseGradInput(const Call& call, const ConvShape& s, const DepthwisePlan& plan,
+                                            const GradientMap& g, const float* w, float* dx) {
+  const Frame& f = plan.gradientFrame;
+  plan.listTaps(s, f);
+  plan.packWeights(s, w, true);
+  call.pool->run(s.images * plan.channelBlocks, [&](int task, int thread) {
+    const int n = task / plan.channelBlocks, cb = task % plan.channelBlocks;
+    float* frame = plan.frames + thread * plan.frameSize;
+    stageGradient(g, n, cb * LANES, blockChannels(s, cb), s.padTop - (s.kh - 1) * s.dilH,
+                  s.padLeft - (s.kw - 1) * s.dilW, f, frame);
+    float* to = dx + (size_t(n) * plan.channelBlocks + cb) * s.H * s.W * LANES;
+    for (int row = 0; row < s.H; row++)
+      depthwiseRow(frame + row * f.rowSize(), plan.taps, s.taps(), plan.weights + size_t(cb) * s.taps() * LANES, s.W,
+                   to + size_t(row) * s.W * LANES);
   });
 }
 
 static inline void runDepthwiseGradInput(const Call& call, const ConvShape& s, const GradientMap& g, const float* w,
                                          float* dx) {
   const DepthwisePlan plan(s, call.scratch, call.pool->threads());
-  plan.listTaps(s);
+  if (s.sh == 1 && s.sw == 1) return gatherDepthwiseGradInput(call, s, plan, g, w, dx);
+  plan.listTaps(s, plan.frame);
   plan.packWeights(s, w);
   call.pool->run(s.images * plan.channelBlocks, [&](int task, int thread) {
     const int n = task / plan.channelBlocks, cb = task % plan.channelBlocks;
-    float* frame = plan.frames + thread * plan.frame.size();
+    float* frame = plan.frames + thread * plan.frameSize;
     float* plane = plan.planes + thread * plan.planeSize;
     stageGradient(g, n, cb * LANES, blockChannels(s, cb), 0, 0, Frame{s.OH, s.OW, 1, LANES}, plane);
     std::memset(frame, 0, plan.frame.size() * sizeof(float));
@@ -113,11 +188,11 @@ template <class Source>
 static inline void runDepthwiseGradWeight(const Call& call, const ConvShape& s, const Source& x, const GradientMap& g,
                                           float* dw) {
   const DepthwisePlan plan(s, call.scratch, call.pool->threads());
-  plan.listTaps(s);
+  plan.listTaps(s, plan.frame);
   const size_t partialSize = size_t(s.taps()) * LANES;
   call.pool->run(plan.runs * plan.channelBlocks, [&](int task, int thread) {
     const int run = task / plan.channelBlocks, cb = task % plan.channelBlocks;
-    float* frame = plan.frames + thread * plan.frame.size();
+    float* frame = plan.frames + thread * plan.frameSize;
     float* plane = plan.planes + thread * plan.planeSize;
     float* partial = plan.partial + task * partialSize;
     std::memset(partial, 0, partialSize * sizeof(float));
@@ -125,22 +200,14 @@ static inline void runDepthwiseGradWeight(const Call& call, const ConvShape& s, 
     for (int n = int(int64_t(s.images) * run / plan.runs); n < end; n++) {
       stage(x, n, cb * LANES, blockChannels(s, cb), -s.padTop, -s.padLeft, plan.frame, frame);
       stageGradient(g, n, cb * LANES, blockChannels(s, cb), 0, 0, Frame{s.OH, s.OW, 1, LANES}, plane);
-      for (int t = 0; t < s.taps(); t++) {
-        Block sum[2] = {};  // two running sums, so that one does not wait for the other
-        for (int row = 0; row < s.OH; row++) {
-          const float* in = frame + row * s.sh * plan.frame.rowSize() + plan.taps[t];
-          const float* gradient = plane + size_t(row) * s.OW * LANES;
-          for (int column = 0; column < s.OW; column++)
-            for (int i = 0; i < PARTS; i++) {
-              Vec& to = sum[column & 1].part[i];
-              to = fma(load(in + column * LANES + i * VL), load(gradient + column * LANES + i * VL), to);
-            }
-        }
-        for (int i = 0; i < PARTS; i++) {
-          float* to = partial + t * LANES + i * VL;
-          store(to, load(to) + (sum[0].part[i] + sum[1].part[i]));
-        }
-      }
+      const size_t rowStride = s.sh * plan.frame.rowSize();
+      int t = 0;
+      for (; t + DEPTHWISE_SUMS <= s.taps(); t += DEPTHWISE_SUMS)
+        depthwiseCorrelate<DEPTHWISE_SUMS>(s, frame, rowStride, plan.taps + t, plane, partial + t * LANES);
+      for (; t + 3 <= s.taps(); t += 3)
+        depthwiseCorrelate<3>(s, frame, rowStride, plan.taps + t, plane, partial + t * LANES);
+      for (; t < s.taps(); t++)
+        depthwiseCorrelate<1>(s, frame, rowStride, plan.taps + t, plane, partial + t * LANES);
     }
   });
   for (int c = 0; c < s.C; c++)

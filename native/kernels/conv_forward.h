@@ -17,7 +17,7 @@ static inline void packForward(Pool& pool, const ConvShape& s, const float* w, f
   const int C = s.groupC(), O = s.groupO();
   pool.run(s.groups * panels(O), [&](int task, int) {
     const int g = task / panels(O), panel = task % panels(O);
-    packPanel(panel, C, O, s.taps(), to + g * packedSize(C, O, s.taps()) + panel * panelSize(C, s.taps()),
+    packPanel<false>(panel, C, O, s.taps(), to + g * packedSize(C, O, s.taps()) + panel * panelSize(C, s.taps()),
               [&](int o, int c, int t) { return w[(size_t(g * O + o) * C + c) * s.taps() + t]; });
   });
 }

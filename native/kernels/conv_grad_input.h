@@ -102,7 +102,7 @@ static inline void packGradInput(const Call& call, const ConvShape& s, const flo
   call.pool->run(s.groups * phases * panels(C), [&](int task, int) {
     const int panel = task % panels(C), phase = task / panels(C) % phases, group = task / panels(C) / phases;
     const int first = plan.phaseStarts[phase], taps = plan.phaseStarts[phase + 1] - first;
-    packPanel(panel, O, C, taps,
+    packPanel<true>(panel, O, C, taps,
               to + group * plan.groupWeights + packedSize(O, C, first) + panel * panelSize(O, taps),
               [&](int c, int o, int t) {
                 return w[(size_t(group * O + o) * C + c) * s.taps() + plan.tapIndices[first + t]];

@@ -167,14 +167,16 @@ static inline void runGradWeight(const Call& call, const ConvShape& s, const Sou
   call.pool->run(s.groups * plan.inputBlocks * plan.outputBlocks, [&](int task, int) {
     const int ob = task % plan.outputBlocks, cb = task / plan.outputBlocks % plan.inputBlocks;
     const int group = task / plan.outputBlocks / plan.inputBlocks;
+    float* total = plan.pair(0, s, group, cb, ob);
+    for (int run = 1; run < plan.runs; run++) {
+      const float* add = plan.pair(run, s, group, cb, ob);
+      for (size_t i = 0; i < plan.pairSize; i += VL) store(total + i, load(total + i) + load(add + i));
+    }
     for (int l = 0; l < smaller(LANES, O - ob * LANES); l++)
       for (int c = 0; c < smaller(LANES, C - cb * LANES); c++)
-        for (int t = 0; t < s.taps(); t++) {
-          float sum = 0;
-          for (int run = 0; run < plan.runs; run++)
-            sum += plan.pair(run, s, group, cb, ob)[(size_t(t) * plan.lanes + c) * LANES + l];
-          dw[(size_t(group * O + ob * LANES + l) * C + cb * LANES + c) * s.taps() + t] = sum;
-        }
+        for (int t = 0; t < s.taps(); t++)
+          dw[(size_t(group * O + ob * LANES + l) * C + cb * LANES + c) * s.taps() + t] =
+              total[(size_t(t) * plan.lanes + c) * LANES + l];
   });
 }
 

@@ -56,17 +56,27 @@ static inline size_t packedSize(int inputChannels, int outputChannels, int taps)
 }
 
 // Packs one panel. weight(o, c, t) is the weight of output channel o, input channel c, packed tap t.
-template <class Weight>
+// TRANSPOSED: weights of neighbouring o lie next to each other, instead of those of neighbouring c; they are
+// read in the order in which they lie.
+template <bool TRANSPOSED, class Weight>
 static inline void packPanel(int panel, int inputChannels, int outputChannels, int taps, float* out,
                              const Weight& weight) {
   const int width = panelRegisters(outputChannels, panel) * VL;
-  for (int c0 = 0; c0 < inputChannels; c0 += LANES)
-    for (int t = 0; t < taps; t++)
-      for (int c = c0; c < smaller(c0 + LANES, inputChannels); c++)
-        for (int l = 0; l < width; l++) {
-          const int o = panel * PANEL + l;
-          *out++ = o < outputChannels ? weight(o, c, t) : 0.0f;
-        }
+  for (int c0 = 0; c0 < inputChannels; c0 += LANES) {
+    const int channels = smaller(LANES, inputChannels - c0);
+    const auto packTaps = [&](int l, int c) {
+      const int o = panel * PANEL + l;
+      for (int t = 0; t < taps; t++)
+        out[size_t(t * channels + c) * width + l] = o < outputChannels ? weight(o, c0 + c, t) : 0.0f;
+    };
+    if (TRANSPOSED)
+      for (int c = 0; c < channels; c++)
+        for (int l = 0; l < width; l++) packTaps(l, c);
+    else
+      for (int l = 0; l < width; l++)
+        for (int c = 0; c < channels; c++) packTaps(l, c);
+    out += size_t(taps) * channels * width;
+  }
 }
 
 }  // namespace soma::SOMA_ISA

@@ -14,10 +14,10 @@ void winogradWeights(const Call& call) {
   const int inputs = call.ints[0], outputs = call.ints[1];
   const float* w = call.f32(0);
   if (call.ints[2])
-    transformWeights(*call.pool, inputs, outputs, call.f32(1),
+    transformWeights<true>(*call.pool, inputs, outputs, call.f32(1),
                      [&](int o, int c, int t) { return w[(size_t(c) * outputs + o) * 9 + 8 - t]; });
   else
-    transformWeights(*call.pool, inputs, outputs, call.f32(1),
+    transformWeights<false>(*call.pool, inputs, outputs, call.f32(1),
                      [&](int o, int c, int t) { return w[(size_t(o) * inputs + c) * 9 + t]; });
 }
 

@@ -32,7 +32,8 @@ static inline size_t winogradWeightsGroup(int inputChannels) {
 }
 
 // Transforms all weights. weight(o, c, tap) is that from input channel c to output channel o.
-template <class Weight>
+// TRANSPOSED: weights of neighbouring o lie next to each other, instead of those of neighbouring c.
+template <bool TRANSPOSED, class Weight>
 static inline void transformWeights(Pool& pool, int inputChannels, int outputChannels, float* to,
                                     const Weight& weight) {
   constexpr int TAPS = WINOGRAD_KERNEL * WINOGRAD_KERNEL;
@@ -42,10 +43,17 @@ static inline void transformWeights(Pool& pool, int inputChannels, int outputCha
     const int channels = smaller(LANES, inputChannels - firstChannel);
     const int outputs = smaller(WINOGRAD_GROUP, outputChannels - group * WINOGRAD_GROUP);
     float taps[LANES][TAPS][WINOGRAD_GROUP];
-    for (int o = 0; o < WINOGRAD_GROUP; o++)
+    const auto copyTaps = [&](int o, int c) {
+      for (int t = 0; t < TAPS; t++)
+        taps[c][t][o] = o < outputs ? weight(group * WINOGRAD_GROUP + o, firstChannel + c, t) : 0.0f;
+    };
+    // In the order in which the weights lie.
+    if (TRANSPOSED)
       for (int c = 0; c < channels; c++)
-        for (int t = 0; t < TAPS; t++)
-          taps[c][t][o] = o < outputs ? weight(group * WINOGRAD_GROUP + o, firstChannel + c, t) : 0.0f;
+        for (int o = 0; o < WINOGRAD_GROUP; o++) copyTaps(o, c);
+    else
+      for (int o = 0; o < WINOGRAD_GROUP; o++)
+        for (int c = 0; c < channels; c++) copyTaps(o, c);
     float* groupTo = to + group * winogradWeightsGroup(inputChannels);
     const int padded = blocks(outputs) * LANES;
     for (int o = 0; o < padded; o += VL) {

@@ -4,9 +4,9 @@
  *
  * Costs are clock cycles of one core that multiplies and adds 16 floats a cycle. The constants below were
  * measured on one core of a Zen 4 server with AVX-512, over batches of 1 to 64, maps of 2×2 to 64×64 and 16
- * to 512 channels. For 3×3 convolutions that need 0.1 ms or more the estimates are within a third of what was
- * measured, and the candidates stand in the right order wherever they are more than a sixth apart. On narrower
- * instruction sets all kernels slow down alike.
+ * to 512 channels. Estimates are within two fifths of what was measured, but for weights that no cache holds
+ * (512 to 512 channels), which take up to twice as long. Where two candidates were more than a sixth apart, the
+ * estimates put them in the right order. On narrower instruction sets all kernels slow down alike.
  *
  * Event-driven kernels are not in the race: how many neurons fire is known only when they have. Where they
  * are possible, the kernel of the step counts and decides between events and the algorithm chosen here.
@@ -46,10 +46,10 @@ const CYCLES = {
   winogradGradWeight: 1.3,
   /** One tile of one block of 16 channels to its 36 points, or back. */
   tile: 300,
-  /** A vector of 16 weights brought into the order in which a kernel reads it. */
-  packedVector: 15,
-  /** … of Winograd's points of a gradient, back to weights. */
-  gradWeightVector: 5,
+  /** A vector of 16 weights brought into the order in which a kernel reads it, or back. */
+  directVector: 30,
+  /** … of 16 weights at one of Winograd's points. */
+  winogradVector: 14,
 };
 
 /** Products that are computed side by side at least: fewer wait for each other's sums. */
@@ -72,8 +72,8 @@ const directCycles: Estimate = (conv) => {
   const { inputs, outputs } = sides(conv);
   const pairs = groups * Math.ceil(inputs / groups) * blocks(outputs / groups) * kh * kw;
   const pixels = Math.max(n * oh * ow, SIDE_BY_SIDE);
-  if (conv.pass === 'gradWeight') return pixels * pairs * CYCLES.directGradWeight;
-  return pairs * (pixels * CYCLES.directProduct + CYCLES.packedVector);
+  const product = conv.pass === 'gradWeight' ? CYCLES.directGradWeight : CYCLES.directProduct;
+  return pairs * (pixels * product + CYCLES.directVector);
 };
 
 const winogradCycles: Estimate = (conv) => {
@@ -86,12 +86,12 @@ const winogradCycles: Estimate = (conv) => {
     const pairs = POINTS * from * LANES * to;
     const transforms = from * Math.ceil(to / GRAD_WEIGHT_GROUP) + to * Math.ceil(from / GRAD_WEIGHT_GROUP);
     return (
-      tiles * (pairs * CYCLES.winogradGradWeight + transforms * CYCLES.tile) + pairs * CYCLES.gradWeightVector
+      tiles * (pairs * CYCLES.winogradGradWeight + transforms * CYCLES.tile) + pairs * CYCLES.winogradVector
     );
   }
   const pairs = POINTS * inputs * to;
   const products = Math.max(tiles, SIDE_BY_SIDE) * pairs * CYCLES.winogradProduct;
-  return products + tiles * (from + to) * CYCLES.tile + pairs * CYCLES.packedVector;
+  return products + tiles * (from + to) * CYCLES.tile + pairs * CYCLES.winogradVector;
 };
 
 /** One product a channel and tap, and a load for each. */
