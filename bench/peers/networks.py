@@ -176,6 +176,7 @@ def make_network(system, size, steps, library="plain", form="multistep"):
 
 
 def make_optimizer(system, net):
+    """With a learning rate of 0: all its work, but weights, and with them firing rates, stay what they were."""
     if system == "ms-resnet18":
-        return torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-5)
-    return torch.optim.Adam(net.parameters(), lr=1e-4 if system == "scnn" else 1e-3)
+        return torch.optim.SGD(net.parameters(), lr=0.0, momentum=0.9, weight_decay=5e-5)
+    return torch.optim.Adam(net.parameters(), lr=0.0)
