@@ -76,8 +76,9 @@ class MsBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(filters)
         self.conv2 = nn.Conv2d(filters, filters, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(filters)
+        # The paper's code starts the second at 0, which makes every gradient before it an exact 0: no training to time.
         nn.init.constant_(self.bn1.weight, 0.5)
-        nn.init.constant_(self.bn2.weight, 0.0)
+        nn.init.constant_(self.bn2.weight, 0.5)
         self.past = nn.Identity()
         if stride != 1 or channels != filters:
             self.past = nn.Sequential(nn.Conv2d(channels, filters, 1, stride, bias=False), nn.BatchNorm2d(filters))
