@@ -19,6 +19,8 @@ const milliseconds = (ms) => (ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(
 const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 const overIdle = ({ peak_mib, idle_mib }) => peak_mib - idle_mib;
 const ratesText = (rates) => (rates ? rates.slice(0, 2).map(percent).join(', ') : '–');
+/** Marks a figure that others on the machine may have spoilt. */
+const mark = ({ others }) => (others > 0.3 ? ' †' : '');
 const isOurs = ({ name }) => name === 'Soma';
 
 /** The fastest row of those that ran and fit. */
@@ -61,7 +63,7 @@ function full({ workloads }) {
       const bold = (text) => (isOurs(row) ? `**${text}**` : text);
       return [
         bold(row.name),
-        `${bold(milliseconds(row.median))} (${milliseconds(row.p25)}–${milliseconds(row.p75)})`,
+        `${bold(milliseconds(row.median))} (${milliseconds(row.p25)}–${milliseconds(row.p75)})${mark(row)}`,
         ours?.median ? `${(row.median / ours.median).toFixed(2)} ×` : '–',
         row.peak_mib.toFixed(0),
         bold(overIdle(row).toFixed(0)),
@@ -98,7 +100,7 @@ function summary(tables) {
       const lean = leanest(workload.rows);
       return [
         `${workload.name}${workload.task === 'infer' ? ', predictions' : ''}`,
-        `${milliseconds(ours.median)} ms`,
+        `${milliseconds(ours.median)} ms${mark(ours)}`,
         ...times,
         lean ? `${(overIdle(lean) / overIdle(ours)).toFixed(1)} ×` : '–',
       ];
@@ -119,9 +121,9 @@ function growth(key, { workloads }) {
       const lean = leanest(workload.rows);
       return [
         `${workload[key]}`,
-        `${milliseconds(ours.median)} ms`,
+        `${milliseconds(ours.median)} ms${mark(ours)}`,
         `${((1e3 * workload.batch) / ours.median).toFixed(0)}`,
-        `${milliseconds(peer.median)} ms, ${peer.name}`,
+        `${milliseconds(peer.median)} ms${mark(peer)}, ${peer.name}`,
         `${(peer.median / ours.median).toFixed(2)} ×`,
         `${overIdle(ours).toFixed(0)} / ${overIdle(lean).toFixed(0)}`,
         ...(withRates ? [`${ratesText(ours.rates)} / ${ratesText(peer.rates)}`] : []),

@@ -79,7 +79,7 @@ if (table === 'roofline') {
   save({ ...facts, ...(await roofline(prefixes)) });
 } else if (TABLES[table]) {
   const file = new URL(`${table}.json`, folder);
-  const done = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).workloads : [];
+  let done = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).workloads : [];
   const wanted = TABLES[table].filter(
     ({ name }) => prefixes.length === 0 || prefixes.some((prefix) => `${name} `.startsWith(`${prefix} `)),
   );
@@ -89,9 +89,9 @@ if (table === 'roofline') {
     const rows = await interleave(list, Number(values.rounds), say);
     say('');
     const result = { ...workload, ...facts, rows };
-    const at = done.findIndex(({ name }) => name === workload.name);
-    if (at < 0) done.push(result);
-    else done[at] = result;
+    const kept = done.filter(({ name }) => name !== workload.name);
+    const order = TABLES[table].map(({ name }) => name);
+    done = [...kept, result].toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
     save({ table, workloads: done });
     printRows(result);
   }
