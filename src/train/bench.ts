@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts';
 import { type Latency, measureLatency } from '../measure/latency.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import { randomFeeds } from './random-feeds.ts';
-import { evaluationStep, type NetworkSpec, rateOutput, type TracedStep, trainingStep } from './step.ts';
+import { type NetworkSpec, predictionStep, rateOutput, type TracedStep, trainingStep } from './step.ts';
 
 export interface StepBench {
   readonly batchSize: number;
@@ -53,8 +53,8 @@ export async function benchSystem(
     system: spec.system.name,
     size: spec.height,
     training: await measured('training step', batchSize, () => trainingStep(spec, settings, batchSize, null)),
-    single: await measured('prediction', 1, () => evaluationStep(spec, settings, 1)),
-    batch: await measured('prediction', inferenceBatch, () => evaluationStep(spec, settings, inferenceBatch)),
+    single: await measured('prediction', 1, () => predictionStep(spec, 1)),
+    batch: await measured('prediction', inferenceBatch, () => predictionStep(spec, inferenceBatch)),
   };
 }
 
@@ -72,7 +72,8 @@ async function benchStep(
     const milliseconds = await measureLatency(() => program.run(feeds), { seconds });
     const { variables, arena, io, scratch } = session.memory();
     const rates: Record<string, number> = {};
-    for (const layer of net.spikes.keys()) rates[layer] = program.read(rateOutput(layer))[0];
+    for (const layer of net.spikes.keys())
+      if (plan.outputs.has(rateOutput(layer))) rates[layer] = program.read(rateOutput(layer))[0];
     return {
       batchSize,
       milliseconds,
