@@ -11,8 +11,10 @@ const idle = idleMib();
 const system = findSystem(name);
 const options = 'T' in system.options.shape ? { T: steps } : {};
 const spec = { system, options, classes: 8, height: size, width: size, channels: 3, seed: 0 };
-const trace = { train: soma.trainingStep, infer: soma.predictionStep ?? soma.evaluationStep }[task];
-const { plan } = trace(spec, system.training, batch, null);
+const { plan } =
+  task === 'train'
+    ? soma.trainingStep(spec, system.training, batch, null)
+    : soma.predictionStep(spec, batch);
 const session = engine.createSession();
 const program = session.load(plan);
 // MS-ResNet18 starts these at 0, which makes every gradient before them an exact 0: no training to time.
