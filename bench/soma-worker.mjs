@@ -23,8 +23,10 @@ for (const variable of session.variableNames)
     session.writeVariable(variable, session.readVariable(variable).fill(0.5));
 
 const draw = random(0, 'bench');
+const images = new Float32Array(batch * 3 * size * size);
+for (let i = 0; i < images.length; i++) images[i] = gain * draw.uniform();
 const feeds = {
-  images: Float32Array.from({ length: batch * 3 * size * size }, () => gain * draw.uniform()),
+  images,
   labels: Int32Array.from({ length: batch }, () => draw.int(8)),
   // All of the optimizer's work, but weights, and with them firing rates, stay what they were.
   lr: Float32Array.of(0),

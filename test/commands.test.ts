@@ -82,6 +82,19 @@ describe('models and plan', () => {
     const { stdout } = await soma('plan', 'ae-cnn', '--evaluate', '--size', '16');
     expect(stdout).toMatch(/peak memory of a step [\d.]+\s[KM]iB/);
   });
+
+  it('plan shows which steps run more than once, and counts all of their work', async () => {
+    const plan = await json('plan', 'scnn', '--size', '16', '--batch-size', '4');
+    const { first, end, count } = plan.loop;
+    expect(count).toBe(4);
+    const runs = plan.steps.map((step: { runs: number }) => step.runs);
+    expect(runs.slice(first, end).every((n: number) => n === count)).toBe(true);
+    expect(runs.slice(end).every((n: number) => n === 1)).toBe(true);
+    const conv2 = plan.steps.find((s: { layer: string; macs: number }) => s.layer === 'conv2' && s.macs > 0);
+    expect(conv2.macs).toBe(4 * 10 * (8 * 8 * 64 * 128 * 9));
+    const { stdout } = await soma('plan', 'se-cnn', '--size', '64', '--batch-size', '16');
+    expect(stdout).toMatch(/^conv1 +conv2d .* again /m);
+  });
 });
 
 describe('bench', () => {

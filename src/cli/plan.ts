@@ -1,8 +1,9 @@
 /** `soma plan`: what a step of a system does, before the first batch. */
 import type { Command } from 'commander';
 import { algorithmName } from '../compile/choose.ts';
-import { planBytes, stepCost } from '../compile/cost.ts';
+import { planBytes, runsOf, stepCost } from '../compile/cost.ts';
 import type { Plan, Step } from '../compile/plan.ts';
+import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
 import type { Value } from '../graph/value.ts';
 import { findSystem } from '../models/registry.ts';
@@ -59,59 +60,97 @@ async function run(name: string, o: PlanOptions): Promise<void> {
   const { plan, net } = o.evaluate
     ? evaluationStep(spec, settings, batchSize)
     : trainingStep(spec, settings, batchSize, null);
-  const measured = o.profile ? await profile(plan, o) : undefined;
-  const rows = plan.steps.map((step, i) => describe(step, measured?.milliseconds[i]));
-  const memory = planBytes(plan);
-  const peak = memory.variables + memory.arena + memory.io + (measured?.scratch ?? 0);
+  const engine = openEngine(o);
+  const measured = o.profile ? await profile(plan, engine) : undefined;
+  const rows = plan.steps.map((step, i) => describe(plan, step, i, measured?.milliseconds[i]));
+  const memory = { ...planBytes(plan, engine.info.threads), scratch: measured?.scratch ?? 0 };
+  const peak = Object.values(memory).reduce((sum, part) => sum + part, 0);
   const macs = rows.reduce((sum, row) => sum + row.macs, 0);
-  const header = ['layer', 'step', 'kernel', 'result', 'MACs', 'bytes', ...(measured ? ['ms'] : [])];
-  const table = columns([
-    header,
+  const total = measured?.milliseconds.reduce((sum, ms) => sum + ms, 0);
+  const text = [
+    stepTable(rows, measured !== undefined),
+    '',
+    `${plan.name}: ${size}×${size}×${o.channels}, batch ${batchSize}, ${net.parameterCount.toLocaleString('en')} parameters`,
+    `MACs ${(macs / 1e9).toFixed(2)} G if nothing were skipped${total === undefined ? '' : `, ${total.toFixed(1)} ms`}`,
+    ...loopText(plan, batchSize),
+    `peak memory of a step ${bytes(peak)}: variables ${bytes(memory.variables)}, arena ${bytes(memory.arena)}, ` +
+      (memory.micro > 0 ? `micro-batches ${bytes(memory.micro)}, ` : '') +
+      `inputs and results ${bytes(memory.io)}${measured ? `, scratch ${bytes(memory.scratch)}` : ''}`,
+  ].join('\n');
+  const { loop } = plan;
+  print(
+    {
+      name: plan.name,
+      size,
+      batchSize,
+      parameters: net.parameterCount,
+      macs,
+      memory,
+      peak,
+      loop,
+      steps: rows,
+    },
+    text,
+    o.json,
+  );
+}
+
+function loopText({ loop, steps, microBytes }: Plan, batchSize: number): string[] {
+  if (!loop) return [];
+  const { first, end, count } = loop;
+  const images = batchSize / count;
+  return [
+    `steps ${first + 1} to ${end} of ${steps.length} run ${count} times, ${images} ${images === 1 ? 'image' : 'images'} at a time, ` +
+      `in ${bytes(microBytes)} for each thread`,
+  ];
+}
+
+function stepTable(rows: readonly StepRow[], measured: boolean): string {
+  const repeats = rows.some(({ runs, again }) => runs > 1 || again);
+  const header = ['layer', 'step', 'kernel', 'result', ...(repeats ? ['runs'] : []), 'MACs', 'bytes'];
+  return columns([
+    [...header, ...(measured ? ['ms'] : [])],
     ...rows.map((row) => [
       row.layer || '–',
       row.ops.join(' + '),
       row.kernel ?? '–',
       row.results.join(', ') || 'in place',
+      ...(repeats ? [row.again ? 'again' : `${row.runs}`] : []),
       row.macs === 0 ? '–' : `${(row.macs / 1e6).toFixed(1)} M`,
       bytes(row.bytes),
       ...(row.milliseconds === undefined ? [] : [row.milliseconds.toFixed(2)]),
     ]),
   ]);
-  const total = measured?.milliseconds.reduce((sum, ms) => sum + ms, 0);
-  const text = [
-    table,
-    '',
-    `${plan.name}: ${size}×${size}×${o.channels}, batch ${batchSize}, ${net.parameterCount.toLocaleString('en')} parameters`,
-    `MACs ${(macs / 1e9).toFixed(2)} G if nothing were skipped${total === undefined ? '' : `, ${total.toFixed(1)} ms`}`,
-    `peak memory of a step ${bytes(peak)}: variables ${bytes(memory.variables)}, arena ${bytes(memory.arena)}, ` +
-      `inputs and results ${bytes(memory.io)}${measured ? `, scratch ${bytes(measured.scratch)}` : ''}`,
-  ].join('\n');
-  print(
-    { name: plan.name, size, batchSize, parameters: net.parameterCount, macs, memory, peak, steps: rows },
-    text,
-    o.json,
-  );
 }
 
 function typeText({ dtype, shape, time }: Value): string {
   return `${dtype}${time === null ? '' : ` T${time}`}[${shape.join('×')}]`;
 }
 
-function describe(step: Step, milliseconds?: number) {
+type StepRow = ReturnType<typeof describe>;
+
+/** MACs, bytes and time are those of all its runs. */
+function describe(plan: Plan, step: Step, i: number, milliseconds?: number) {
+  const runs = runsOf(plan, i);
+  const { macs, bytes: moved } = stepCost(step);
   return {
     layer: step.root.scope,
     ops: step.nodes.map((node) => node.op.name),
     kernel: step.conv && algorithmName(step.conv),
     cycles: step.conv?.cycles,
     results: step.outputs.map(typeText),
-    ...stepCost(step),
+    runs,
+    /** Its result was made before, and not kept. */
+    again: plan.steps.indexOf(step) < i,
+    macs: macs * runs,
+    bytes: moved * runs,
     milliseconds,
   };
 }
 
 /** Median milliseconds of each step over a few runs on random images. */
-async function profile(plan: Plan, options: EngineOptions) {
-  const session = openEngine(options).createSession();
+async function profile(plan: Plan, engine: Engine) {
+  const session = engine.createSession();
   const program = session.load(plan);
   const feeds = randomFeeds(plan);
   const runs: Float64Array[] = [];

@@ -1,7 +1,6 @@
 /** `soma train`: trains a system on data and leaves a run folder. */
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { planBytes } from '../compile/cost.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
@@ -15,7 +14,6 @@ import { openData } from '../train/data.ts';
 import { type TrainResult, train } from '../train/loop.ts';
 import { configure, specOf } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { trainingStep } from '../train/step.ts';
 import { evaluateRun, writeResults } from './finish.ts';
 import { print, say } from './io.ts';
 import {
@@ -203,12 +201,11 @@ async function trainWatched(
       onEpoch: (record, cursor) => display.epoch(record, cursor.progress.bestEpoch === record.epoch),
       onWarning: warn,
     });
-    const { plan } = trainingStep(specOf(config), settings, settings.batchSize, null);
-    const { variables, arena, io } = planBytes(plan);
+    const memory = session.memory();
     const summary: Summary = {
       stopped: result.stopped,
       bestEpoch: result.bestEpoch,
-      peakBytes: variables + arena + io + session.memory().scratch,
+      peakBytes: memory.variables + memory.arena + memory.io + memory.scratch,
       residentBytes: process.resourceUsage().maxRSS * 1024,
       warnings,
     };

@@ -7,16 +7,19 @@ import { describe, type Node, type Value, type Variable } from '../graph/value.t
 import { type ConvAlgorithm, chooseConv } from './choose.ts';
 import { fuse } from './fuse.ts';
 import { align, storageBytes } from './layout.ts';
-import { leavesLoop, slotCount, splitAtLoop } from './loop.ts';
-import { overwritable } from './overwrite.ts';
+import { lifetimes } from './lives.ts';
+import { slotCount, splitAtLoop } from './loop.ts';
 import { type Interval, placeInArena } from './place.ts';
 import type { Loop, Placement, Plan, Step } from './plan.ts';
+import { recompute } from './recompute.ts';
 
 export interface CompileOptions {
   /** Shown by `soma plan`. */
   readonly name?: string;
   /** Off: one step a node; for tests. */
   readonly fuse?: boolean;
+  /** Off: every value is kept from its first to its last use; for tests. */
+  readonly recompute?: boolean;
   /** Convolutions take this algorithm wherever it can be used, whatever it costs; for tests. */
   readonly prefer?: ConvAlgorithm;
   /** Values that must be finite before anything is updated: loss and gradients. */
@@ -30,12 +33,19 @@ export function compile(graph: Graph, options: CompileOptions = {}): Plan {
   const read = new Set([...graph.outputs.values(), ...guards]);
   const { before, inside, after, count } = splitAtLoop(liveNodes(graph.nodes, read));
   const nodes = [...before, ...inside, ...after];
-  const steps = liveSteps(group(nodes, read, options.fuse ?? true), read).map((step) => {
+  const once = liveSteps(group(nodes, read, options.fuse ?? true), read).map((step) => {
     const conv = chooseConv(step, options.prefer);
     return conv ? { ...step, conv } : step;
   });
-  const updatesFrom = firstUpdate ? steps.findIndex((step) => step.root === firstUpdate) : steps.length;
-  const loop = count === 0 ? null : findLoop(steps, new Set(inside), count);
+  const updating = (steps: readonly Step[]) =>
+    firstUpdate ? steps.findIndex((step) => step.root === firstUpdate) : steps.length;
+  const loop = count === 0 ? null : findLoop(once, new Set(inside), count);
+  const outputs = new Set(graph.outputs.values());
+  const steps =
+    loop || options.recompute === false
+      ? once
+      : recompute(once, { guards, outputs, updatesFrom: updating(once) });
+  const updatesFrom = updating(steps);
   return { name, steps, loop, updatesFrom, guards, ...place(graph, steps, guards, loop) };
 }
 
@@ -158,40 +168,6 @@ function place(graph: Graph, steps: readonly Step[], guards: readonly Value[], l
     placements.set(part, { ...home, bytes, stride: bytes });
   }
   return { placements, inputs, outputs: graph.outputs, variables, arenaBytes, microBytes, ioBytes };
-}
-
-/** From the step that writes a value to the last that reads it, for values of the whole batch and of a micro-batch. */
-function lifetimes(steps: readonly Step[], guards: readonly Value[], loop: Loop | null) {
-  const inLoop = (i: number) => loop !== null && i >= loop.first && i < loop.end;
-  const ofWhole = new Set(
-    steps.flatMap((step) => step.nodes.filter(leavesLoop)).flatMap((node) => node.outputs),
-  );
-  const isMicro = (value: Value, i: number) => inLoop(i) && !ofWhole.has(value);
-  const lastRead = new Map<Value, number>();
-  steps.forEach((step, i) => {
-    for (const value of step.inputs) lastRead.set(value, i);
-  });
-  for (const value of guards) lastRead.set(value, steps.length);
-  const whole: Interval<Value>[] = [];
-  const micro: Interval<Value>[] = [];
-  steps.forEach((step, i) => {
-    for (const key of step.outputs) {
-      const bytes = storageBytes(key);
-      const to = lastRead.get(key) ?? i;
-      const over = overwritable(step, key);
-      if (isMicro(key, i)) micro.push({ key, bytes, from: i, to, over });
-      // The loop comes back to its first step: what lives in any of its steps lives in all of them.
-      else
-        whole.push({
-          key,
-          bytes,
-          from: loop && inLoop(i) ? loop.first : i,
-          to: loop && inLoop(to) ? loop.end - 1 : to,
-          over: inLoop(i) ? [] : over,
-        });
-    }
-  });
-  return { whole, micro };
 }
 
 /** Values that are rows of a larger one, and lie in it. */

@@ -1,17 +1,21 @@
 /**
- * The memory planner. Each value of the arena lives from the step that writes it to the last one that
- * reads it; values that never live at the same time may share bytes. Greedy, largest first: each value goes
+ * The memory planner. Each value of the arena lives from a step that writes it to the last one that reads
+ * it; values that never live at the same time may share bytes. Greedy, largest first: each value goes
  * to the lowest offset that is free for all of its life.
  */
 import { align } from './layout.ts';
 
+/** From the index of the step that writes a value to that of the last one that reads it. */
+export interface Life {
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface Interval<K> {
   readonly key: K;
   readonly bytes: number;
-  /** Index of the step that writes it. */
-  readonly from: number;
-  /** Index of the last step that reads it. */
-  readonly to: number;
+  /** At least one, in order; in between, others may have the place. */
+  readonly lives: readonly Life[];
   /** Values in whose place it may be written, if they die as it is born. */
   readonly over?: readonly K[];
 }
@@ -21,25 +25,36 @@ export interface Arena<K> {
   readonly bytes: number;
 }
 
+const birth = <K>({ lives }: Interval<K>): number => lives[0].from;
+
+function overlap(a: readonly Life[], b: readonly Life[]): boolean {
+  return a.some((x) => b.some((y) => x.to >= y.from && x.from <= y.to));
+}
+
 /** Intervals in which those that take over a dead one's place are its continuation, and where each key went. */
 function chained<K>(intervals: readonly Interval<K>[]): { heads: Interval<K>[]; headOf: Map<K, K> } {
   const heads = new Map<K, Interval<K>>();
   const headOf = new Map<K, K>();
-  for (const interval of [...intervals].sort((a, b) => a.from - b.from)) {
-    const { key, bytes, from, to, over = [] } = interval;
+  for (const interval of [...intervals].sort((a, b) => birth(a) - birth(b))) {
+    const { key, bytes, lives, over = [] } = interval;
     const dead = over
       .map((value) => heads.get(headOf.get(value) ?? value))
-      .find((head) => head && head.to === from && head.from < from && head.bytes === bytes);
-    if (dead) heads.set(dead.key, { ...dead, to });
+      .find((head) => head && head.bytes === bytes && diesAt(head, birth(interval)));
+    if (dead) heads.set(dead.key, { ...dead, lives: [...dead.lives, ...lives] });
     else heads.set(key, interval);
     headOf.set(key, dead?.key ?? key);
   }
   return { heads: [...heads.values()], headOf };
 }
 
+function diesAt<K>({ lives }: Interval<K>, step: number): boolean {
+  const last = lives[lives.length - 1];
+  return last.to === step && last.from < step;
+}
+
 export function placeInArena<K>(intervals: readonly Interval<K>[]): Arena<K> {
   const { heads, headOf } = chained(intervals);
-  const bySize = heads.sort((a, b) => b.bytes - a.bytes || a.from - b.from);
+  const bySize = heads.sort((a, b) => b.bytes - a.bytes || birth(a) - birth(b));
   const placed: (Interval<K> & { offset: number; end: number })[] = [];
   const offsets = new Map<K, number>();
   let bytes = 0;
@@ -47,7 +62,7 @@ export function placeInArena<K>(intervals: readonly Interval<K>[]): Arena<K> {
     let offset = 0;
     for (const other of placed) {
       // `placed` is kept in order of offsets, so the first gap that is wide enough is the lowest.
-      if (other.to < interval.from || other.from > interval.to) continue;
+      if (!overlap(other.lives, interval.lives)) continue;
       if (offset + align(interval.bytes) <= other.offset) break;
       offset = Math.max(offset, other.end);
     }
