@@ -90,7 +90,7 @@ static inline void runEventGradInput(const Call& call, const ConvShape& s, const
                                      const float* weights, float* dx) {
   const EventGradInputPlan plan(s, call.scratch, call.pool->threads());
   const ScatterShape& scatter = plan.scatter;
-  const size_t plane = size_t(g.storedPixels()) * LANES, imageSize = mapSize(s.C, s.H * s.W);
+  const size_t imageSize = mapSize(s.C, s.H * s.W);
   call.pool->run(divideUp(s.images, plan.together), [&](int task, int thread) {
     const int first = task * plan.together, count = smaller(plan.together, s.images - first);
     uint64_t* masks = plan.masks + thread * plan.masksSize();
@@ -99,9 +99,7 @@ static inline void runEventGradInput(const Call& call, const ConvShape& s, const
     for (int cb = 0; cb < blocks(s.C); cb++)
       for (int chunk = 0; chunk < scatter.chunks; chunk++)
         for (int i = 0; i < count; i++) {
-          const MapValues values{g.data + g.blockIndex(first + i, 0, 0), plane, size_t(g.storedWidth()) * LANES,
-                                 g.pooled ? 1 : 0};
-          scatterChunk(scatter, chunk, masks + i * scatter.masks(), values,
+          scatterChunk(scatter, chunk, masks + i * scatter.masks(), MapValues(g, first + i),
                        weights + cb * scatterWeightsSize(s.O) + size_t(chunk) * CHUNK_BLOCKS * LANES * PATCH_FLOATS,
                        canvases + i * scatter.canvasSize(),
                        PlainOutput{dx + (first + i) * imageSize + size_t(cb) * s.H * s.W * LANES, s.H, s.W, false, {}});

@@ -76,38 +76,35 @@ static inline void maskPixels(const ScatterShape& s, uint64_t* masks, const Bits
 // What events weigh: one each.
 struct UnitValues {
   static constexpr bool WEIGHTED = false;
-  struct Pixel {
-    float operator[](size_t) const { return 1; }
-  };
-  Pixel pixel(int, int, int) const { return {}; }
+  const float* quadRow(int, int) const { return nullptr; }
+  static constexpr size_t blockJump = 0, nextRow = 0, nextColumn = 0, nextQuad = 0;
 };
 
-// What events weigh: a blocked map's values. Behind a pooling a pixel stands for its window of four.
+// What events weigh: the values of one image of a blocked map. Behind a pooling a quad has one pixel.
 struct MapValues {
   static constexpr bool WEIGHTED = true;
-  struct Pixel {
-    const float* data;
-    size_t blockJump;
-    float operator[](size_t channel) const { return data[channel + channel / LANES * blockJump]; }
-  };
   const float* image;
-  size_t plane, rowSize;  // of a block, in floats
-  int shrink;             // 1 behind a pooling
+  size_t plane, blockJump;                 // from a block to the next, and what then is too far
+  size_t nextRow, nextColumn, nextQuad, nextQuadRow;  // of pixels within a quad, of quads
 
-  Pixel pixel(int chunk, int y, int x) const {
-    return {image + chunk * CHUNK_BLOCKS * plane + (y >> shrink) * rowSize + (x >> shrink) * LANES, plane - LANES};
-  }
+  MapValues(const GradientMap& g, int n)
+      : image(g.data + g.blockIndex(n, 0, 0)), plane(size_t(g.storedPixels()) * LANES), blockJump(plane - LANES),
+        nextRow(g.pooled ? 0 : size_t(g.width) * LANES), nextColumn(g.pooled ? 0 : LANES),
+        nextQuad(g.pooled ? LANES : 2 * LANES),
+        nextQuadRow((g.pooled ? 1 : 2) * size_t(g.storedWidth()) * LANES) {}
+
+  const float* quadRow(int chunk, int qy) const { return image + chunk * CHUNK_BLOCKS * plane + qy * nextQuadRow; }
 };
 
 // Adds the events of pixel (DY, DX) of a quad to the quad's patch.
 template <class Values, int DY, int DX>
-static inline void scatterPixel(Vec (&patch)[4][4], uint64_t mask, typename Values::Pixel values,
+static inline void scatterPixel(Vec (&patch)[4][4], uint64_t mask, const float* values, size_t blockJump,
                                 const float* weights) {
   for (; mask; mask &= mask - 1) {
     const size_t channel = size_t(__builtin_ctzll(mask));
     const float* w = weights + channel * PATCH_FLOATS;
     Vec value{};
-    if (Values::WEIGHTED) value = broadcast(values[channel]);
+    if (Values::WEIGHTED) value = broadcast(values[channel + channel / LANES * blockJump]);
 #pragma GCC unroll 3
     for (int ty = 0; ty < 3; ty++)
 #pragma GCC unroll 3
@@ -134,6 +131,7 @@ static inline void scatterChunk(const ScatterShape& s, int chunk, const uint64_t
       // What no patch has touched yet is zero.
       const int touched = chunk > 0 ? 4 : qy > 0 ? 2 : 0;
       const uint64_t* mask = masks;
+      const float* value = values.quadRow(chunk, qy);
       const int row = 2 * qy - s.shiftY;
       Vec patch[4][4];
       const auto at = [&](int y, int column) { return (y < 2 ? above : below) + (y % 2) * rowSize + column * LANES; };
@@ -143,14 +141,18 @@ static inline void scatterChunk(const ScatterShape& s, int chunk, const uint64_t
       };
       enter(0, 0);
       enter(1, 1);
-      for (int qx = 0; qx < s.quadColumns; qx++, mask += 4) {
+      for (int qx = 0; qx < s.quadColumns; qx++, mask += 4, value += values.nextQuad) {
         const int column = 2 * qx - s.shiftX;
         enter(2, 2 * qx + 2);
         enter(3, 2 * qx + 3);
-        scatterPixel<Values, 0, 0>(patch, mask[0], values.pixel(chunk, row, column), weights + lane);
-        scatterPixel<Values, 0, 1>(patch, mask[1], values.pixel(chunk, row, column + 1), weights + lane);
-        scatterPixel<Values, 1, 0>(patch, mask[2], values.pixel(chunk, row + 1, column), weights + lane);
-        scatterPixel<Values, 1, 1>(patch, mask[3], values.pixel(chunk, row + 1, column + 1), weights + lane);
+        scatterPixel<Values, 0, 0>(patch, mask[0], value, values.blockJump,
+                                   weights + lane);
+        scatterPixel<Values, 0, 1>(patch, mask[1], value + values.nextColumn, values.blockJump,
+                                   weights + lane);
+        scatterPixel<Values, 1, 0>(patch, mask[2], value + values.nextRow, values.blockJump,
+                                   weights + lane);
+        scatterPixel<Values, 1, 1>(patch, mask[3], value + values.nextRow + values.nextColumn, values.blockJump,
+                                   weights + lane);
         if (last) {
           output.finish(row + s.top, column + s.left, lane, patch[0][0], patch[0][1], patch[1][0], patch[1][1]);
         } else {
@@ -188,12 +190,12 @@ struct PlainOutput {
   Block bias;
 
   void finish(int row, int column, int lane, Vec a, Vec b, Vec c, Vec d) const {
-    const Vec sums[4] = {a, b, c, d};
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; k++) {
-      const int y = row + k / 2, x = column + k % 2;
-      if (unsigned(y) < unsigned(height) && unsigned(x) < unsigned(width)) put(y, x, lane, sums[k]);
-    }
+    const bool top = row >= 0 && row < height, left = column >= 0 && column < width;
+    const bool bottom = row + 1 >= 0 && row + 1 < height, right = column + 1 >= 0 && column + 1 < width;
+    if (top && left) put(row, column, lane, a);
+    if (top && right) put(row, column + 1, lane, b);
+    if (bottom && left) put(row + 1, column, lane, c);
+    if (bottom && right) put(row + 1, column + 1, lane, d);
   }
 
  private:
