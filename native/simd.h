@@ -122,6 +122,15 @@ static inline Vec keepBits(unsigned bits, Vec v) {
 #endif
 }
 
+// sum, and v where the bit is set.
+static inline Vec addBits(unsigned bits, Vec sum, Vec v) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_mask_add_ps((__m512)sum, __mmask16(bits), (__m512)sum, (__m512)v);
+#else
+  return sum + keepBits(bits, v);
+#endif
+}
+
 // Bit i of masks[l] is bit l of words[i], for 64 words.
 static inline void transposeBits(const uint16_t* words, uint64_t masks[16]) {
 #if defined(__AVX512BW__)

@@ -228,18 +228,26 @@ const lif = {
   steps: 3,
 } as const;
 
-const BLOCKS = [
+interface BlockCase {
+  x: readonly number[];
+  o: number;
+  pool: boolean;
+  rectify: boolean;
+  classes?: number;
+}
+
+const BLOCKS: readonly BlockCase[] = [
   { x: [2, 3, 6, 6], o: 16, pool: true, rectify: true },
-  { x: [1, 16, 7, 5], o: 17, pool: true, rectify: true },
+  { x: [1, 16, 7, 5], o: 17, pool: true, rectify: true, classes: 12 },
   { x: [2, 17, 4, 4], o: 5, pool: false, rectify: true },
   { x: [2, 5, 5, 6], o: 33, pool: true, rectify: false },
   { x: [1, 4, 6, 6], o: 4, pool: true, rectify: true },
   { x: [1, 17, 60, 61], o: 16, pool: true, rectify: true },
   { x: [1, 5, 9, 10], o: 70, pool: true, rectify: true },
-] as const;
+];
 
 /** conv → pool → ReLU → conv → pool → ReLU → flatten → dense, with all gradients. */
-const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify }) => {
+const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify, classes = 5 }) => {
   const block = (input: Value, filters: number) => {
     const w = t.parameter([filters, input.shape[1], 3, 3]);
     let y = convolve(input, w, t.parameter([filters]), { padding: 1 });
@@ -248,14 +256,14 @@ const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify }) => {
   };
   const features = block(block(t.f32(x), o), o);
   const flat = flatten(features);
-  gradients(t, linear(flat, t.parameter([5, flat.shape[1]]), t.parameter([5])));
+  gradients(t, linear(flat, t.parameter([classes, flat.shape[1]]), t.parameter([classes])));
 });
 
-/** The same with neurons after each block, and a readout by spike count [N, 5]. */
+/** The same with neurons after each block, and a readout by spike count [N, classes]. */
 function spikingNetwork(
   t: Tracing,
   images: Value,
-  { o, pool, rectify }: (typeof BLOCKS)[number],
+  { o, pool, rectify, classes = 5 }: BlockCase,
   neuron = lif,
 ): Value {
   const block = (input: Value) => {
@@ -267,9 +275,9 @@ function spikingNetwork(
     return neurons(y, [beta, t.parameter([], { low: 0.5, high: 0.8 })], neuron).spikes;
   };
   const flat = flatten(block(block(images)));
-  const current = linear(flat, t.parameter([5, flat.shape[1]]), null);
-  const beta = t.parameter([5], { low: 0.8, high: 0.95 });
-  const { spikes } = neurons(current, [beta, t.parameter([5], { low: 0.1, high: 0.4 })], neuron);
+  const current = linear(flat, t.parameter([classes, flat.shape[1]]), null);
+  const beta = t.parameter([classes], { low: 0.8, high: 0.95 });
+  const { spikes } = neurons(current, [beta, t.parameter([classes], { low: 0.1, high: 0.4 })], neuron);
   return reduceSum(spikes, { axes: [], time: true });
 }
 
@@ -281,11 +289,14 @@ const spikingCases = each(BLOCKS, (t, spec) =>
 const gentle = { ...lif, surrogate: fastSigmoid(2) } as const;
 
 /** A batch of several times the size in a loop: weight gradients are summed where the micro-batches leave them. */
-const spikingLoopCases = each(BLOCKS, (t, spec) => {
+const MANY_CLASSES: BlockCase = { x: [2, 5, 4, 5], o: 20, pool: false, rectify: true, classes: 19 };
+const spikingLoopCases = each([...BLOCKS, MANY_CLASSES], (t, spec) => {
   const count = 2;
   const [n, ...image] = spec.x;
   const y = spikingNetwork(t, microBatch(t.f32([n * count, ...image], { low: 0 }), count), spec, gentle);
-  const loss = reduceSum(mul(y, microBatch(t.f32([n * count, 5]), count)), { axes: [0, 1] });
+  const loss = reduceSum(mul(y, microBatch(t.f32([n * count, ...y.shape.slice(1)]), count)), {
+    axes: [0, 1],
+  });
   const found = differentiate(loss, [...t.graph.variables.values()]);
   t.outputs(joinMicro(y, count), ...[...found.values()].map((g) => sumMicro(g, count)));
 });
