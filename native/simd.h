@@ -122,6 +122,44 @@ static inline Vec keepBits(unsigned bits, Vec v) {
 #endif
 }
 
+// sum, and v where the bit is set.
+static inline Vec addBits(unsigned bits, Vec sum, Vec v) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_mask_add_ps((__m512)sum, __mmask16(bits), (__m512)sum, (__m512)v);
+#else
+  return sum + keepBits(bits, v);
+#endif
+}
+
+// Bit i of masks[l] is bit l of words[i], for 64 words.
+static inline void transposeBits(const uint16_t* words, uint64_t masks[16]) {
+#if defined(__AVX512BW__)
+  const __m512i low = _mm512_loadu_si512(words), high = _mm512_loadu_si512(words + 32);
+  for (int l = 0; l < 16; l++) {
+    const __m512i bit = _mm512_set1_epi16(short(1 << l));
+    masks[l] = _mm512_test_epi16_mask(low, bit) | uint64_t(_mm512_test_epi16_mask(high, bit)) << 32;
+  }
+#elif defined(__SSE2__)
+  for (int l = 0; l < 16; l++) masks[l] = 0;
+  for (int i = 0; i < 64; i += 16) {
+    const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(words + i));
+    const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(words + i + 8));
+    const __m128i byte = _mm_set1_epi16(255);
+    __m128i low = _mm_packus_epi16(_mm_and_si128(a, byte), _mm_and_si128(b, byte));
+    __m128i high = _mm_packus_epi16(_mm_srli_epi16(a, 8), _mm_srli_epi16(b, 8));
+    for (int l = 7; l >= 0; l--) {
+      masks[l] |= uint64_t(unsigned(_mm_movemask_epi8(low))) << i;
+      masks[l + 8] |= uint64_t(unsigned(_mm_movemask_epi8(high))) << i;
+      low = _mm_add_epi8(low, low), high = _mm_add_epi8(high, high);
+    }
+  }
+#else
+  for (int l = 0; l < 16; l++) masks[l] = 0;
+  for (int i = 0; i < 64; i++)
+    for (unsigned bits = words[i]; bits; bits &= bits - 1) masks[__builtin_ctz(bits)] |= uint64_t(1) << i;
+#endif
+}
+
 // Writes start + l * step for each set bit l of 16, in rising order, and returns the end of what was
 // written. May write up to 16 entries beyond it.
 static inline uint32_t* compressBits(unsigned bits, uint32_t start, uint32_t step, uint32_t* out) {

@@ -65,7 +65,7 @@ size_t conv2dGradWeightSpikeScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
   if (s.depthwise()) return DepthwisePlan(s, nullptr, threads).bytes;
   const size_t dense = GradWeightPlan(s, nullptr, threads).bytes;
-  const size_t events = s.eventDriven() ? EventGradWeightRuns(s, Scratch(nullptr), threads).plan.bytes : 0;
+  const size_t events = s.eventDriven() ? EventGradWeightRuns(s, EventGradWeightSums(s.C, s.O), Scratch(nullptr), threads).plan.bytes : 0;
   return dense > events ? dense : events;
 }
 
@@ -75,8 +75,9 @@ void conv2dGradWeightSpikeAdd(const Call& call) {
   const SpikeMap x{call.spikes(0), s.C, s.H, s.W};
   const GradientMap g(s, call.f32(1), call.u8(2));
   const EventGradWeightPlan plan(s, Scratch(call.scratch), call.pool->threads());
-  call.pool->run(EventGradWeightSums(s.C, s.O).inputGroups, [&](int group, int thread) {
-    addEventGradWeight(s, x, g, plan, thread, group, 0, s.images, call.f32(3));
+  const EventGradWeightSums layout(s.C, s.O);
+  call.pool->run(layout.inputGroups, [&](int group, int thread) {
+    addEventGradWeight(s, x, g, plan, thread, {group, 0, layout.outputBlocks, 0, s.images}, call.f32(3));
   });
 }
 size_t conv2dGradWeightSpikeAddScratch(const Call& call, int threads) {

@@ -1,63 +1,65 @@
-// The forward pass driven by spikes: one task an image, one canvas a block of outputs.
+// The forward pass driven by spikes: a task is a few images.
 #pragma once
-#include "conv_emit.h"
 #include "conv_scatter.h"
 
 namespace soma::SOMA_ISA {
 
 struct EventForwardPlan {
   ScatterShape scatter;
+  int together;  // images of a task
   float *bias, *canvases;
-  uint32_t *starts, *offsets;
+  uint64_t* masks;
   size_t bytes;
 
-  EventForwardPlan(const ConvShape& s, char* base, int threads) : scatter(s.H, s.W, s.C) {
+  EventForwardPlan(const ConvShape& s, char* base, int threads)
+      : scatter(ScatterShape::forward(s)), together(imagesTogether(scatter, s.images)) {
     Scratch scratch(base);
     bias = scratch.take<float>(size_t(blocks(s.O)) * LANES);
-    canvases = scratch.take<float>(threads * scatter.canvasSize());
-    starts = scratch.take<uint32_t>(threads * (scatter.groups() + 1));
-    offsets = scratch.take<uint32_t>(threads * scatter.maxEvents());
+    canvases = scratch.take<float>(threads * canvasesSize());
+    masks = scratch.take<uint64_t>(threads * masksSize());
     bytes = scratch.used();
   }
 
-  Events events(int thread) const {
-    return {starts + thread * (scatter.groups() + 1), offsets + thread * scatter.maxEvents(), nullptr};
-  }
+  size_t canvasesSize() const { return together * scatter.canvasSize(); }
+  size_t masksSize() const { return together * scatter.masks(); }
 };
 
-class SpikeLister {
- public:
-  SpikeLister(const SpikeMap& x, int image, uint32_t* out) : x_(x), image_(image), begin_(out), end_(out) {}
-
-  uint32_t count() const { return uint32_t(end_ - begin_); }
-  void append(int block, int y, int x, uint32_t offset) {
-    end_ = compressBits(x_.words(image_, block)[y * x_.width + x], offset, PATCH_FLOATS, end_);
-  }
-
- private:
-  const SpikeMap& x_;
-  int image_;
-  uint32_t *begin_, *end_;
-};
+static inline void maskSpikes(const ScatterShape& s, const SpikeMap& x, int image, uint64_t* masks) {
+  const size_t plane = size_t(s.height) * s.width;
+  const uint16_t* words = x.words(image, 0);
+  maskPixels(s, masks, [&](int chunk, int row, int column) {
+    const uint16_t* word = words + chunk * CHUNK_BLOCKS * plane + row * s.width + column;
+    uint64_t bits = 0;
+    for (int b = 0; b < s.chunkBlocks(chunk); b++) bits |= uint64_t(word[b * plane]) << (b * LANES);
+    return bits;
+  });
+}
 
 static inline void runEventForward(const Call& call, const ConvShape& s, const SpikeMap& x, const float* weights,
                                    const float* bias, float* y, uint8_t* argmax) {
   const EventForwardPlan plan(s, call.scratch, call.pool->threads());
+  const ScatterShape& scatter = plan.scatter;
   packBias(bias, s.O, plan.bias);
-
-  // A spike at y reaches the canvas rows y … y + 2, of which row i holds the output row i - 2 + padTop.
-  const size_t rowStride = plan.scatter.canvasRow();
-  const size_t origin = (2 - s.padTop) * rowStride + (2 - s.padLeft) * LANES;
-  const int rows = s.pool2 ? s.yH() * 2 : s.OH;
-  const ConvEmitter emitter(s, y, argmax);
-  call.pool->run(s.images, [&](int n, int thread) {
-    const Events events = plan.events(thread);
-    float* canvas = plan.canvases + thread * plan.scatter.canvasSize();
-    listEvents(plan.scatter, events.starts, SpikeLister(x, n, events.offsets));
+  call.pool->run(divideUp(s.images, plan.together), [&](int task, int thread) {
+    const int first = task * plan.together, count = smaller(plan.together, s.images - first);
+    uint64_t* masks = plan.masks + thread * plan.masksSize();
+    float* canvases = plan.canvases + thread * plan.canvasesSize();
+    for (int i = 0; i < count; i++) maskSpikes(scatter, x, first + i, masks + i * scatter.masks());
     for (int ob = 0; ob < blocks(s.O); ob++) {
-      scatterImage<false>(plan.scatter, events, weights + ob * scatterWeightsSize(s.C), canvas);
-      emitter.emit(n, {canvas + origin, 0, rowStride, ob * LANES, smaller(LANES, s.O - ob * LANES), 0, rows,
-                       plan.bias + ob * LANES});
+      const Block blockBias = loadBlock(plan.bias + ob * LANES);
+      for (int chunk = 0; chunk < scatter.chunks; chunk++)
+        for (int i = 0; i < count; i++) {
+          const auto scatterTo = [&](const auto& output) {
+            scatterChunk(scatter, chunk, masks + i * scatter.masks(), UnitValues(),
+                         weights + ob * scatterWeightsSize(s.C) + size_t(chunk) * CHUNK_BLOCKS * LANES * PATCH_FLOATS,
+                         canvases + i * scatter.canvasSize(), output);
+          };
+          const size_t at = (size_t(first + i) * blocks(s.O) + ob) * s.yH() * s.yW() * LANES;
+          if (s.pool2)
+            scatterTo(PooledOutput{y + at, argmax ? argmax + at : nullptr, s.yH(), s.yW(), s.relu, blockBias});
+          else
+            scatterTo(PlainOutput{y + at, s.yH(), s.yW(), s.relu, blockBias});
+        }
     }
   });
 }

@@ -1,7 +1,9 @@
 // The gradient with respect to the weights, driven by spikes: a spike of channel c adds the 3x3 of
 // gradients around it to the nine sums of (c, output block), which stay in registers over all spikes of
-// c in a band of rows. A task owns four blocks of input channels and a run of images; runs are added in
-// order at the end. In a loop over micro-batches each slot is such a run.
+// c in a band: some rows of a large image, or several small images. A task owns four blocks of input
+// channels, some output blocks and a run of images; runs are added in order at the end. In a loop over micro-batches each slot is such a run.
+//
+// The band's spikes lie as bits, [channel][word of 64], in the order of the frame that holds its gradients.
 #pragma once
 #include "conv_source.h"
 
@@ -25,11 +27,15 @@ struct EventGradWeightSums {
 struct EventGradWeightPlan {
   static constexpr size_t BAND_FLOATS = 5 * 1024;  // gradients of a band: most of a first-level cache
 
-  int bandRows, bands;
-  size_t listSize;
-  Frame frame;  // gradients of a band and one pixel around
+  static constexpr int BITS = 64;
+
+  int bandRows;  // of one image
+  int together;  // images in a band
+  int words;     // of a channel's bits in a band
+  Frame frame;   // gradients of one image of a band and one pixel around
   float* frames;
-  uint32_t* lists;
+  uint16_t* spikes;  // a block's words, in the frame's places
+  uint64_t* masks;
   size_t bytes;
 
   EventGradWeightPlan(const ConvShape& s, Scratch scratch, int threads) {
@@ -37,76 +43,97 @@ struct EventGradWeightPlan {
     frame.lanes = LANES;
     frame.columns = s.W + 2;
     const int rowsThatFit = larger(1, int(BAND_FLOATS / frame.rowSize()) - 2);
-    bands = divideUp(s.H, rowsThatFit);
+    const int bands = divideUp(s.H, rowsThatFit);
     bandRows = divideUp(s.H, bands);
     frame.rows = bandRows + 2;
-    listSize = size_t(bandRows) * s.W;
-    frames = scratch.take<float>(threads * frame.size());
-    lists = scratch.take<uint32_t>(threads * EventGradWeightSums::GROUP * listSize);
+    together = bands > 1 ? 1 : larger(1, smaller(s.images, int(BAND_FLOATS / frame.size())));
+    words = divideUp(together * framePixels(), BITS);
+    frames = scratch.take<float>(threads * framesSize());
+    spikes = scratch.take<uint16_t>(threads * spikesSize());
+    masks = scratch.take<uint64_t>(threads * masksSize());
     bytes = scratch.used();
   }
+
+  int framePixels() const { return frame.rows * frame.columns; }
+  size_t framesSize() const { return together * frame.size(); }
+  size_t spikesSize() const { return size_t(words) * BITS; }
+  size_t masksSize() const { return size_t(EventGradWeightSums::GROUP) * words; }
 };
 
-// Adds the 3x3 around each listed pixel to sums[3][3][16].
-static inline void gatherSpikes(const uint32_t* list, int count, const float* gradients, size_t rowSize, float* sums) {
+// Adds the 3x3 around each pixel whose bit is set to sums[3][3][16].
+static inline void gatherSpikes(const uint64_t* masks, int words, const float* gradients, size_t rowSize,
+                                float* sums) {
   for (int lane = 0; lane < LANES; lane += VL) {
     Vec sum[3][3];
 #pragma GCC unroll 9
     for (int t = 0; t < 9; t++) sum[t / 3][t % 3] = load(sums + t * LANES + lane);
-    for (int i = 0; i < count; i++) {
-      const float* g = gradients + list[i] + lane;
+    const float* first = gradients + lane;
+    for (int word = 0; word < words; word++, first += EventGradWeightPlan::BITS * LANES)
+      for (uint64_t mask = masks[word]; mask; mask &= mask - 1) {
+        const float* g = first + size_t(__builtin_ctzll(mask)) * LANES;
 #pragma GCC unroll 3
-      for (int ty = 0; ty < 3; ty++)
+        for (int ty = 0; ty < 3; ty++)
 #pragma GCC unroll 3
-        for (int tx = 0; tx < 3; tx++) sum[ty][tx] = sum[ty][tx] + load(g + ty * rowSize + tx * LANES);
-    }
+          for (int tx = 0; tx < 3; tx++) sum[ty][tx] = sum[ty][tx] + load(g + ty * rowSize + tx * LANES);
+      }
 #pragma GCC unroll 9
     for (int t = 0; t < 9; t++) store(sums + t * LANES + lane, sum[t / 3][t % 3]);
   }
 }
 
-// Lists the places of each channel's spikes in the band's frame; counts[l] is their number.
-static inline void listSpikes(const SpikeMap& x, int image, int block, int firstRow, int rows, size_t rowSize,
-                              size_t listSize, uint32_t* lists, int* counts) {
-  for (int l = 0; l < LANES; l++) counts[l] = 0;
-  for (int r = 0; r < rows; r++) {
-    const uint16_t* words = x.words(image, block) + (firstRow + r) * x.width;
-    for (int column = 0; column < x.width; column++) {
-      const uint32_t place = uint32_t(r * rowSize + column * LANES);
-      for (unsigned bits = words[column]; bits; bits &= bits - 1) {
-        const int l = __builtin_ctz(bits);
-        lists[l * listSize + counts[l]++] = place;
-      }
+// Fills the masks of a block's 16 channels over rows of `count` images; bit l of the result: whether channel l fired.
+static inline unsigned maskChannels(const EventGradWeightPlan& plan, const SpikeMap& x, int image, int count, int block,
+                                    int firstRow, int rows, uint16_t* spikes, uint64_t* masks) {
+  std::memset(spikes, 0, plan.spikesSize() * sizeof *spikes);
+  for (int i = 0; i < count; i++)
+    for (int r = 0; r < rows; r++)
+      std::memcpy(spikes + i * plan.framePixels() + r * plan.frame.columns,
+                  x.words(image + i, block) + (firstRow + r) * x.width, x.width * sizeof *spikes);
+  unsigned fired = 0;
+  for (int word = 0; word < plan.words; word++) {
+    uint64_t columns[LANES];
+    transposeBits(spikes + word * EventGradWeightPlan::BITS, columns);
+    for (int l = 0; l < LANES; l++) {
+      masks[l * plan.words + word] = columns[l];
+      fired |= unsigned(columns[l] != 0) << l;
     }
   }
+  return fired;
 }
 
-// Adds what images [firstImage, endImage) give for one group of input channels.
+// What a task adds up.
+struct EventGradWeightTask {
+  int group, firstBlock, endBlock;  // of input channels; of output channels
+  int firstImage, endImage;
+};
+
 static inline void addEventGradWeight(const ConvShape& s, const SpikeMap& x, const GradientMap& g,
-                                      const EventGradWeightPlan& plan, int thread, int group, int firstImage,
-                                      int endImage, float* sums) {
+                                      const EventGradWeightPlan& plan, int thread, const EventGradWeightTask& task,
+                                      float* sums) {
   using Sums = EventGradWeightSums;
   const Sums layout(s.C, s.O);
   const size_t rowSize = plan.frame.rowSize();
-  const int firstBlock = group * Sums::GROUP_BLOCKS;
-  const int groupBlocks = smaller(Sums::GROUP_BLOCKS, blocks(s.C) - firstBlock);
-  float* frame = plan.frames + thread * plan.frame.size();
-  uint32_t* lists = plan.lists + thread * Sums::GROUP * plan.listSize;
-  int counts[Sums::GROUP];
-  for (int n = firstImage; n < endImage; n++)
+  const int firstInput = task.group * Sums::GROUP_BLOCKS;
+  const int groupBlocks = smaller(Sums::GROUP_BLOCKS, blocks(s.C) - firstInput);
+  float* frames = plan.frames + thread * plan.framesSize();
+  uint16_t* spikes = plan.spikes + thread * plan.spikesSize();
+  uint64_t* masks = plan.masks + thread * plan.masksSize();
+  unsigned fired[Sums::GROUP_BLOCKS];
+  for (int n = task.firstImage; n < task.endImage; n += plan.together)
     for (int row = 0; row < s.H; row += plan.bandRows) {
-      const int rows = smaller(plan.bandRows, s.H - row);
+      const int count = smaller(plan.together, task.endImage - n), rows = smaller(plan.bandRows, s.H - row);
       for (int b = 0; b < groupBlocks; b++)
-        listSpikes(x, n, firstBlock + b, row, rows, rowSize, plan.listSize, lists + b * LANES * plan.listSize,
-                   counts + b * LANES);
-      for (int ob = 0; ob < layout.outputBlocks; ob++) {
+        fired[b] = maskChannels(plan, x, n, count, firstInput + b, row, rows, spikes,
+                                masks + size_t(b) * LANES * plan.words);
+      for (int ob = task.firstBlock; ob < task.endBlock; ob++) {
         // A spike at y meets the gradients of rows y - 2 + padTop … y + padTop.
-        stageGradient(g, n, ob * LANES, smaller(LANES, s.O - ob * LANES), row - 2 + s.padTop, s.padLeft - 2,
-                      plan.frame, frame);
-        float* pair = sums + layout.pair(group, ob);
+        for (int i = 0; i < count; i++)
+          stageGradient(g, n + i, ob * LANES, smaller(LANES, s.O - ob * LANES), row - 2 + s.padTop, s.padLeft - 2,
+                        plan.frame, frames + i * plan.frame.size());
+        float* pair = sums + layout.pair(task.group, ob);
         for (int c = 0; c < groupBlocks * LANES; c++)
-          if (counts[c] > 0)
-            gatherSpikes(lists + c * plan.listSize, counts[c], frame, rowSize, pair + c * 9 * LANES);
+          if (fired[c / LANES] >> c % LANES & 1)
+            gatherSpikes(masks + size_t(c) * plan.words, plan.words, frames, rowSize, pair + c * 9 * LANES);
       }
     }
 }
@@ -131,29 +158,35 @@ static inline void sumEventGradWeight(const Call& call, int C, int O, const floa
   });
 }
 
-// A whole batch: runs of images are summed side by side.
+// A whole batch: outputs and runs of images are summed side by side.
 struct EventGradWeightRuns {
-  static constexpr int MIN_TASKS = 16;
-  int runs;
+  static constexpr int MIN_TASKS = 16, PART_BLOCKS = 4;  // spikes are made masks of once a part
+  int parts, runs;
   float* sums;
   EventGradWeightPlan plan;
 
-  EventGradWeightRuns(const ConvShape& s, Scratch scratch, int threads)
-      : runs(larger(1, smaller(s.images, divideUp(MIN_TASKS, EventGradWeightSums(s.C, s.O).inputGroups)))),
-        sums(scratch.take<float>(runs * EventGradWeightSums(s.C, s.O).size())),
+  EventGradWeightRuns(const ConvShape& s, const EventGradWeightSums& layout, Scratch scratch, int threads)
+      : parts(smaller(divideUp(layout.outputBlocks, PART_BLOCKS), divideUp(MIN_TASKS, layout.inputGroups))),
+        runs(larger(1, smaller(s.images, divideUp(MIN_TASKS, layout.inputGroups * parts)))),
+        sums(scratch.take<float>(runs * layout.size())),
         plan(s, scratch, threads) {}
 };
 
 static inline void runEventGradWeight(const Call& call, const ConvShape& s, const SpikeMap& x, const GradientMap& g,
                                       float* dw) {
-  const EventGradWeightRuns batch(s, Scratch(call.scratch), call.pool->threads());
   const EventGradWeightSums layout(s.C, s.O);
-  call.pool->run(batch.runs * layout.inputGroups, [&](int task, int thread) {
-    const int run = task / layout.inputGroups, group = task % layout.inputGroups;
+  const EventGradWeightRuns batch(s, layout, Scratch(call.scratch), call.pool->threads());
+  call.pool->run(batch.runs * layout.inputGroups * batch.parts, [&](int index, int thread) {
+    const int run = index / (layout.inputGroups * batch.parts), part = index % batch.parts;
+    const auto share = [](int count, int i, int of) { return int(int64_t(count) * i / of); };
+    const EventGradWeightTask task{index / batch.parts % layout.inputGroups,
+                                   share(layout.outputBlocks, part, batch.parts),
+                                   share(layout.outputBlocks, part + 1, batch.parts),
+                                   share(s.images, run, batch.runs), share(s.images, run + 1, batch.runs)};
     float* sums = batch.sums + run * layout.size();
-    std::memset(sums + layout.pair(group, 0), 0, layout.outputBlocks * layout.PAIR * sizeof(float));
-    addEventGradWeight(s, x, g, batch.plan, thread, group, int(int64_t(s.images) * run / batch.runs),
-                       int(int64_t(s.images) * (run + 1) / batch.runs), sums);
+    std::memset(sums + layout.pair(task.group, task.firstBlock), 0,
+                (task.endBlock - task.firstBlock) * layout.PAIR * sizeof(float));
+    addEventGradWeight(s, x, g, batch.plan, thread, task, sums);
   });
   sumEventGradWeight(call, s.C, s.O, batch.sums, batch.runs, dw);
 }

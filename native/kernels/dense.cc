@@ -1,7 +1,8 @@
 // Fully connected layers of floats: y = x w' + bias, dx = g w, dw = g' x.
 //
 // The forward pass is made of dot products along the features (both operands are contiguous there); the
-// two gradients are sums of outer products whose lanes are features.
+// two gradients are sums of outer products whose lanes are features. The weights that dense and dense_grad_input
+// read are in stored order (dense_shape.h): w itself, or what dense_weights made of it.
 #include "dense_shape.h"
 #include "tables.h"
 
@@ -11,31 +12,23 @@ namespace soma::SOMA_ISA {
 
 namespace {
 
-// Scratch of the calls that need w in stored order.
-struct DensePlan {
-  int32_t* order;  // feature of each stored position
-  float* weights;  // [O][stored], zeros where a position is no feature; null where w itself will do
-  size_t bytes;
-
-  DensePlan(const DenseShape& s, char* base) {
-    Scratch scratch(base);
-    order = s.canonicalOrder() ? nullptr : scratch.take<int32_t>(s.stored());
-    weights = s.canonicalOrder() ? nullptr : scratch.take<float>(size_t(s.O) * s.stored());
-    bytes = scratch.used();
-  }
-
-  // w, or a copy of it in stored order.
-  const float* arrange(const Call& call, const DenseShape& s, const float* w) const {
-    if (!weights) return w;
-    for (int i = 0; i < s.stored(); i++) order[i] = s.feature(i);
-    call.pool->run(s.O, [&](int o, int) {
+// [w, weights [O][stored], zeros where a position is no feature]; for layers whose w is not in stored order.
+void denseWeights(const Call& call) {
+  constexpr int PIECE = 1024;
+  const DenseShape s(call.ints);
+  const float* w = call.f32(0);
+  float* weights = call.f32(1);
+  call.pool->run(divideUp(s.stored(), PIECE), [&](int task, int) {
+    const int first = task * PIECE, count = smaller(PIECE, s.stored() - first);
+    int features[PIECE];
+    for (int i = 0; i < count; i++) features[i] = s.feature(first + i);
+    for (int o = 0; o < s.O; o++) {
       const float* from = w + size_t(o) * s.features();
-      float* to = weights + size_t(o) * s.stored();
-      for (int i = 0; i < s.stored(); i++) to[i] = order[i] < 0 ? 0.0f : from[order[i]];
-    });
-    return weights;
-  }
-};
+      float* to = weights + size_t(o) * s.stored() + first;
+      for (int i = 0; i < count; i++) to[i] = features[i] < 0 ? 0.0f : from[features[i]];
+    }
+  });
+}
 
 // ---- Forward
 
@@ -74,9 +67,7 @@ void dense(const Call& call) {
   constexpr int TASK_ROWS = 16, TASK_OUTPUTS = 48;
   constexpr int FEATURES = 1024;  // summed at once, so that a task's weights stay in cache
   const DenseShape s(call.ints);
-  const DensePlan plan(s, call.scratch);
-  const float *x = call.f32(0), *bias = call.f32(2);
-  const float* w = plan.arrange(call, s, call.f32(1));
+  const float *x = call.f32(0), *w = call.f32(1), *bias = call.f32(2);
   float* y = call.f32(3);
   const int stored = s.stored();
 
@@ -148,8 +139,7 @@ void outerStrip(int rows, int depth, const float* a, size_t aRow, size_t aStep, 
 void denseGradInput(const Call& call) {
   constexpr int TASK_ROWS = 32, TASK_STRIPS = 16;
   const DenseShape s(call.ints);
-  const DensePlan plan(s, call.scratch);
-  const float *g = call.f32(0), *w = plan.arrange(call, s, call.f32(1));
+  const float *g = call.f32(0), *w = call.f32(1);
   float* dx = call.f32(2);
   const int stored = s.stored();
 
@@ -164,7 +154,6 @@ void denseGradInput(const Call& call) {
     }
   });
 }
-size_t denseScratch(const Call& call, int) { return DensePlan(DenseShape(call.ints), nullptr).bytes; }
 
 struct DenseGradWeightPlan {
   float* strips;  // [thread][O][STRIP], where dw is not in stored order
@@ -203,8 +192,9 @@ size_t denseGradWeightScratch(const Call& call, int threads) {
 }
 
 const Kernel KERNELS[] = {
-    {"dense", 4, DenseShape::INTS, 0, dense, denseScratch},
-    {"dense_grad_input", 3, DenseShape::INTS, 0, denseGradInput, denseScratch},
+    {"dense_weights", 2, DenseShape::INTS, 0, denseWeights, nullptr},
+    {"dense", 4, DenseShape::INTS, 0, dense, nullptr},
+    {"dense_grad_input", 3, DenseShape::INTS, 0, denseGradInput, nullptr},
     {"dense_grad_weight", 3, DenseShape::INTS, 0, denseGradWeight, denseGradWeightScratch},
 };
 

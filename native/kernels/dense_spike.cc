@@ -5,6 +5,8 @@
 #include "dense_shape.h"
 #include "tables.h"
 
+#include <utility>
+
 namespace soma::SOMA_ISA {
 namespace {
 
@@ -150,8 +152,58 @@ size_t denseGradWeightSpikeScratch(const Call& call, int threads) {
   return DenseGradWeightSpikePlan(DenseShape(call.ints), nullptr, threads).bytes;
 }
 
-// Sums over micro-batches: [words * 16][outputs, a multiple of 8].
-int summedOutputs(const DenseShape& s) { return divideUp(s.O, 8) * 8; }
+// ---- Sums over micro-batches
+
+// Where outputs are few, a spike's row of them is too short for its price: then the lanes are features, 16 of a word,
+// and each output is added to those that fired.
+//   few outputs   [words][outputs, a multiple of 8][16]
+//   many          [words][16][outputs, a multiple of 8]
+constexpr int FEW_OUTPUTS = 16, OUTPUT_STEP = 8;
+int summedOutputs(const DenseShape& s) { return divideUp(s.O, OUTPUT_STEP) * OUTPUT_STEP; }
+size_t wordSums(const DenseShape& s) { return size_t(LANES) * summedOutputs(s); }
+size_t sumIndex(const DenseShape& s, int bit, int o) {
+  return s.O <= FEW_OUTPUTS ? size_t(o) * LANES + bit : size_t(bit) * summedOutputs(s) + o;
+}
+
+// N outputs of a word, over all rows.
+template <int N>
+void addToLanes(const DenseShape& s, const uint16_t* x, const float* g, float* sums) {
+  const size_t words = size_t(s.words());
+  for (int lane = 0; lane < LANES; lane += VL) {
+    Vec sum[N];
+#pragma GCC unroll 8
+    for (int o = 0; o < N; o++) sum[o] = load(sums + o * LANES + lane);
+    for (int r = 0; r < s.rows; r++) {
+      const unsigned bits = x[r * words] >> lane & ((1u << VL) - 1);
+#pragma GCC unroll 8
+      for (int o = 0; o < N; o++) sum[o] = addBits(bits, sum[o], broadcast(g[size_t(r) * s.O + o]));
+    }
+#pragma GCC unroll 8
+    for (int o = 0; o < N; o++) store(sums + o * LANES + lane, sum[o]);
+  }
+}
+
+using AddToLanes = void (*)(const DenseShape&, const uint16_t*, const float*, float*);
+template <size_t... N>
+AddToLanes addToLanesFor(int outputs, std::index_sequence<N...>) {
+  static constexpr AddToLanes TABLE[] = {addToLanes<int(N) + 1>...};
+  return TABLE[outputs - 1];
+}
+
+// All outputs of each neuron that fired, row by row.
+void addToOutputs(const DenseShape& s, const uint16_t* x, const float* g, int firstWord, int endWord, float* sums) {
+  const int width = summedOutputs(s), words = s.words();
+  for (int r = 0; r < s.rows; r++)
+    for (int o = 0; o < width; o += OUTPUT_STEP) {
+      float gradient[OUTPUT_STEP];
+      for (int l = 0; l < OUTPUT_STEP; l++) gradient[l] = o + l < s.O ? g[size_t(r) * s.O + o + l] : 0;
+      for (int word = firstWord; word < endWord; word++)
+        for (unsigned bits = x[size_t(r) * words + word]; bits; bits &= bits - 1) {
+          float* to = sums + word * wordSums(s) + sumIndex(s, __builtin_ctz(bits), o);
+          for (int l = 0; l < OUTPUT_STEP; l++) to[l] += gradient[l];
+        }
+    }
+}
 
 // [x, g, sums]: adds to the sums.
 void denseGradWeightSpikeAdd(const Call& call) {
@@ -159,20 +211,14 @@ void denseGradWeightSpikeAdd(const Call& call) {
   const uint16_t* x = call.spikes(0);
   const float* g = call.f32(1);
   float* sums = call.f32(2);
-  const int width = summedOutputs(s), words = s.words();
   constexpr int TASK_WORDS = 64;
-  call.pool->run(divideUp(words, TASK_WORDS), [&](int task, int) {
-    const int end = smaller(words, (task + 1) * TASK_WORDS);
-    for (int r = 0; r < s.rows; r++)
-      for (int o = 0; o < width; o += 8) {
-        float gradient[8];
-        for (int l = 0; l < 8; l++) gradient[l] = o + l < s.O ? g[size_t(r) * s.O + o + l] : 0;
-        for (int word = task * TASK_WORDS; word < end; word++)
-          for (unsigned bits = x[size_t(r) * words + word]; bits; bits &= bits - 1) {
-            float* to = sums + (size_t(word) * LANES + __builtin_ctz(bits)) * width + o;
-            for (int l = 0; l < 8; l++) to[l] += gradient[l];
-          }
-      }
+  call.pool->run(divideUp(s.words(), TASK_WORDS), [&](int task, int) {
+    const int first = task * TASK_WORDS, end = smaller(s.words(), first + TASK_WORDS);
+    if (s.O > FEW_OUTPUTS) return addToOutputs(s, x, g, first, end, sums);
+    for (int word = first; word < end; word++)
+      for (int o = 0; o < s.O; o += OUTPUT_STEP)
+        addToLanesFor(smaller(OUTPUT_STEP, s.O - o), std::make_index_sequence<OUTPUT_STEP>())(
+            s, x + word, g + o, sums + word * wordSums(s) + size_t(o) * LANES);
   });
 }
 
@@ -181,15 +227,15 @@ void denseGradWeightSpikeSum(const Call& call) {
   const DenseShape s(call.ints);
   const float* sums = call.f32(0);
   float* dw = call.f32(1);
-  const int slots = call.ints[DenseShape::INTS], width = summedOutputs(s);
-  const size_t slotSize = size_t(s.words()) * LANES * width;
+  const int slots = call.ints[DenseShape::INTS];
+  const size_t slotSize = size_t(s.words()) * wordSums(s);
   constexpr int TASK_WORDS = 16;
   call.pool->run(divideUp(s.words(), TASK_WORDS), [&](int task, int) {
     const int end = smaller(s.words(), (task + 1) * TASK_WORDS);
     for (int word = task * TASK_WORDS; word < end; word++)
       for (int bit = 0; bit < LANES && s.spikeExists(word, bit); bit++)
         for (int o = 0; o < s.O; o++) {
-          const float* from = sums + (size_t(word) * LANES + bit) * width + o;
+          const float* from = sums + word * wordSums(s) + sumIndex(s, bit, o);
           float total = 0;
           for (int slot = 0; slot < slots; slot++) total += from[slot * slotSize];
           dw[size_t(o) * s.features() + s.spikeFeature(word, bit)] = total;

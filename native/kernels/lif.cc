@@ -7,6 +7,7 @@
 //
 // Each operation rounds to f32 in this order, forward and recomputed, so that spikes are equal to the bit.
 // The backward pass keeps no membrane: it recomputes a strand (16 lanes, all T) and walks back through it.
+// Each step waits for the one before, so that several strands are taken side by side where there are any.
 // The spike inside a reset is detached; the theta that a subtraction takes away is not.
 #include "../kernel.h"
 #include "../simd.h"
@@ -48,8 +49,13 @@ struct LifShape {
   size_t currentStride() const { return timedCurrent ? timeStride() : 0; }
 };
 
-// Sixteen lanes that share a row: channels of a pixel, features, or (plain maps) pixels of a channel.
+// Strands side by side: neighbouring pixels of a blocked map.
+constexpr int TOGETHER = VL == 16 ? 4 : 2;
+
+// Sixteen lanes that share a row: channels of a pixel, features, or (plain maps) pixels of a channel. With `count`
+// strands, each begins LANES floats after the one before, and all lanes exist.
 struct Strand {
+  int count;      // 1 or TOGETHER
   size_t offset;  // of lane 0 at t = 0, in floats
   int lanes;      // that exist in memory; the others are neither read nor written
   int filled;     // that are channels; lanes between are written as zero
@@ -84,6 +90,7 @@ void loadChannelParameters(const LifShape& s, const float* beta, const float* th
 template <class Body>
 void eachStrand(const LifShape& s, const float* beta, const float* theta, int block, int run, const Body& body) {
   Strand strand;
+  strand.count = 1;
   const int end = s.firstImage(run + 1);
   if (s.plain) {
     for (int n = s.firstImage(run); n < end; n++)
@@ -101,7 +108,8 @@ void eachStrand(const LifShape& s, const float* beta, const float* theta, int bl
   strand.lanes = s.flat ? strand.filled : LANES;
   const int pixels = s.flat ? 1 : s.HW;
   for (int n = s.firstImage(run); n < end; n++)
-    for (int p = 0; p < pixels; p++) {
+    for (int p = 0; p < pixels; p += strand.count) {
+      strand.count = pixels - p >= TOGETHER ? TOGETHER : 1;
       const size_t word = size_t(block) * pixels + p;
       strand.offset = n * s.row + word * LANES;
       body(strand, n, block * LANES, int(word));
@@ -117,18 +125,33 @@ static inline Vec resetBy(VecI spike, Vec value, Vec theta) {
   return value;
 }
 
-// Runs one register of neurons: each(t, U, spike).
-template <int RESET, bool DELAY, class Current, class Each>
+// Runs K registers of neurons: current(t, k), each(t, k, U).
+template <int K, int RESET, bool DELAY, class Current, class Each>
 static inline void integrate(int T, Vec beta, Vec theta, const Current& current, const Each& each) {
-  Vec state{};
-  VecI spike = state > theta;
+  Vec state[K] = {};
+  VecI spike[K];
+  for (int k = 0; k < K; k++) spike[k] = state[k] > theta;
   for (int t = 0; t < T; t++) {
-    Vec U = beta * state + current(t);
-    if (DELAY) U = resetBy<RESET>(spike, U, theta);
-    spike = U > theta;
-    each(t, U);
-    state = DELAY ? U : resetBy<RESET>(spike, U, theta);
+#pragma GCC unroll 4
+    for (int k = 0; k < K; k++) {
+      Vec U = beta * state[k] + current(t, k);
+      if (DELAY) U = resetBy<RESET>(spike[k], U, theta);
+      spike[k] = U > theta;
+      each(t, k, U);
+      state[k] = DELAY ? U : resetBy<RESET>(spike[k], U, theta);
+    }
   }
+}
+
+// Of K > 1 strands all lanes exist.
+template <int K>
+static inline Vec loadLanes(const float* p, int lanes) {
+  return K > 1 ? load(p) : loadFirst(p, lanes);
+}
+template <int K>
+static inline void storeLanes(float* p, Vec v, int lanes) {
+  if (K > 1) return store(p, v);
+  storeFirst(p, v, lanes);
 }
 
 // ---- Forward
@@ -139,35 +162,43 @@ struct Forward {
   float* membrane;
 };
 
+// Register `part` of K strands.
+template <int K, int RESET, bool DELAY>
+static inline void forwardPart(const LifShape& s, const Forward& f, const Strand& strand, int part, int n,
+                               int firstChannel, int position) {
+  const size_t stride = s.currentStride();
+  const int lane = part * VL, lanes = strand.lanes - lane;
+  const unsigned real = ((1u << strand.filled) - 1) >> lane & ((1u << VL) - 1);
+  const float* current = f.current + strand.offset + lane;
+  const Vec theta = strand.theta.part[part];
+  integrate<K, RESET, DELAY>(s.T, strand.beta.part[part], theta,
+      [&](int t, int k) { return loadLanes<K>(current + t * stride + k * LANES, lanes); },
+      [&](int t, int k, Vec U) {
+        const unsigned spikes = greaterBits(U, theta) & real;
+        uint16_t* words = f.spikes + (size_t(t) * s.N + n) * s.spikeRow + position + k;
+        if (s.plain) {
+          // Lanes are pixels here: channel c is bit c of each pixel's word; channel 0 comes first.
+          for (int l = 0; l < smaller(VL, lanes); l++) {
+            const unsigned bit = (spikes >> l & 1) << firstChannel;
+            words[lane + l] = uint16_t(firstChannel == 0 ? bit : words[lane + l] | bit);
+          }
+        } else {
+          *words = uint16_t(lane == 0 ? spikes : *words | spikes << lane);
+        }
+        if (f.membrane)
+          storeLanes<K>(f.membrane + strand.offset + lane + t * s.timeStride() + k * LANES, keepBits(real, U), lanes);
+      });
+}
+
 template <int RESET, bool DELAY>
 void forwardTask(const LifShape& s, const Forward& f, int task) {
   eachStrand(s, f.beta, f.theta, task / s.runs, task % s.runs,
              [&](const Strand& strand, int n, int firstChannel, int position) {
-    const size_t stride = s.currentStride();
-    const unsigned filled = (1u << strand.filled) - 1;
-    for (int i = 0; i < PARTS; i++) {
-      const int lane = i * VL, lanes = strand.lanes - lane;
-      if (lanes <= 0 && lane > 0) break;
-      const float* current = f.current + strand.offset + lane;
-      const Vec theta = strand.theta.part[i];
-      integrate<RESET, DELAY>(s.T, strand.beta.part[i], theta,
-          [&](int t) { return loadFirst(current + t * stride, lanes); },
-          [&](int t, Vec U) {
-            const unsigned real = filled >> lane & ((1u << VL) - 1);
-            const unsigned spikes = greaterBits(U, theta) & real;
-            uint16_t* words = f.spikes + (size_t(t) * s.N + n) * s.spikeRow + position;
-            if (s.plain) {
-              // Lanes are pixels here: channel c is bit c of each pixel's word; channel 0 comes first.
-              for (int l = 0; l < smaller(VL, lanes); l++) {
-                const unsigned bit = (spikes >> l & 1) << firstChannel;
-                words[lane + l] = uint16_t(firstChannel == 0 ? bit : words[lane + l] | bit);
-              }
-            } else {
-              *words = uint16_t(lane == 0 ? spikes : *words | spikes << lane);
-            }
-            if (f.membrane)
-              storeFirst(f.membrane + strand.offset + lane + t * s.timeStride(), keepBits(real, U), lanes);
-          });
+    for (int i = 0; i < PARTS && (i == 0 || i * VL < strand.lanes); i++) {
+      if (strand.count > 1)
+        forwardPart<TOGETHER, RESET, DELAY>(s, f, strand, i, n, firstChannel, position);
+      else
+        forwardPart<1, RESET, DELAY>(s, f, strand, i, n, firstChannel, position);
     }
   });
 }
@@ -183,24 +214,33 @@ struct Backward {
 
 static inline Vec absolute(Vec x) { return max(x, -x); }
 
-// Derivative of the spike at a distance x from the threshold.
-static inline Vec surrogateSlope(const Backward& b, Vec x) {
+// Replaces distances from the threshold by the derivative of the spike there.
+template <int K>
+static inline void surrogateSlopes(const Backward& b, Vec (&x)[K]) {
   const Vec one = broadcast(1.0f);
+  const auto replace = [&](const auto& slope) {
+#pragma GCC unroll 4
+    for (int k = 0; k < K; k++) x[k] = slope(x[k]);
+  };
   switch (b.surrogate) {
-    case FAST_SIGMOID: {
-      const Vec d = one + b.slope * absolute(x);
-      return b.scale / (d * d);
-    }
-    case ARCTAN: {
-      const Vec z = std::numbers::pi_v<float> / 2 * b.slope * x;
-      return b.scale * (b.slope / 2) / (one + z * z);
-    }
+    case FAST_SIGMOID:
+      return replace([&](Vec x) {
+        const Vec d = one + b.slope * absolute(x);
+        return b.scale / (d * d);
+      });
+    case ARCTAN:
+      return replace([&](Vec x) {
+        const Vec z = std::numbers::pi_v<float> / 2 * b.slope * x;
+        return b.scale * (b.slope / 2) / (one + z * z);
+      });
     case RECTANGLE:
-      return select(broadcast(b.slope / 2) > absolute(x), broadcast(b.scale / b.slope), Vec{});
+      return replace([&](Vec x) {
+        return select(broadcast(b.slope / 2) > absolute(x), broadcast(b.scale / b.slope), Vec{});
+      });
     case TRIANGLE:
-      return b.scale / b.slope * max(Vec{}, one - absolute(x) / b.slope);
+      return replace([&](Vec x) { return b.scale / b.slope * max(Vec{}, one - absolute(x) / b.slope); });
     default:
-      return broadcast(b.scale);
+      return replace([&](Vec) { return broadcast(b.scale); });
   }
 }
 
@@ -209,58 +249,71 @@ struct ParameterGradient {
   Vec beta, theta;
 };
 
-// One register of a strand, back through time. `history` holds T registers.
-template <int RESET, bool DELAY>
-static inline ParameterGradient backwardPart(const LifShape& s, const Backward& b, const Strand& strand, int part,
-                                             float* history) {
+// Register `part` of K strands, back through time. `history` holds T * K registers; sums[k] is strand k's.
+template <int K, int RESET, bool DELAY>
+static inline void backwardPart(const LifShape& s, const Backward& b, const Strand& strand, int part, float* history,
+                                ParameterGradient (&sums)[K]) {
   const int lane = part * VL, lanes = strand.lanes - lane;
   const unsigned real = ((1u << strand.filled) - 1) >> lane & ((1u << VL) - 1);
   const Vec beta = strand.beta.part[part], theta = strand.theta.part[part], zero{};
   const size_t offset = strand.offset + lane;
   const float* current = b.current + offset;
-  integrate<RESET, DELAY>(s.T, beta, theta,
-      [&](int t) { return loadFirst(current + t * s.currentStride(), lanes); },
-      [&](int t, Vec U) { store(history + t * VL, U); });
+  const auto currentAt = [&](int t, int k) {
+    return loadLanes<K>(current + t * s.currentStride() + k * LANES, lanes);
+  };
+  // With respect to a current; the gradient of a ReLU before it is zero where it clamped.
+  const auto storeGradient = [&](int t, int k, Vec g) {
+    if (s.reluGrad) g = select(currentAt(t, k) <= zero, zero, g);
+    storeLanes<K>(b.dCurrent + offset + t * s.timeStride() + k * LANES, keepBits(real, g), lanes);
+  };
+  integrate<K, RESET, DELAY>(s.T, beta, theta, currentAt,
+                             [&](int t, int k, Vec U) { store(history + (t * K + k) * VL, U); });
 
-  ParameterGradient sum{};
-  Vec gState{}, gCurrent{};  // with respect to what t + 1 receives; summed over time
+  Vec gState[K] = {}, gCurrent[K] = {};  // with respect to what t + 1 receives; summed over time
+  Vec sumBeta[K] = {}, sumTheta[K] = {}, U[K];
+  for (int k = 0; k < K; k++) U[k] = load(history + ((s.T - 1) * K + k) * VL);
   for (int t = s.T - 1; t >= 0; t--) {
     const size_t at = offset + t * s.timeStride();
-    const Vec U = load(history + t * VL);
-    const Vec previous = t > 0 ? load(history + (t - 1) * VL) : zero;
-    const VecI spike = U > theta, previousSpike = previous > theta;
-
-    Vec gU = b.gMembrane ? loadFirst(b.gMembrane + at, lanes) : zero;
+    Vec gU[K];
+#pragma GCC unroll 4
+    for (int k = 0; k < K; k++) gU[k] = b.gMembrane ? loadLanes<K>(b.gMembrane + at + k * LANES, lanes) : zero;
     if (b.gSpikes) {
-      const Vec viaSpike = loadFirst(b.gSpikes + at, lanes) * surrogateSlope(b, U - theta);
-      gU = gU + viaSpike;
-      sum.theta = sum.theta - viaSpike;
+      Vec slope[K];
+#pragma GCC unroll 4
+      for (int k = 0; k < K; k++) slope[k] = U[k] - theta;
+      surrogateSlopes<K>(b, slope);
+#pragma GCC unroll 4
+      for (int k = 0; k < K; k++) {
+        const Vec viaSpike = loadLanes<K>(b.gSpikes + at + k * LANES, lanes) * slope[k];
+        gU[k] = gU[k] + viaSpike;
+        sumTheta[k] = sumTheta[k] - viaSpike;
+      }
     }
-    Vec carried = previous;
-    if (DELAY) {
-      gU = gU + gState;
-      if (RESET == SUBTRACT) sum.theta = sum.theta - select(previousSpike, gU, zero);
-      if (RESET == ZERO) gU = select(previousSpike, zero, gU);
-    } else {
-      if (RESET == SUBTRACT) sum.theta = sum.theta - select(spike, gState, zero);
-      gU = gU + (RESET == ZERO ? select(spike, zero, gState) : gState);
-      if (t > 0) carried = resetBy<RESET>(previousSpike, previous, theta);
+#pragma GCC unroll 4
+    for (int k = 0; k < K; k++) {
+      const Vec previous = t > 0 ? load(history + ((t - 1) * K + k) * VL) : zero;
+      const VecI spike = U[k] > theta, previousSpike = previous > theta;
+      Vec carried = previous;
+      if (DELAY) {
+        gU[k] = gU[k] + gState[k];
+        if (RESET == SUBTRACT) sumTheta[k] = sumTheta[k] - select(previousSpike, gU[k], zero);
+        if (RESET == ZERO) gU[k] = select(previousSpike, zero, gU[k]);
+      } else {
+        if (RESET == SUBTRACT) sumTheta[k] = sumTheta[k] - select(spike, gState[k], zero);
+        gU[k] = gU[k] + (RESET == ZERO ? select(spike, zero, gState[k]) : gState[k]);
+        if (t > 0) carried = resetBy<RESET>(previousSpike, previous, theta);
+      }
+      sumBeta[k] = fma(gU[k], carried, sumBeta[k]);
+      gState[k] = beta * gU[k];
+      if (s.timedCurrent && b.dCurrent) storeGradient(t, k, gU[k]);
+      gCurrent[k] = gCurrent[k] + gU[k];
+      U[k] = previous;
     }
-    sum.beta = fma(gU, carried, sum.beta);
-    gState = beta * gU;
-    if (s.timedCurrent && b.dCurrent) {
-      const VecI clamped = loadFirst(current + t * s.currentStride(), lanes) <= zero;
-      const Vec g = s.reluGrad ? select(clamped, zero, gU) : gU;
-      storeFirst(b.dCurrent + at, keepBits(real, g), lanes);
-    }
-    gCurrent = gCurrent + gU;
   }
-  if (!s.timedCurrent && b.dCurrent) {
-    const VecI clamped = loadFirst(current, lanes) <= zero;
-    const Vec g = s.reluGrad ? select(clamped, zero, gCurrent) : gCurrent;
-    storeFirst(b.dCurrent + offset, keepBits(real, g), lanes);
+  for (int k = 0; k < K; k++) {
+    if (!s.timedCurrent && b.dCurrent) storeGradient(0, k, gCurrent[k]);
+    sums[k] = {sumBeta[k], sumTheta[k]};
   }
-  return sum;
 }
 
 // Partial sums of one task, by lane (by channel in a plain map).
@@ -274,7 +327,19 @@ void backwardTask(const LifShape& s, const Backward& b, int task, float* history
   eachStrand(s, b.beta, b.theta, task / s.runs, task % s.runs,
              [&](const Strand& strand, int, int firstChannel, int) {
     for (int i = 0; i < PARTS && i * VL < strand.lanes; i++) {
-      const ParameterGradient sum = backwardPart<RESET, DELAY>(s, b, strand, i, history);
+      if (strand.count > 1) {
+        ParameterGradient sums[TOGETHER];
+        backwardPart<TOGETHER, RESET, DELAY>(s, b, strand, i, history, sums);
+        for (int k = 0; k < TOGETHER; k++)
+          for (int l = 0; l < VL; l++) {
+            partial.beta[i * VL + l] += sums[k].beta[l];
+            partial.theta[i * VL + l] += sums[k].theta[l];
+          }
+        continue;
+      }
+      ParameterGradient sums[1];
+      backwardPart<1, RESET, DELAY>(s, b, strand, i, history, sums);
+      const ParameterGradient& sum = sums[0];
       if (s.plain) {
         const int real = smaller(VL, strand.lanes - i * VL);
         for (int l = 0; l < real; l++) {
@@ -322,9 +387,11 @@ struct LifGradPlan {
   LifGradPlan(const LifShape& s, char* base, int threads) {
     Scratch scratch(base);
     partial = scratch.take<PartialGradient>(size_t(s.channelBlocks) * s.runs);
-    histories = scratch.take<float>(size_t(threads) * s.T * LANES);
+    histories = scratch.take<float>(size_t(threads) * historySize(s));
     bytes = scratch.used();
   }
+
+  static size_t historySize(const LifShape& s) { return size_t(s.T) * TOGETHER * VL; }
 };
 
 // Adds the partial sums in task order. The gradient of clip is one on the closed interval.
@@ -356,7 +423,7 @@ void lifGrad(const Call& call) {
                    call.f32(5), s.surrogate, call.floats[0], call.floats[1]};
   withReset(s, [&]<int RESET, bool DELAY>() {
     call.pool->run(s.channelBlocks * s.runs, [&](int task, int thread) {
-      backwardTask<RESET, DELAY>(s, b, task, plan.histories + size_t(thread) * s.T * LANES, plan.partial[task]);
+      backwardTask<RESET, DELAY>(s, b, task, plan.histories + size_t(thread) * LifGradPlan::historySize(s), plan.partial[task]);
     });
   });
   reduceParameters(s, plan.partial, b.beta, call.f32(6), call.f32(7));

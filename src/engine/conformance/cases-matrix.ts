@@ -25,6 +25,8 @@ interface ConvCase {
   dilation?: readonly [number, number];
   groups?: number;
   bias?: boolean;
+  /** One gradient in ten is not zero. */
+  sparse?: boolean;
 }
 
 const CONVOLUTIONS: readonly ConvCase[] = [
@@ -52,6 +54,21 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [1, 17, 8, 8], o: 16, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 3, bias: true },
   { x: [2, 33, 5, 6], o: 5, k: [3, 3], spikes: true, stride: [2, 2] },
   { x: [1, 64, 14, 14], o: 128, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 3, bias: true },
+  // Events: more channels than a word has bits, borders of every kind, and small images that share weights.
+  {
+    x: [1, 70, 6, 9],
+    o: 80,
+    k: [3, 3],
+    padding: [2, 1, 0, 2],
+    spikes: true,
+    time: 2,
+    bias: true,
+    sparse: true,
+  },
+  { x: [1, 16, 5, 1], o: 65, k: [3, 3], padding: [0, 2, 1, 1], spikes: true, sparse: true },
+  { x: [11, 66, 3, 3], o: 17, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 3, sparse: true },
+  { x: [17, 17, 2, 2], o: 130, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 2, sparse: true },
+  { x: [1, 16, 1, 150], o: 16, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 1, sparse: true },
   { x: [0, 16, 4, 4], o: 16, k: [3, 3], padding: [1, 1, 1, 1] },
   // Tiles of Winograd's algorithm: one, some that stick out, blocks of them, and more than one task has.
   { x: [1, 5, 1, 1], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
@@ -80,6 +97,11 @@ function convParts(t: Tracing, item: ConvCase) {
   return { x, w: t.parameter(weightShape), attrs, gShape: [shape[0], o, oh, ow], time };
 }
 
+function gradientOf(t: Tracing, shape: readonly number[], time: number | null, sparse = false): Value {
+  const g = t.f32(shape, { time });
+  return sparse ? mul(g, apply(OPS.cast, [t.spikes(shape, time, 0.1)], {})[0]) : g;
+}
+
 export const conv2dCases = each(CONVOLUTIONS, (t, item) => {
   const { x, w, attrs } = convParts(t, item);
   t.outputs(...apply(OPS.conv2d, [x, w, item.bias ? t.parameter([item.o]) : null], attrs));
@@ -87,12 +109,22 @@ export const conv2dCases = each(CONVOLUTIONS, (t, item) => {
 
 export const conv2dGradInputCases = each(CONVOLUTIONS, (t, item) => {
   const { w, attrs, gShape, time } = convParts(t, item);
-  t.outputs(...apply(OPS.conv2dGradInput, [t.f32(gShape, { time }), w], { ...attrs, target: item.x }));
+  t.outputs(
+    ...apply(OPS.conv2dGradInput, [gradientOf(t, gShape, time, item.sparse), w], {
+      ...attrs,
+      target: item.x,
+    }),
+  );
 });
 
 export const conv2dGradWeightCases = each(CONVOLUTIONS, (t, item) => {
   const { x, w, attrs, gShape, time } = convParts(t, item);
-  t.outputs(...apply(OPS.conv2dGradWeight, [x, t.f32(gShape, { time })], { ...attrs, target: w.shape }));
+  t.outputs(
+    ...apply(OPS.conv2dGradWeight, [x, gradientOf(t, gShape, time, item.sparse)], {
+      ...attrs,
+      target: w.shape,
+    }),
+  );
 });
 
 // ---- Dense
@@ -196,17 +228,26 @@ const lif = {
   steps: 3,
 } as const;
 
-const BLOCKS = [
+interface BlockCase {
+  x: readonly number[];
+  o: number;
+  pool: boolean;
+  rectify: boolean;
+  classes?: number;
+}
+
+const BLOCKS: readonly BlockCase[] = [
   { x: [2, 3, 6, 6], o: 16, pool: true, rectify: true },
-  { x: [1, 16, 7, 5], o: 17, pool: true, rectify: true },
+  { x: [1, 16, 7, 5], o: 17, pool: true, rectify: true, classes: 12 },
   { x: [2, 17, 4, 4], o: 5, pool: false, rectify: true },
   { x: [2, 5, 5, 6], o: 33, pool: true, rectify: false },
   { x: [1, 4, 6, 6], o: 4, pool: true, rectify: true },
   { x: [1, 17, 60, 61], o: 16, pool: true, rectify: true },
-] as const;
+  { x: [1, 5, 9, 10], o: 70, pool: true, rectify: true },
+];
 
 /** conv → pool → ReLU → conv → pool → ReLU → flatten → dense, with all gradients. */
-const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify }) => {
+const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify, classes = 5 }) => {
   const block = (input: Value, filters: number) => {
     const w = t.parameter([filters, input.shape[1], 3, 3]);
     let y = convolve(input, w, t.parameter([filters]), { padding: 1 });
@@ -215,14 +256,14 @@ const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify }) => {
   };
   const features = block(block(t.f32(x), o), o);
   const flat = flatten(features);
-  gradients(t, linear(flat, t.parameter([5, flat.shape[1]]), t.parameter([5])));
+  gradients(t, linear(flat, t.parameter([classes, flat.shape[1]]), t.parameter([classes])));
 });
 
-/** The same with neurons after each block, and a readout by spike count [N, 5]. */
+/** The same with neurons after each block, and a readout by spike count [N, classes]. */
 function spikingNetwork(
   t: Tracing,
   images: Value,
-  { o, pool, rectify }: (typeof BLOCKS)[number],
+  { o, pool, rectify, classes = 5 }: BlockCase,
   neuron = lif,
 ): Value {
   const block = (input: Value) => {
@@ -234,9 +275,9 @@ function spikingNetwork(
     return neurons(y, [beta, t.parameter([], { low: 0.5, high: 0.8 })], neuron).spikes;
   };
   const flat = flatten(block(block(images)));
-  const current = linear(flat, t.parameter([5, flat.shape[1]]), null);
-  const beta = t.parameter([5], { low: 0.8, high: 0.95 });
-  const { spikes } = neurons(current, [beta, t.parameter([5], { low: 0.1, high: 0.4 })], neuron);
+  const current = linear(flat, t.parameter([classes, flat.shape[1]]), null);
+  const beta = t.parameter([classes], { low: 0.8, high: 0.95 });
+  const { spikes } = neurons(current, [beta, t.parameter([classes], { low: 0.1, high: 0.4 })], neuron);
   return reduceSum(spikes, { axes: [], time: true });
 }
 
@@ -248,11 +289,14 @@ const spikingCases = each(BLOCKS, (t, spec) =>
 const gentle = { ...lif, surrogate: fastSigmoid(2) } as const;
 
 /** A batch of several times the size in a loop: weight gradients are summed where the micro-batches leave them. */
-const spikingLoopCases = each(BLOCKS, (t, spec) => {
+const MANY_CLASSES: BlockCase = { x: [2, 5, 4, 5], o: 20, pool: false, rectify: true, classes: 19 };
+const spikingLoopCases = each([...BLOCKS, MANY_CLASSES], (t, spec) => {
   const count = 2;
   const [n, ...image] = spec.x;
   const y = spikingNetwork(t, microBatch(t.f32([n * count, ...image], { low: 0 }), count), spec, gentle);
-  const loss = reduceSum(mul(y, microBatch(t.f32([n * count, 5]), count)), { axes: [0, 1] });
+  const loss = reduceSum(mul(y, microBatch(t.f32([n * count, ...y.shape.slice(1)]), count)), {
+    axes: [0, 1],
+  });
   const found = differentiate(loss, [...t.graph.variables.values()]);
   t.outputs(joinMicro(y, count), ...[...found.values()].map((g) => sumMicro(g, count)));
 });

@@ -205,6 +205,15 @@ function spikeWords(rows: TensorType): number {
   return Math.ceil(c / LANES) * pixels;
 }
 
+/** Weights of a layer of floats in the stored order of its rows, native/kernels/dense_shape.h. */
+function storedWeights(w: Place, rows: TensorType, outputs: number): { place: Place; calls: KernelCall[] } {
+  const ints = denseInts(rows, outputs);
+  const [, c, pixels] = ints;
+  if (pixels === 1 || !isBlocked(rows)) return { place: w, calls: [] };
+  const place = temporary(f32([outputs, Math.ceil(c / LANES) * LANES * pixels]));
+  return { place, calls: [{ kernel: 'dense_weights', buffers: [w, place], ints, prepares: true }] };
+}
+
 export const lowerDense: Lower = (step) => {
   const { root, nodes } = step;
   const { place, type, calls } = flattened(step);
@@ -212,8 +221,10 @@ export const lowerDense: Lower = (step) => {
   const ints = denseInts(type, needed(root, 1).shape[0]);
   const rest = [bias, nodes[nodes.length - 1].outputs[0]];
   const before = [...calls, ...folding];
-  if (type.dtype !== 'spike')
-    return [...before, { kernel: 'dense', buffers: [place, weight, ...rest], ints }];
+  if (type.dtype !== 'spike') {
+    const stored = storedWeights(weight, type, needed(root, 1).shape[0]);
+    return [...before, ...stored.calls, { kernel: 'dense', buffers: [place, stored.place, ...rest], ints }];
+  }
   const width = Math.ceil(needed(root, 1).shape[0] / LANES) * LANES;
   const packed = temporary(f32([spikeWords(type) * LANES, width]));
   return [
@@ -228,14 +239,17 @@ export const lowerDenseGradInput: Lower = (step) => {
   const [rows] = root.outputs;
   const dx = fusedNode(step, 'reshape')?.outputs[0] ?? rows;
   const w = needed(root, 1);
-  const into = (place: Value | Temporary, type: TensorType): KernelCall => ({
-    kernel: 'dense_grad_input',
-    buffers: [needed(root, 0), w, place],
-    ints: denseInts(type, w.shape[0]),
-  });
-  if (!isPaddedPixel(dx)) return [into(dx, dx)];
+  const into = (place: Place, type: TensorType): KernelCall[] => {
+    const stored = storedWeights(w, type, w.shape[0]);
+    const ints = denseInts(type, w.shape[0]);
+    return [
+      ...stored.calls,
+      { kernel: 'dense_grad_input', buffers: [needed(root, 0), stored.place, place], ints },
+    ];
+  };
+  if (!isPaddedPixel(dx)) return into(dx, dx);
   const place = temporary(rows);
-  return [into(place, rows), ...reshape(place, rows, dx, dx)];
+  return [...into(place, rows), ...reshape(place, rows, dx, dx)];
 };
 
 export const lowerDenseGradWeight: Lower = (step, _, loop) => {
