@@ -137,6 +137,21 @@ static inline uint32_t* compressBits(unsigned bits, uint32_t start, uint32_t ste
 #endif
 }
 
+// Writes start + l for each set bit l of 16 as 16-bit numbers, in rising order, and returns the end of what
+// was written. May write up to 16 entries beyond it.
+static inline uint16_t* compressBits16(unsigned bits, unsigned start, uint16_t* out) {
+#if defined(__AVX512F__)
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i entry = _mm512_add_epi32(_mm512_set1_epi32(int(start)), lane);
+  const __m512i chosen = _mm512_maskz_compress_epi32(__mmask16(bits), entry);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_maskz_cvtepi32_epi16(__mmask16(-1), chosen));
+  return out + __builtin_popcount(bits);
+#else
+  for (; bits; bits &= bits - 1) *out++ = uint16_t(start + unsigned(__builtin_ctz(bits)));
+  return out;
+#endif
+}
+
 // Copies the floats p[l] of the set bits l of 16, in rising order. May write up to 16 entries beyond.
 static inline float* compressFloats(unsigned bits, const float* p, float* out) {
 #if defined(__AVX512F__)

@@ -4,6 +4,8 @@
 #include "conv_event_forward.h"
 #include "conv_event_grad_weight.h"
 #include "conv_forward.h"
+#include "conv_gather_forward.h"
+#include "conv_gather_grad_weight.h"
 #include "conv_grad_weight.h"
 #include "tables.h"
 
@@ -27,19 +29,26 @@ double spikeRate(const ConvShape& s, const SpikeMap& x) {
 
 // Rates at which events and dense sums were measured to be equally fast.
 constexpr double FORWARD_DENSE_ABOVE = 0.6, GRAD_WEIGHT_DENSE_ABOVE = 0.7;
+constexpr double GATHER_FORWARD_DENSE_ABOVE = 0.6, GATHER_GRAD_WEIGHT_DENSE_ABOVE = 0.6;
 
 // [w, packed]; ints: [O, C, transposed].
 void scatterWeights(const Call& call) {
   packScatterWeights(call, call.f32(0), call.ints[0], call.ints[1], call.ints[2] != 0, call.f32(1));
 }
 
-// [x, w, bias | null, y, argmax | null, packed | null]
+// [w, packed]; ints: [O, C, taps].
+void gatherWeights(const Call& call) {
+  packGatherWeights(call, call.f32(0), call.ints[0], call.ints[1], call.ints[2], call.f32(1));
+}
+
+// [x, w, bias | null, y, argmax | null, packed | null]: packed for conv_scatter.h where it can, else for conv_gather.h.
 void conv2dSpike(const Call& call) {
   const ConvShape s(call.ints);
   const SpikeMap x{call.spikes(0), s.C, s.H, s.W};
   const float* packed = call.f32(5);
-  if (packed && spikeRate(s, x) <= FORWARD_DENSE_ABOVE) {
-    runEventForward(call, s, x, packed, call.f32(2), call.f32(3), call.u8(4));
+  if (packed && spikeRate(s, x) <= (s.eventDriven() ? FORWARD_DENSE_ABOVE : GATHER_FORWARD_DENSE_ABOVE)) {
+    const auto run = s.eventDriven() ? runEventForward : runGatherForward;
+    run(call, s, x, packed, call.f32(2), call.f32(3), call.u8(4));
     return;
   }
   const auto run = s.depthwise() ? runDepthwiseForward<SpikeMap> : runForward<SpikeMap>;
@@ -49,23 +58,28 @@ size_t conv2dSpikeScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
   if (s.depthwise()) return DepthwisePlan(s, nullptr, threads).bytes;
   const size_t dense = ForwardPlan(s, nullptr, threads).bytes;
-  const size_t events = s.eventDriven() ? EventForwardPlan(s, nullptr, threads).bytes : 0;
+  const size_t events = s.eventDriven() ? EventForwardPlan(s, nullptr, threads).bytes
+                        : s.gathersEvents() ? GatherForwardPlan(s, nullptr, threads).bytes
+                                            : 0;
   return dense > events ? dense : events;
 }
 
 void conv2dGradWeightSpike(const Call& call) {
   const ConvShape s(call.ints);
   const SpikeMap x{call.spikes(0), s.C, s.H, s.W};
-  const auto run = s.depthwise() ? runDepthwiseGradWeight<SpikeMap>
-                   : s.eventDriven() && spikeRate(s, x) <= GRAD_WEIGHT_DENSE_ABOVE ? runEventGradWeight
-                                                                                   : runGradWeight<SpikeMap>;
+  const auto dense = s.depthwise() ? runDepthwiseGradWeight<SpikeMap> : runGradWeight<SpikeMap>;
+  const auto run = s.eventDriven()     ? (spikeRate(s, x) <= GRAD_WEIGHT_DENSE_ABOVE ? runEventGradWeight : dense)
+                   : s.gathersEvents() ? (spikeRate(s, x) <= GATHER_GRAD_WEIGHT_DENSE_ABOVE ? runGatherGradWeight : dense)
+                                       : dense;
   run(call, s, x, GradientMap(s, call.f32(1), call.u8(2)), call.f32(3));
 }
 size_t conv2dGradWeightSpikeScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
   if (s.depthwise()) return DepthwisePlan(s, nullptr, threads).bytes;
   const size_t dense = GradWeightPlan(s, nullptr, threads).bytes;
-  const size_t events = s.eventDriven() ? EventGradWeightRuns(s, Scratch(nullptr), threads).plan.bytes : 0;
+  const size_t events = s.eventDriven() ? EventGradWeightRuns(s, Scratch(nullptr), threads).plan.bytes
+                        : s.gathersEvents() ? GatherGradWeightRuns(s, nullptr, threads).bytes
+                                            : 0;
   return dense > events ? dense : events;
 }
 
@@ -74,26 +88,41 @@ void conv2dGradWeightSpikeAdd(const Call& call) {
   const ConvShape s(call.ints);
   const SpikeMap x{call.spikes(0), s.C, s.H, s.W};
   const GradientMap g(s, call.f32(1), call.u8(2));
+  if (!s.eventDriven()) {
+    const GatherGradWeightPlan plan(s, Scratch(call.scratch), call.pool->threads());
+    call.pool->run(plan.inputGroups, [&](int group, int thread) {
+      GatherGradWeight(s, x, g, plan, thread, group).add(0, s.images, 0, plan.gather.groups, call.f32(3));
+    });
+    return;
+  }
   const EventGradWeightPlan plan(s, Scratch(call.scratch), call.pool->threads());
   call.pool->run(EventGradWeightSums(s.C, s.O).inputGroups, [&](int group, int thread) {
     addEventGradWeight(s, x, g, plan, thread, group, 0, s.images, call.f32(3));
   });
 }
 size_t conv2dGradWeightSpikeAddScratch(const Call& call, int threads) {
-  return EventGradWeightPlan(ConvShape(call.ints), Scratch(nullptr), threads).bytes;
+  const ConvShape s(call.ints);
+  return s.eventDriven() ? EventGradWeightPlan(s, Scratch(nullptr), threads).bytes
+                         : GatherGradWeightPlan(s, Scratch(nullptr), threads).bytes;
 }
 
-// [sums of all slots, dw]; ints: [O, C, slots].
+// [sums of all slots, dw]; ints: those of the convolution, slots.
 void conv2dGradWeightSpikeSum(const Call& call) {
-  sumEventGradWeight(call, call.ints[1], call.ints[0], call.f32(0), call.ints[2], call.f32(1));
+  const ConvShape s(call.ints);
+  const int slots = call.ints[ConvShape::INTS];
+  if (s.eventDriven())
+    sumEventGradWeight(call, s.C, s.O, call.f32(0), slots, call.f32(1));
+  else
+    sumGatherGradWeight(call, GatherGradWeightPlan(s, Scratch(nullptr), 1), call.f32(0), slots, call.f32(1));
 }
 
 const Kernel KERNELS[] = {
     {"scatter_weights", 2, 3, 0, scatterWeights, nullptr},
+    {"gather_weights", 2, 3, 0, gatherWeights, nullptr},
     {"conv2d_spike", 6, ConvShape::INTS, 0, conv2dSpike, conv2dSpikeScratch},
     {"conv2d_grad_weight_spike", 4, ConvShape::INTS, 0, conv2dGradWeightSpike, conv2dGradWeightSpikeScratch},
     {"conv2d_grad_weight_spike_add", 4, ConvShape::INTS, 0, conv2dGradWeightSpikeAdd, conv2dGradWeightSpikeAddScratch},
-    {"conv2d_grad_weight_spike_sum", 2, 3, 0, conv2dGradWeightSpikeSum, nullptr},
+    {"conv2d_grad_weight_spike_sum", 2, ConvShape::INTS + 1, 0, conv2dGradWeightSpikeSum, nullptr},
 };
 
 }  // namespace

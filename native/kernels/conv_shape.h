@@ -42,6 +42,8 @@ struct ConvShape {
            isBlocked(C) && isBlocked(O) && padTop <= 2 && padLeft <= 2 && OH <= H + padTop && OW <= W + padLeft &&
            H + padTop <= OH + 2 && W + padLeft <= OW + 2;
   }
+  // Any other convolution of spikes in one group (conv_gather.h), whose rows of weights 16 bits can number.
+  bool gathersEvents() const { return !eventDriven() && groups == 1 && taps() <= 4096; }
 };
 
 }  // namespace soma::SOMA_ISA

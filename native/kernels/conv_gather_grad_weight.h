@@ -1,0 +1,324 @@
+// The gradient with respect to the weights, driven by spikes, for kernels, strides and dilations of any size.
+//
+// A spike under tap t of an output adds that output's gradients to the sums of t. With stride, which taps a
+// spike lies under depends on its phase, its place modulo the stride: those of a phase form a grid of taps, and
+// their outputs a grid of pixels at fixed distances. So spikes are listed by channel and phase, and each list is
+// walked once for up to 3x3 taps, whose sums stay in registers:
+//
+//   lists    [band][channel of the task][phase]: offsets into the frame, as if spikes met outputs of their position
+//   frame    [block][image][row][column][16], gradients of 32 output channels with zeros around
+//   sums     [output group][channel][tap][32]
+//
+// A task owns four blocks of input channels, a span of output groups and a run of images; runs are added in
+// order at the end. In a loop over micro-batches each slot is such a run.
+#pragma once
+#include "conv_gather.h"
+
+namespace soma::SOMA_ISA {
+
+// One axis of the phases: a spike at padded place P = y + pad lies at position P / stride of phase P % stride.
+struct GatherAxis {
+  struct Phase {
+    int firstTap, taps;  // those that meet spikes of this phase: firstTap, firstTap + tapStep, …
+    int distance;        // from a spike's position back to the output of its first tap
+  };
+
+  int stride, dilation, pad, size, taps;
+  int positions;           // of spikes, 0 … positions - 1
+  int reach;               // how far back the last tap's output lies
+  int tapStep, distanceStep;
+
+  GatherAxis(int stride, int dilation, int pad, int size, int taps)
+      : stride(stride), dilation(dilation), pad(pad), size(size), taps(taps), positions((size - 1 + pad) / stride + 1),
+        reach((taps - 1) * dilation / stride), tapStep(1) {
+    while (tapStep * dilation % stride != 0) tapStep++;
+    distanceStep = tapStep * dilation / stride;
+  }
+
+  Phase phase(int p) const {
+    int first = 0;
+    while (first < smaller(taps, tapStep) && first * dilation % stride != p) first++;
+    if (first >= smaller(taps, tapStep)) return {0, 0, 0};
+    return {first, divideUp(taps - first, tapStep), first * dilation / stride};
+  }
+};
+
+struct GatherGradWeightPlan {
+  static constexpr size_t FRAME_FLOATS = 6 * 1024;    // gradients of a band: most of a first-level cache
+  static constexpr size_t LIST_ENTRIES = 128 * 1024;  // of the bands that are listed together, if everything fires
+  static constexpr int TASK_BLOCKS = 4, TASK_CHANNELS = TASK_BLOCKS * LANES;
+
+  GatherShape gather;
+  GatherAxis vertical, horizontal;
+  int phases, inputGroups;
+  int bandRows, rowBands, bandImages;  // rows: positions of spikes
+  int listBands;                       // bands that are listed together
+  Frame frame;                         // of one image in a band
+  size_t listSize;
+  float* frames;
+  uint32_t *lists, *counts;
+  size_t bytes;
+
+  GatherGradWeightPlan(const ConvShape& s, Scratch scratch, int threads)
+      : gather(s), vertical(s.sh, s.dilH, s.padTop, s.H, s.kh), horizontal(s.sw, s.dilW, s.padLeft, s.W, s.kw),
+        phases(s.sh * s.sw), inputGroups(divideUp(blocks(s.C), TASK_BLOCKS)) {
+    frame.phases = 1;
+    frame.lanes = LANES;
+    frame.columns = horizontal.positions + horizontal.reach;
+    const size_t rowFloats = frame.rowSize() * smaller(GATHER_BLOCKS, blocks(s.O));
+    const int rowsThatFit = larger(1, int(FRAME_FLOATS / rowFloats) - vertical.reach);
+    rowBands = divideUp(vertical.positions, rowsThatFit);
+    bandRows = divideUp(vertical.positions, rowBands);
+    frame.rows = bandRows + vertical.reach;
+    bandImages = 1;
+    if (rowBands == 1) bandImages = larger(1, smaller(s.images, int(FRAME_FLOATS / (frame.rows * rowFloats))));
+    listSize = size_t(bandImages) * bandRows * horizontal.positions;
+    const size_t bandEntries = listSize * phases * TASK_CHANNELS;
+    listBands = larger(1, smaller(int(LIST_ENTRIES / bandEntries), divideUp(s.images, bandImages) * rowBands));
+    frames = scratch.take<float>(threads * framesSize());
+    lists = scratch.take<uint32_t>(threads * listBands * bandEntries);
+    counts = scratch.take<uint32_t>(threads * countsSize());
+    bytes = scratch.used();
+  }
+
+  size_t framesSize() const { return bandImages * frame.size() * GATHER_BLOCKS; }
+  size_t countsSize() const { return size_t(listBands) * TASK_CHANNELS * phases; }
+
+  size_t sumsSize() const { return size_t(gather.groups) * groupSums(); }
+  size_t groupSums() const { return size_t(gather.C) * channelSums(); }
+  size_t channelSums() const { return size_t(gather.taps) * GATHER_GROUP; }
+};
+
+// The grid of taps that a list is walked for.
+struct GatherGrid {
+  ptrdiff_t frameRow, frameColumn, frameBlock;  // from a tap's gradients to the next one's, and between blocks
+  size_t sumsRow, sumsColumn;
+};
+
+// Adds the gradients at the listed places to the sums of ROWS x COLUMNS taps and BLOCKS blocks.
+template <int ROWS, int COLUMNS, int BLOCKS>
+static inline void gatherTaps(const uint32_t* list, int count, const float* frame, const GatherGrid& grid,
+                              float* sums) {
+  constexpr int TAPS = ROWS * COLUMNS, ALL = BLOCKS * PARTS, MOST = (VL == 16 ? 20 : 12) / TAPS;
+  constexpr int TOGETHER = MOST >= ALL ? ALL : MOST >= 4 && ALL % 4 == 0 ? 4 : MOST >= 2 && ALL % 2 == 0 ? 2 : 1;
+  for (int v0 = 0; v0 < ALL; v0 += TOGETHER) {
+    const auto inFrame = [&](int v) { return (v0 + v) / PARTS * grid.frameBlock + (v0 + v) % PARTS * VL; };
+    const auto inSums = [&](int t, int v) { return t / COLUMNS * grid.sumsRow + t % COLUMNS * grid.sumsColumn + (v0 + v) * VL; };
+    Vec sum[TAPS][TOGETHER];
+#pragma GCC unroll 9
+    for (int t = 0; t < TAPS; t++)
+#pragma GCC unroll 8
+      for (int v = 0; v < TOGETHER; v++) sum[t][v] = load(sums + inSums(t, v));
+    for (int i = 0; i < count; i++) {
+      const float* g = frame + list[i];
+#pragma GCC unroll 9
+      for (int t = 0; t < TAPS; t++)
+#pragma GCC unroll 8
+        for (int v = 0; v < TOGETHER; v++)
+          sum[t][v] = sum[t][v] + load(g + t / COLUMNS * grid.frameRow + t % COLUMNS * grid.frameColumn + inFrame(v));
+    }
+#pragma GCC unroll 9
+    for (int t = 0; t < TAPS; t++)
+#pragma GCC unroll 8
+      for (int v = 0; v < TOGETHER; v++) store(sums + inSums(t, v), sum[t][v]);
+  }
+}
+
+using GatherTaps = void (*)(const uint32_t*, int, const float*, const GatherGrid&, float*);
+constexpr int GATHER_SIDE = 3;  // most rows and columns of taps in a grid
+
+template <int BLOCKS>
+static inline GatherTaps gatherTapsOf(int rows, int columns) {
+  static constexpr GatherTaps TABLE[GATHER_SIDE][GATHER_SIDE] = {
+      {gatherTaps<1, 1, BLOCKS>, gatherTaps<1, 2, BLOCKS>, gatherTaps<1, 3, BLOCKS>},
+      {gatherTaps<2, 1, BLOCKS>, gatherTaps<2, 2, BLOCKS>, gatherTaps<2, 3, BLOCKS>},
+      {gatherTaps<3, 1, BLOCKS>, gatherTaps<3, 2, BLOCKS>, gatherTaps<3, 3, BLOCKS>}};
+  return TABLE[rows - 1][columns - 1];
+}
+
+// What one thread adds to the sums of one group of input channels.
+class GatherGradWeight {
+ public:
+  GatherGradWeight(const ConvShape& s, const SpikeMap& x, const GradientMap& g, const GatherGradWeightPlan& plan,
+                   int thread, int inputGroup)
+      : s_(s), x_(x), g_(g), plan_(plan), firstBlock_(inputGroup * plan.TASK_BLOCKS),
+        channelBlocks_(smaller(plan.TASK_BLOCKS, blocks(s.C) - firstBlock_)),
+        frames_(plan.frames + thread * plan.framesSize()),
+        lists_(plan.lists + thread * plan.countsSize() * plan.listSize),
+        counts_(plan.counts + thread * plan.countsSize()) {}
+
+  // What images [firstImage, endImage) give for output groups [firstGroup, endGroup).
+  void add(int firstImage, int endImage, int firstGroup, int endGroup, float* sums) {
+    const int bands = divideUp(endImage - firstImage, plan_.bandImages) * plan_.rowBands;
+    for (int first = 0; first < bands; first += plan_.listBands) {
+      const int end = smaller(bands, first + plan_.listBands);
+      for (int band = first; band < end; band++) listBand(bandAt(band, firstImage, endImage), band - first);
+      for (int group = firstGroup; group < endGroup; group++)
+        for (int band = first; band < end; band++) {
+          stageBand(bandAt(band, firstImage, endImage), group);
+          float* to = sums + group * plan_.groupSums() + size_t(firstBlock_) * LANES * plan_.channelSums();
+          if (plan_.gather.groupBlocks(group) == 1)
+            gatherBand<1>(band - first, to);
+          else
+            gatherBand<2>(band - first, to);
+        }
+    }
+  }
+
+ private:
+  struct Band {
+    int firstImage, images, firstRow, rows;
+  };
+
+  Band bandAt(int band, int firstImage, int endImage) const {
+    const int image = firstImage + band / plan_.rowBands * plan_.bandImages;
+    const int row = band % plan_.rowBands * plan_.bandRows;
+    return {image, smaller(plan_.bandImages, endImage - image), row,
+            smaller(plan_.bandRows, plan_.vertical.positions - row)};
+  }
+
+  void listBand(const Band& band, int slot) {
+    const size_t lists = size_t(plan_.TASK_CHANNELS) * plan_.phases;
+    uint32_t* counts = counts_ + slot * lists;
+    std::memset(counts, 0, lists * sizeof *counts);
+    for (int i = 0; i < band.images; i++)
+      for (int position = 0; position < band.rows; position++)
+        for (int phase = 0; phase < s_.sh; phase++) {
+          const int y = (band.firstRow + position) * s_.sh + phase - s_.padTop;
+          if (y < 0 || y >= s_.H) continue;
+          const size_t row = i * plan_.frame.size() + plan_.frame.offset(position, 0);
+          for (int b = 0; b < channelBlocks_; b++)
+            listRow(x_.words(band.firstImage + i, firstBlock_ + b) + size_t(y) * s_.W, row, phase * s_.sw,
+                    lists_ + (slot * lists + size_t(b) * LANES * plan_.phases) * plan_.listSize,
+                    counts + size_t(b) * LANES * plan_.phases);
+        }
+  }
+
+  // A row of 16 channels: `row` is where it begins in the frame, `phase` that of its even columns.
+  void listRow(const uint16_t* words, size_t row, int phase, uint32_t* lists, uint32_t* counts) const {
+    int position = s_.padLeft / s_.sw, columnPhase = s_.padLeft % s_.sw;
+    for (int x = 0; x < s_.W; x++) {
+      const uint32_t place = uint32_t(row + size_t(position) * LANES);
+      for (unsigned bits = words[x]; bits; bits &= bits - 1) {
+        const size_t list = size_t(__builtin_ctz(bits)) * plan_.phases + phase + columnPhase;
+        lists[list * plan_.listSize + counts[list]++] = place;
+      }
+      if (++columnPhase == s_.sw) columnPhase = 0, position++;
+    }
+  }
+
+  void stageBand(const Band& band, int group) const {
+    for (int b = 0; b < plan_.gather.groupBlocks(group); b++)
+      for (int i = 0; i < band.images; i++) {
+        const int channel = group * GATHER_GROUP + b * LANES;
+        stageGradient(g_, band.firstImage + i, channel, smaller(LANES, s_.O - channel),
+                      band.firstRow - plan_.vertical.reach, -plan_.horizontal.reach, plan_.frame,
+                      frames_ + (size_t(b) * plan_.bandImages + i) * plan_.frame.size());
+      }
+  }
+
+  template <int BLOCKS>
+  void gatherBand(int slot, float* sums) const {
+    const size_t lists = size_t(plan_.TASK_CHANNELS) * plan_.phases;
+    const int channels = smaller(channelBlocks_ * LANES, s_.C - firstBlock_ * LANES);
+    for (int phase = 0; phase < plan_.phases; phase++) {
+      const GatherAxis::Phase down = plan_.vertical.phase(phase / s_.sw), right = plan_.horizontal.phase(phase % s_.sw);
+      if (down.taps == 0 || right.taps == 0) continue;
+      const int rowParts = divideUp(down.taps, GATHER_SIDE), columnParts = divideUp(right.taps, GATHER_SIDE);
+      const GatherAxis &vertical = plan_.vertical, &horizontal = plan_.horizontal;
+      const size_t frameRow = plan_.frame.rowSize();
+      const GatherGrid grid{-ptrdiff_t(vertical.distanceStep * frameRow), -ptrdiff_t(horizontal.distanceStep * LANES),
+                            ptrdiff_t(plan_.bandImages * plan_.frame.size()),
+                            size_t(vertical.tapStep) * s_.kw * GATHER_GROUP, size_t(horizontal.tapStep) * GATHER_GROUP};
+      const float* frame = frames_ + (vertical.reach - down.distance) * frameRow +
+                           size_t(horizontal.reach - right.distance) * LANES;
+      float* phaseSums = sums + (size_t(down.firstTap) * s_.kw + right.firstTap) * GATHER_GROUP;
+      for (int r = 0; r < rowParts; r++)
+        for (int c = 0; c < columnParts; c++) {
+          const int row = down.taps * r / rowParts, column = right.taps * c / columnParts;
+          const GatherTaps gather = gatherTapsOf<BLOCKS>(down.taps * (r + 1) / rowParts - row,
+                                                         right.taps * (c + 1) / columnParts - column);
+          const float* from = frame + row * grid.frameRow + column * grid.frameColumn;
+          float* to = phaseSums + row * grid.sumsRow + column * grid.sumsColumn;
+          for (int channel = 0; channel < channels; channel++) {
+            const size_t list = slot * lists + size_t(channel) * plan_.phases + phase;
+            if (counts_[list] > 0)
+              gather(lists_ + list * plan_.listSize, int(counts_[list]), from, grid, to + channel * plan_.channelSums());
+          }
+        }
+    }
+  }
+
+  const ConvShape& s_;
+  const SpikeMap& x_;
+  const GradientMap& g_;
+  const GatherGradWeightPlan& plan_;
+  const int firstBlock_, channelBlocks_;
+  float* const frames_;
+  uint32_t* const lists_;
+  uint32_t* const counts_;
+};
+
+// dw, [O][C][tap], is the sum of `count` buffers of sums, which lie one after the other, in their order.
+static inline void sumGatherGradWeight(const Call& call, const GatherGradWeightPlan& plan, const float* sums,
+                                       int count, float* dw) {
+  const GatherShape& s = plan.gather;
+  constexpr int TASK = LANES;  // input channels
+  const int parts = divideUp(s.C, TASK);
+  call.pool->run(s.groups * parts, [&](int task, int) {
+    const int group = task / parts, first = task % parts * TASK;
+    const int outputs = smaller(GATHER_GROUP, s.O - group * GATHER_GROUP);
+    for (int c = first; c < smaller(s.C, first + TASK); c++)
+      for (int t = 0; t < s.taps; t++) {
+        const float* from = sums + group * plan.groupSums() + c * plan.channelSums() + size_t(t) * GATHER_GROUP;
+        float total[GATHER_GROUP] = {};
+        for (int part = 0; part < count; part++, from += plan.sumsSize())
+          for (int l = 0; l < GATHER_GROUP; l++) total[l] += from[l];
+        for (int l = 0; l < outputs; l++)
+          dw[(size_t(group * GATHER_GROUP + l) * s.C + c) * s.taps + t] = total[l];
+      }
+  });
+}
+
+// A whole batch: runs of images are summed side by side.
+struct GatherGradWeightRuns {
+  static constexpr int MIN_TASKS = 16, MIN_SPAN = 4;  // groups in a span
+
+  GatherGradWeightPlan plan;
+  int spans, runs;
+  float* sums;
+  size_t bytes;
+
+  GatherGradWeightRuns(const ConvShape& s, char* base, int threads)
+      : plan(s, Scratch(base), threads), spans(1), runs(1) {
+    spans = smaller(divideUp(plan.gather.groups, MIN_SPAN), divideUp(MIN_TASKS, plan.inputGroups));
+    runs = larger(1, smaller(s.images, divideUp(MIN_TASKS, plan.inputGroups * spans)));
+    Scratch scratch(base);
+    scratch.take<char>(plan.bytes);
+    sums = scratch.take<float>(runs * plan.sumsSize());
+    bytes = scratch.used();
+  }
+};
+
+static inline void runGatherGradWeight(const Call& call, const ConvShape& s, const SpikeMap& x, const GradientMap& g,
+                                       float* dw) {
+  const GatherGradWeightRuns batch(s, call.scratch, call.pool->threads());
+  const GatherGradWeightPlan& plan = batch.plan;
+  const int groups = plan.gather.groups;
+  call.pool->run(batch.runs * plan.inputGroups * batch.spans, [&](int task, int thread) {
+    const int span = task % batch.spans, inputGroup = task / batch.spans % plan.inputGroups;
+    const int run = task / batch.spans / plan.inputGroups;
+    const int firstGroup = groups * span / batch.spans, endGroup = groups * (span + 1) / batch.spans;
+    const int firstChannel = inputGroup * plan.TASK_CHANNELS, endChannel = smaller(s.C, firstChannel + plan.TASK_CHANNELS);
+    float* sums = batch.sums + run * plan.sumsSize();
+    for (int group = firstGroup; group < endGroup; group++)
+      std::memset(sums + group * plan.groupSums() + firstChannel * plan.channelSums(), 0,
+                  (endChannel - firstChannel) * plan.channelSums() * sizeof(float));
+    GatherGradWeight(s, x, g, plan, thread, inputGroup)
+        .add(int(int64_t(s.images) * run / batch.runs), int(int64_t(s.images) * (run + 1) / batch.runs), firstGroup,
+             endGroup, sums);
+  });
+  sumGatherGradWeight(call, plan, batch.sums, batch.runs, dw);
+}
+
+}  // namespace soma::SOMA_ISA
