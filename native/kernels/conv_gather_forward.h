@@ -44,7 +44,7 @@ struct GatherForwardPlan {
   size_t pixelStartsSize(const ConvShape& s) const { return size_t(inputRows) * s.W + 1; }
 
  private:
-  static constexpr size_t SLACK = 32;  // that vectors may write beyond, and read
+  static constexpr size_t SLACK = 64;  // that vectors may write beyond, and read
 
   void chooseBands(const ConvShape& s) {
     const int step = s.pool2 ? 2 : 1;
@@ -89,36 +89,42 @@ class GatherLister {
   }
 
  private:
-  typedef uint16_t Entries __attribute__((vector_size(32), may_alias, aligned(2)));
+  static constexpr int COPIED = 2 * LANES;  // entries at a time
+  typedef uint16_t Entries __attribute__((vector_size(2 * COPIED), may_alias, aligned(2)));
 
-  // The channels of a chunk that fired at each pixel that the rows read.
+  // The channels of a chunk that fired at each pixel that the rows read, as column * channels + channel.
   void listPixels(int n, int chunk, int firstRow, int rows) {
-    const int firstBlock = chunk * plan_.gather.chunkBlocks;
-    const int endBlock = smaller(blocks(s_.C), firstBlock + plan_.gather.chunkBlocks);
+    const int channels = plan_.gather.chunkChannels(chunk), chunkBlocks = blocks(channels);
+    const uint16_t* const words = x_.words(n, chunk * plan_.gather.chunkBlocks);
+    const size_t blockStride = size_t(s_.H) * s_.W;
     top_ = larger(0, firstRow * s_.sh - s_.padTop);
-    const int end = smaller(s_.H, (firstRow + rows - 1) * s_.sh - s_.padTop + (s_.kh - 1) * s_.dilH + 1);
-    const size_t pixels = size_t(larger(0, end - top_)) * s_.W, first = size_t(top_) * s_.W;
+    const int bottom = smaller(s_.H, (firstRow + rows - 1) * s_.sh - s_.padTop + (s_.kh - 1) * s_.dilH + 1);
     uint16_t* out = channels_;
-    for (size_t p = 0; p < pixels; p++) {
-      pixelStarts_[p] = uint32_t(out - channels_);
-      for (int b = firstBlock; b < endBlock; b++)
-        out = compressBits16(x_.words(n, b)[first + p], unsigned(b - firstBlock) * LANES, out);
-    }
-    pixelStarts_[pixels] = uint32_t(out - channels_);
+    uint32_t* start = pixelStarts_;
+    for (int y = top_; y < bottom; y++)
+      for (int column = 0; column < s_.W; column++) {
+        *start++ = uint32_t(out - channels_);
+        const uint16_t* word = words + size_t(y) * s_.W + column;
+        for (int b = 0; b < chunkBlocks; b++, word += blockStride)
+          out = compressBits16(*word, unsigned(column * channels + b * LANES), out);
+      }
+    *start = uint32_t(out - channels_);
   }
 
-  // The rows of weights that an output sums, whose first tap lies at (top, left).
+  // The rows of weights that an output sums, whose first tap lies at (top, left). Where taps lie side by side the
+  // spikes under a row of them do, too, and all are shifted alike (in 16 bits, which wrap round and back).
   uint16_t* appendOutput(int chunk, int top, int left, uint16_t* out) const {
-    const int channels = plan_.gather.chunkChannels(chunk);
+    const int channels = plan_.gather.chunkChannels(chunk), run = s_.dilW == 1 ? s_.kw : 1;
     for (int ky = 0, y = top; ky < s_.kh; ky++, y += s_.dilH) {
       if (y < 0 || y >= s_.H) continue;
       const uint32_t* starts = pixelStarts_ + size_t(y - top_) * s_.W;
-      for (int kx = 0, x = left; kx < s_.kw; kx++, x += s_.dilW) {
-        if (x < 0 || x >= s_.W) continue;
-        const uint16_t* from = channels_ + starts[x];
-        const int count = int(starts[x + 1] - starts[x]);
-        const Entries shift = uint16_t((ky * s_.kw + kx) * channels) - Entries{};
-        for (int i = 0; i < count; i += LANES)
+      for (int kx = 0, x = left; kx < s_.kw; kx += run, x += s_.dilW) {
+        const int first = larger(0, x), end = smaller(s_.W, x + run);
+        if (first >= end) continue;
+        const uint16_t* from = channels_ + starts[first];
+        const int count = int(starts[end] - starts[first]);
+        const Entries shift = uint16_t((ky * s_.kw + kx - x) * channels) - Entries{};
+        for (int i = 0; i < count; i += COPIED)
           *reinterpret_cast<Entries*>(out + i) = *reinterpret_cast<const Entries*>(from + i) + shift;
         out += count;
       }

@@ -66,13 +66,13 @@ struct GatherGradWeightPlan {
     frame.lanes = LANES;
     frame.columns = horizontal.positions + horizontal.reach;
     const size_t rowFloats = frame.rowSize() * smaller(GATHER_BLOCKS, blocks(s.O));
-    const int rowsThatFit = larger(1, int(FRAME_FLOATS / rowFloats) - vertical.reach);
+    const int rowsThatFit = larger(larger(1, 2 * vertical.reach), int(FRAME_FLOATS / rowFloats) - vertical.reach);
     rowBands = divideUp(vertical.positions, rowsThatFit);
     bandRows = divideUp(vertical.positions, rowBands);
     frame.rows = bandRows + vertical.reach;
     bandImages = 1;
     if (rowBands == 1) bandImages = larger(1, smaller(s.images, int(FRAME_FLOATS / (frame.rows * rowFloats))));
-    listSize = size_t(bandImages) * bandRows * horizontal.positions;
+    listSize = size_t(bandImages) * bandRows * horizontal.positions + LANES;  // compressInts writes beyond
     const size_t bandEntries = listSize * phases * TASK_CHANNELS;
     listBands = larger(1, smaller(int(LIST_ENTRIES / bandEntries), divideUp(s.images, bandImages) * rowBands));
     frames = scratch.take<float>(threads * framesSize());
@@ -181,40 +181,76 @@ class GatherGradWeight {
     const size_t lists = size_t(plan_.TASK_CHANNELS) * plan_.phases;
     uint32_t* counts = counts_ + slot * lists;
     std::memset(counts, 0, lists * sizeof *counts);
-    for (int i = 0; i < band.images; i++)
-      for (int position = 0; position < band.rows; position++)
-        for (int phase = 0; phase < s_.sh; phase++) {
-          const int y = (band.firstRow + position) * s_.sh + phase - s_.padTop;
-          if (y < 0 || y >= s_.H) continue;
-          const size_t row = i * plan_.frame.size() + plan_.frame.offset(position, 0);
-          for (int b = 0; b < channelBlocks_; b++)
-            listRow(x_.words(band.firstImage + i, firstBlock_ + b) + size_t(y) * s_.W, row, phase * s_.sw,
-                    lists_ + (slot * lists + size_t(b) * LANES * plan_.phases) * plan_.listSize,
-                    counts + size_t(b) * LANES * plan_.phases);
-        }
+    for (int b = 0; b < channelBlocks_; b++)
+      for (int phase = 0; phase < plan_.phases; phase++) {
+        const size_t first = size_t(b) * LANES * plan_.phases + phase;
+        listPhase(band, firstBlock_ + b, phase / s_.sw, phase % s_.sw, counts + first,
+                  lists_ + (slot * lists + first) * plan_.listSize);
+      }
   }
 
-  // A row of 16 channels: `row` is where it begins in the frame, `phase` that of its even columns.
-  void listRow(const uint16_t* words, size_t row, int phase, uint32_t* lists, uint32_t* counts) const {
-    int position = s_.padLeft / s_.sw, columnPhase = s_.padLeft % s_.sw;
-    for (int x = 0; x < s_.W; x++) {
-      const uint32_t place = uint32_t(row + size_t(position) * LANES);
-      for (unsigned bits = words[x]; bits; bits &= bits - 1) {
-        const size_t list = size_t(__builtin_ctz(bits)) * plan_.phases + phase + columnPhase;
-        lists[list * plan_.listSize + counts[list]++] = place;
+  // The spikes of one phase and 16 channels, 16 pixels at a time.
+  void listPhase(const Band& band, int block, int down, int right, uint32_t* counts, uint32_t* lists) const {
+    uint16_t words[LANES];
+    uint32_t places[LANES];
+    int pixels = 0;
+    const auto append = [&] {
+      uint16_t fired[LANES];
+      transposeBits(words, fired);
+      for (int l = 0; l < LANES; l++) {
+        uint32_t& count = counts[l * plan_.phases];
+        uint32_t* list = lists + l * plan_.phases * plan_.listSize;
+        count = uint32_t(compressInts(fired[l], places, list + count) - list);
       }
-      if (++columnPhase == s_.sw) columnPhase = 0, position++;
-    }
+      pixels = 0;
+    };
+    const int firstColumn = divideUp(larger(0, s_.padLeft - right), s_.sw);
+    const int endColumn = smaller(plan_.horizontal.positions, divideUp(s_.W + s_.padLeft - right, s_.sw));
+    for (int i = 0; i < band.images; i++)
+      for (int row = 0; row < band.rows; row++) {
+        const int y = (band.firstRow + row) * s_.sh + down - s_.padTop;
+        if (y < 0 || y >= s_.H) continue;
+        const uint16_t* from = x_.words(band.firstImage + i, block) + ptrdiff_t(y) * s_.W + right - s_.padLeft;
+        const size_t place = i * plan_.frame.size() + plan_.frame.offset(row, 0);
+        for (int column = firstColumn; column < endColumn; column++) {
+          words[pixels] = from[column * s_.sw];
+          places[pixels] = uint32_t(place + size_t(column) * LANES);
+          if (++pixels == LANES) append();
+        }
+      }
+    if (pixels == 0) return;
+    std::memset(words + pixels, 0, (LANES - pixels) * sizeof *words);
+    append();
   }
 
   void stageBand(const Band& band, int group) const {
     for (int b = 0; b < plan_.gather.groupBlocks(group); b++)
       for (int i = 0; i < band.images; i++) {
         const int channel = group * GATHER_GROUP + b * LANES;
-        stageGradient(g_, band.firstImage + i, channel, smaller(LANES, s_.O - channel),
-                      band.firstRow - plan_.vertical.reach, -plan_.horizontal.reach, plan_.frame,
-                      frames_ + (size_t(b) * plan_.bandImages + i) * plan_.frame.size());
+        float* frame = frames_ + (size_t(b) * plan_.bandImages + i) * plan_.frame.size();
+        const int top = band.firstRow - plan_.vertical.reach, left = -plan_.horizontal.reach;
+        if (isBlocked(s_.O) && !g_.pooled)
+          copyRows(g_.data + g_.blockIndex(band.firstImage + i, channel / LANES, 0), top, frame);
+        else
+          stageGradient(g_, band.firstImage + i, channel, smaller(LANES, s_.O - channel), top, left, plan_.frame, frame);
       }
+  }
+
+  // A frame of a map that lies there as it is needed, but for the zeros around.
+  void copyRows(const float* map, int top, float* to) const {
+    const int left = plan_.horizontal.reach, copied = smaller(s_.OW, plan_.frame.columns - left);
+    const int right = plan_.frame.columns - left - copied;
+    for (int row = top; row < top + plan_.frame.rows; row++) {
+      const bool inside = row >= 0 && row < s_.OH;
+      const int before = inside ? left : plan_.frame.columns;
+      std::memset(to, 0, size_t(before) * LANES * sizeof *to);
+      to += before * LANES;
+      if (!inside) continue;
+      std::memcpy(to, map + size_t(row) * s_.OW * LANES, size_t(copied) * LANES * sizeof *to);
+      to += copied * LANES;
+      std::memset(to, 0, size_t(right) * LANES * sizeof *to);
+      to += right * LANES;
+    }
   }
 
   template <int BLOCKS>
