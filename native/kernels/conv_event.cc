@@ -29,7 +29,7 @@ double spikeRate(const ConvShape& s, const SpikeMap& x) {
 
 // Rates at which events and dense sums were measured to be equally fast.
 constexpr double FORWARD_DENSE_ABOVE = 0.6, GRAD_WEIGHT_DENSE_ABOVE = 0.7;
-constexpr double GATHER_FORWARD_DENSE_ABOVE = 0.6, GATHER_GRAD_WEIGHT_DENSE_ABOVE = 0.6;
+constexpr double GATHER_GRAD_WEIGHT_DENSE_ABOVE = 0.7;
 
 // [w, packed]; ints: [O, C, transposed].
 void scatterWeights(const Call& call) {
@@ -46,7 +46,7 @@ void conv2dSpike(const Call& call) {
   const ConvShape s(call.ints);
   const SpikeMap x{call.spikes(0), s.C, s.H, s.W};
   const float* packed = call.f32(5);
-  if (packed && spikeRate(s, x) <= (s.eventDriven() ? FORWARD_DENSE_ABOVE : GATHER_FORWARD_DENSE_ABOVE)) {
+  if (packed && spikeRate(s, x) <= (s.eventDriven() ? FORWARD_DENSE_ABOVE : gatherForwardDenseAbove(s))) {
     const auto run = s.eventDriven() ? runEventForward : runGatherForward;
     run(call, s, x, packed, call.f32(2), call.f32(3), call.u8(4));
     return;
