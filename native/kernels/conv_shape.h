@@ -44,6 +44,9 @@ struct ConvShape {
   }
   // Any other convolution of spikes in one group (conv_gather.h), whose rows of weights 16 bits can number.
   bool gathersEvents() const { return !eventDriven() && groups == 1 && taps() <= 4096; }
+  // In the forward pass also 3x3 on small maps: there the weights are most of what is read, and gathering reads
+  // them once for several images.
+  bool gathersForward() const { return gathersEvents() || (eventDriven() && H * W <= 64); }
 };
 
 }  // namespace soma::SOMA_ISA

@@ -73,6 +73,11 @@ describe('chooseConv', () => {
     expect(events({ x: [64, 64, 16, 16], o: 64, groups: 64, spikes: true })).toEqual([false, false]);
   });
 
+  it('falls back to Winograd where too many neurons fire for the events of a weight gradient', () => {
+    expect(algorithms({ x: [64, 64, 16, 16], o: 64, spikes: true })).toEqual(['direct', 'winograd']);
+    expect(algorithms({ x: [64, 64, 16, 16], o: 64, stride: 2, spikes: true })).toEqual(['direct', 'direct']);
+  });
+
   it('shows the cost of every candidate, the chosen one the lowest', () => {
     for (const { conv } of steps({ x: [16, 48, 14, 14], o: 96 })) {
       const { winograd = 0, direct = 0 } = conv?.cycles ?? {};

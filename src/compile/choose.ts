@@ -107,7 +107,7 @@ export function chooseConv(step: Pick<Step, 'root' | 'nodes'>, prefer?: ConvAlgo
   const events = canRunOnSpikes(conv) || (plain && pass === 'gradInput');
   const cycles: ConvChoice['cycles'] = isDepthwise(geometry)
     ? { depthwise: depthwiseCycles(conv), direct: directCycles(conv) }
-    : plain && !spikes
+    : plain && (!spikes || pass === 'gradWeight')
       ? { winograd: winogradCycles(conv), direct: directCycles(conv) }
       : { direct: directCycles(conv) };
   const candidates = CONV_ALGORITHMS.filter((algorithm) => cycles[algorithm] !== undefined);

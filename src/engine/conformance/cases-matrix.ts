@@ -64,8 +64,8 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [1, 16, 60, 61], o: 17, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
 ];
 
-/** Driven by events, in other shapes than 3×3 with stride 1 (native/kernels/conv_gather.h). */
-const GATHERED: readonly ConvCase[] = [
+/** Convolutions of spikes in other shapes than 3×3 with stride 1 (native/kernels/conv_gather.h), at many rates. */
+const SPIKING: readonly ConvCase[] = [
   { x: [2, 17, 9, 8], o: 33, k: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], time: 3, bias: true },
   { x: [1, 64, 8, 8], o: 130, k: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], time: 4, rate: 0.15 },
   { x: [3, 5, 7, 9], o: 4, k: [3, 3], stride: [3, 3], padding: [0, 1, 2, 0], time: 1, bias: true },
@@ -87,11 +87,20 @@ const GATHERED: readonly ConvCase[] = [
   { x: [1, 16, 40, 41], o: 16, k: [5, 5], padding: [2, 2, 2, 2], rate: 0.1 },
   { x: [40, 40, 4, 4], o: 48, k: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], time: 2, rate: 0.2 },
   { x: [0, 16, 4, 4], o: 16, k: [1, 1] },
+  // 3×3 with stride 1, on maps that are large enough for events to be scattered.
+  { x: [2, 17, 9, 11], o: 33, k: [3, 3], padding: [1, 1, 1, 1], time: 3, bias: true },
+  { x: [1, 33, 12, 9], o: 20, k: [3, 3], padding: [2, 1, 0, 2], rate: 0.1 },
+  { x: [1, 70, 9, 8], o: 16, k: [3, 3], time: 1, rate: 0.2 },
+  { x: [1, 16, 1, 70], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  { x: [1, 16, 9, 8], o: 16, k: [3, 3], padding: [1, 1, 1, 1], rate: 0, bias: true },
+  // Rates at which the weight gradient of 3×3 is no longer driven by events.
+  { x: [2, 33, 13, 9], o: 17, k: [3, 3], padding: [1, 1, 1, 1], time: 2, rate: 0.5 },
+  { x: [1, 64, 8, 8], o: 64, k: [3, 3], padding: [2, 0, 1, 2], time: 4, rate: 1 },
 ];
 
 const ALL_CONVOLUTIONS: readonly ConvCase[] = [
   ...CONVOLUTIONS,
-  ...GATHERED.map((item) => ({ ...item, spikes: true })),
+  ...SPIKING.map((item) => ({ ...item, spikes: true })),
 ];
 
 function convAttrs({ stride, padding, dilation, groups }: ConvCase): Conv2dAttrs {
@@ -246,6 +255,8 @@ const BLOCKS: readonly BlockCase[] = [
   { x: [2, 5, 5, 6], o: 33, pool: true, rectify: false },
   { x: [1, 4, 6, 6], o: 4, pool: true, rectify: true },
   { x: [1, 17, 60, 61], o: 16, pool: true, rectify: true },
+  { x: [1, 5, 19, 18], o: 20, pool: true, rectify: true },
+  { x: [1, 17, 9, 10], o: 33, pool: false, rectify: true },
 ];
 
 /** Spiking networks whose convolutions gather events. */

@@ -3,7 +3,14 @@
  * lowered to native/kernels/conv_*.cc, dense*.cc and lif.cc.
  */
 import type { ConvAlgorithm, ConvChoice } from '../../compile/choose.ts';
-import { type ConvStep, convStep, fusedNode, incomingGradient, isPlain3x3 } from '../../compile/conv-step.ts';
+import {
+  type ConvStep,
+  convStep,
+  fusedNode,
+  gathersForward,
+  incomingGradient,
+  isPlain3x3,
+} from '../../compile/conv-step.ts';
 import { align, isBlocked, isMap, LANES } from '../../compile/layout.ts';
 import type { Step } from '../../compile/plan.ts';
 import { mismatch } from '../../errors.ts';
@@ -114,9 +121,9 @@ export const lowerConv2d: Lower = (step, stored) => {
   });
   if (conv.spikes && !choice.events) return [...calls, compute('conv2d_spike', weight, null)];
   if (conv.spikes) {
-    const events = isPlain3x3(conv.geometry)
-      ? scatterWeights(weight, conv, false)
-      : gatherWeights(weight, conv);
+    const events = gathersForward(conv.geometry)
+      ? gatherWeights(weight, conv)
+      : scatterWeights(weight, conv, false);
     return [...calls, events.call, compute('conv2d_spike', weight, events.place)];
   }
   switch (choice.algorithm) {
@@ -184,8 +191,12 @@ export const lowerConv2dGradWeight: Lower = (step, _, loop) => {
       },
     ];
   }
-  const kernel = conv.spikes ? 'conv2d_grad_weight_spike' : GRAD_WEIGHT_KERNELS[choice.algorithm];
-  return [{ kernel, buffers: [x, g, argmax, root.outputs[0]], ints }];
+  const buffers = [x, g, argmax, root.outputs[0]];
+  if (!conv.spikes) return [{ kernel: GRAD_WEIGHT_KERNELS[choice.algorithm], buffers, ints }];
+  const winograd = choice.algorithm === 'winograd';
+  return [
+    { kernel: 'conv2d_grad_weight_spike', buffers, ints: [...ints, flag(winograd), flag(choice.events)] },
+  ];
 };
 
 /** Rows of a dense layer as [TN, C, HW, O]; a map is flattened by the kernel. */
