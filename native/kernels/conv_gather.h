@@ -53,16 +53,22 @@ static inline void packGatherWeights(const Call& call, const float* w, int O, in
   });
 }
 
-// Adds the listed rows of BLOCKS blocks to the sums at `sums`, whose blocks are `blockStride` apart; `first`
-// replaces what is there. Few registers to a row are summed twice over, lest sums wait for each other.
+// Where the sums of a pixel are: blocks of 16, a stride apart.
+struct GatherSums {
+  const float* from;  // what they begin with
+  size_t fromStride;
+  float* to;
+  size_t toStride;
+  bool relu;  // clamp what is stored
+};
+
+// Adds the listed rows of weights. Short rows are summed several times over, lest sums wait for each other.
 template <int BLOCKS>
-static inline void sumRows(const uint16_t* list, int count, const float* rows, bool first, size_t blockStride,
-                           float* sums) {
+static inline void sumRows(const uint16_t* list, int count, const float* rows, const GatherSums& sums) {
   constexpr int ROW = BLOCKS * PARTS, SIDE_BY_SIDE = ROW >= 4 ? (VL == 4 ? 1 : 2) : 4 / ROW;
   Vec sum[SIDE_BY_SIDE][ROW] = {};
-  if (!first)
 #pragma GCC unroll 8
-    for (int v = 0; v < ROW; v++) sum[0][v] = load(sums + v / PARTS * blockStride + v % PARTS * VL);
+  for (int v = 0; v < ROW; v++) sum[0][v] = load(sums.from + v / PARTS * sums.fromStride + v % PARTS * VL);
   int i = 0;
   for (; i + SIDE_BY_SIDE <= count; i += SIDE_BY_SIDE)
 #pragma GCC unroll 4
@@ -76,11 +82,13 @@ static inline void sumRows(const uint16_t* list, int count, const float* rows, b
 #pragma GCC unroll 8
     for (int v = 0; v < ROW; v++) sum[0][v] = sum[0][v] + load(row + v * VL);
   }
+  const Vec zero{};
 #pragma GCC unroll 8
   for (int v = 0; v < ROW; v++) {
 #pragma GCC unroll 4
     for (int k = 1; k < SIDE_BY_SIDE; k++) sum[0][v] = sum[0][v] + sum[k][v];
-    store(sums + v / PARTS * blockStride + v % PARTS * VL, sum[0][v]);
+    const Vec total = sums.relu ? max(zero, sum[0][v]) : sum[0][v];  // keeps a NaN
+    store(sums.to + v / PARTS * sums.toStride + v % PARTS * VL, total);
   }
 }
 

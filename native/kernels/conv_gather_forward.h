@@ -14,6 +14,7 @@ struct GatherForwardPlan {
   static constexpr int MIN_TASKS = 16, MIN_SPAN = 4;   // groups in a span
 
   GatherShape gather;
+  bool direct;  // sums are made where the outputs lie
   int rows, bandRows, bandImages, rowBands, bands, spans;
   int inputRows;  // that a band reads of an image
   size_t bandPixels, maxEntries, pixelEntries;
@@ -22,7 +23,8 @@ struct GatherForwardPlan {
   uint16_t *entries, *channels;
   size_t bytes;
 
-  GatherForwardPlan(const ConvShape& s, char* base, int threads) : gather(s) {
+  GatherForwardPlan(const ConvShape& s, char* base, int threads)
+      : gather(s), direct(!s.pool2 && isBlocked(s.O)) {
     chooseBands(s);
     inputRows = smaller(s.H, (bandRows - 1) * s.sh + (s.kh - 1) * s.dilH + 1);
     bandPixels = size_t(bandImages) * bandRows * s.OW;
@@ -39,7 +41,7 @@ struct GatherForwardPlan {
     bytes = scratch.used();
   }
 
-  size_t sumsSize() const { return bandPixels * GATHER_GROUP; }
+  size_t sumsSize() const { return direct ? 0 : bandPixels * GATHER_GROUP; }
   size_t startsSize() const { return gather.chunks * bandPixels + 1; }
   size_t pixelStartsSize(const ConvShape& s) const { return size_t(inputRows) * s.W + 1; }
 
@@ -142,15 +144,28 @@ class GatherLister {
   int top_ = 0;
 };
 
-// Sums of one group of output channels over a band that has been listed, [block][pixel][16].
+// Where a band's sums of one group go: the outputs themselves, or scratch from which they are pooled.
+struct GatherTarget {
+  float* data;
+  size_t imageStride, blockStride;  // pixels lie next to each other
+  const float* bias;                // of the group
+  bool relu;
+};
+
+// Sums of one group of output channels over a band that has been listed.
 template <int BLOCKS>
-static inline void sumBand(const GatherShape& s, const uint32_t* starts, const uint16_t* entries, size_t pixels,
-                           size_t blockStride, int group, const float* weights, float* sums) {
-  for (int chunk = 0; chunk < s.chunks; chunk++, starts += pixels) {
+static inline void sumBand(const GatherShape& s, const uint32_t* starts, const uint16_t* entries, int images,
+                           size_t pixels, int group, const float* weights, const GatherTarget& target) {
+  for (int chunk = 0; chunk < s.chunks; chunk++) {
     const float* rows = weights + s.weights(group, chunk);
-    for (size_t p = 0; p < pixels; p++)
-      sumRows<BLOCKS>(entries + starts[p], int(starts[p + 1] - starts[p]), rows, chunk == 0, blockStride,
-                      sums + p * LANES);
+    const bool relu = target.relu && chunk == s.chunks - 1;
+    for (int i = 0; i < images; i++, starts += pixels) {
+      float* to = target.data + i * target.imageStride;
+      for (size_t p = 0; p < pixels; p++, to += LANES)
+        sumRows<BLOCKS>(entries + starts[p], int(starts[p + 1] - starts[p]), rows,
+                        {chunk == 0 ? target.bias : to, chunk == 0 ? LANES : target.blockStride, to,
+                         target.blockStride, relu});
+    }
   }
 }
 
@@ -161,8 +176,8 @@ static inline double gatherForwardDenseAbove(const ConvShape& s) {
   constexpr double DENSE_ROW = VL == 4 ? 3 : 1, DENSE_WORD = 9;  // a row of weights by a block; a word of x staged
   constexpr double ROW = VL == 16 ? 1.1 : VL == 8 ? 1.3 : 3;     // … added
   constexpr double FAR_ROW = VL == 16 ? 1.65 : ROW;              // … where a chunk does not stay near
-  constexpr double WORD = 14, EVENT = VL == 16 ? 0 : 4;          // of x listed
-  constexpr double COPY = 16, SUM = 25;                          // a row of taps in a list; a list begun and ended
+  constexpr double WORD = 12, EVENT = VL == 16 ? 0 : 4;          // of x listed
+  constexpr double COPY = 16, SUM = 18;                          // a row of taps in a list; a list begun and ended
   const double rows = double(s.taps()) * s.C, channels = double(s.sh) * s.sw * s.C;
   const double words = double(s.sh) * s.sw * blocks(s.C);
   const int copies = s.dilW == 1 ? s.kh : s.taps();
@@ -177,7 +192,6 @@ static inline void runGatherForward(const Call& call, const ConvShape& s, const 
   const GatherForwardPlan plan(s, call.scratch, call.pool->threads());
   packBias(bias, s.O, plan.bias);
   const ConvEmitter emitter(s, y, argmax);
-  const size_t blockStride = plan.bandPixels * LANES;
   call.pool->run(plan.bands * plan.spans, [&](int task, int thread) {
     const int span = task % plan.spans, band = task / plan.spans;
     const int firstImage = band / plan.rowBands * plan.bandImages;
@@ -186,17 +200,24 @@ static inline void runGatherForward(const Call& call, const ConvShape& s, const 
     const size_t imagePixels = size_t(rows) * s.OW;
     const uint32_t* starts = plan.starts + thread * plan.startsSize();
     const uint16_t* entries = plan.entries + thread * plan.maxEntries;
-    float* sums = plan.sums + thread * plan.sumsSize();
 
     GatherLister(s, plan, x, thread).list(firstImage, images, firstRow, rows);
     const int groups = plan.gather.groups;
     for (int group = groups * span / plan.spans; group < groups * (span + 1) / plan.spans; group++) {
-      const auto sumGroup = plan.gather.groupBlocks(group) == 1 ? sumBand<1> : sumBand<2>;
-      sumGroup(plan.gather, starts, entries, images * imagePixels, blockStride, group, weights, sums);
       const int channel = group * GATHER_GROUP;
+      const GatherTarget target =
+          plan.direct ? GatherTarget{emitter.blockAt(firstImage, channel / LANES, firstRow, 0),
+                                     size_t(blocks(s.O)) * s.OH * s.OW * LANES, size_t(s.OH) * s.OW * LANES,
+                                     plan.bias + channel, s.relu}
+                      : GatherTarget{plan.sums + thread * plan.sumsSize(), imagePixels * LANES,
+                                     plan.bandPixels * LANES, plan.bias + channel, false};
+      const auto sumGroup = plan.gather.groupBlocks(group) == 1 ? sumBand<1> : sumBand<2>;
+      sumGroup(plan.gather, starts, entries, images, imagePixels, group, weights, target);
+      if (plan.direct) continue;
       for (int i = 0; i < images; i++)
-        emitter.emit(firstImage + i, {sums + i * imagePixels * LANES, blockStride, size_t(s.OW) * LANES, channel,
-                                      smaller(GATHER_GROUP, s.O - channel), firstRow, rows, plan.bias + channel});
+        emitter.emit(firstImage + i, {target.data + i * target.imageStride, target.blockStride,
+                                      size_t(s.OW) * LANES, channel, smaller(GATHER_GROUP, s.O - channel), firstRow,
+                                      rows, nullptr});
     }
   });
 }

@@ -44,9 +44,11 @@ struct ConvShape {
   }
   // Any other convolution of spikes in one group (conv_gather.h), whose rows of weights 16 bits can number.
   bool gathersEvents() const { return !eventDriven() && groups == 1 && taps() <= 4096; }
-  // In the forward pass also 3x3 on small maps: there the weights are most of what is read, and gathering reads
-  // them once for several images.
-  bool gathersForward() const { return gathersEvents() || (eventDriven() && H * W <= 64); }
+  // In the forward pass also 3x3 on small maps of many channels: gathering reads weights that no near cache holds
+  // once for several images, scattering once for each.
+  bool gathersForward() const {
+    return gathersEvents() || (eventDriven() && H * W <= 36 && int64_t(taps()) * C * O >= 1 << 18);
+  }
 };
 
 }  // namespace soma::SOMA_ISA

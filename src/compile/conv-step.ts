@@ -75,10 +75,10 @@ export function canRunOnSpikes(conv: ConvStep): boolean {
 
 /**
  * Whether the forward pass of spikes gathers events (native/kernels/conv_gather.h) instead of scattering them: all
- * shapes but 3×3, and that on small maps, where the weights are most of what is read.
+ * shapes but 3×3, and that on small maps of many channels, whose weights are most of what is read.
  */
 export function gathersForward(g: ConvGeometry): boolean {
-  return !isPlain3x3(g) || g.h * g.w <= 64;
+  return !isPlain3x3(g) || (g.h * g.w <= 36 && g.kh * g.kw * g.c * g.o >= 2 ** 18);
 }
 
 /** One filter a channel, over blocked maps. */

@@ -87,7 +87,8 @@ const SPIKING: readonly ConvCase[] = [
   { x: [1, 16, 40, 41], o: 16, k: [5, 5], padding: [2, 2, 2, 2], rate: 0.1 },
   { x: [40, 40, 4, 4], o: 48, k: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], time: 2, rate: 0.2 },
   { x: [0, 16, 4, 4], o: 16, k: [1, 1] },
-  // 3×3 with stride 1, on maps that are large enough for events to be scattered.
+  // 3×3 with stride 1: gathered on small maps of many channels, else scattered.
+  { x: [3, 150, 4, 5], o: 200, k: [3, 3], padding: [1, 1, 1, 1], time: 2, rate: 0.1, bias: true },
   { x: [2, 17, 9, 11], o: 33, k: [3, 3], padding: [1, 1, 1, 1], time: 3, bias: true },
   { x: [1, 33, 12, 9], o: 20, k: [3, 3], padding: [2, 1, 0, 2], rate: 0.1 },
   { x: [1, 70, 9, 8], o: 16, k: [3, 3], time: 1, rate: 0.2 },
