@@ -1,5 +1,6 @@
-// Convolutions of spikes: driven by events where few neurons fired, and dense otherwise. Packed weights (conv_scatter.h) come from a call of their own, which need not be repeated while
-// the weights stay the same; without them a convolution is always dense.
+// Convolutions of spikes: driven by events where few neurons fired, and dense otherwise. Packed weights
+// (conv_scatter.h, conv_gather.h) come from a call of their own, which need not be repeated while the weights stay
+// the same; without them a convolution is always dense.
 #include <algorithm>
 #include "conv_depthwise.h"
 #include "conv_event_forward.h"

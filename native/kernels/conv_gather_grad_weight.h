@@ -13,35 +13,9 @@
 // order at the end. In a loop over micro-batches each slot is such a run.
 #pragma once
 #include "conv_gather.h"
+#include "conv_gather_taps.h"
 
 namespace soma::SOMA_ISA {
-
-// One axis of the phases: a spike at padded place P = y + pad lies at position P / stride of phase P % stride.
-struct GatherAxis {
-  struct Phase {
-    int firstTap, taps;  // those that meet spikes of this phase: firstTap, firstTap + tapStep, …
-    int distance;        // from a spike's position back to the output of its first tap
-  };
-
-  int stride, dilation, pad, size, taps;
-  int positions;           // of spikes, 0 … positions - 1
-  int reach;               // how far back the last tap's output lies
-  int tapStep, distanceStep;
-
-  GatherAxis(int stride, int dilation, int pad, int size, int taps)
-      : stride(stride), dilation(dilation), pad(pad), size(size), taps(taps), positions((size - 1 + pad) / stride + 1),
-        reach((taps - 1) * dilation / stride), tapStep(1) {
-    while (tapStep * dilation % stride != 0) tapStep++;
-    distanceStep = tapStep * dilation / stride;
-  }
-
-  Phase phase(int p) const {
-    int first = 0;
-    while (first < smaller(taps, tapStep) && first * dilation % stride != p) first++;
-    if (first >= smaller(taps, tapStep)) return {0, 0, 0};
-    return {first, divideUp(taps - first, tapStep), first * dilation / stride};
-  }
-};
 
 struct GatherGradWeightPlan {
   static constexpr size_t FRAME_FLOATS = 6 * 1024;    // gradients of a band: most of a first-level cache
@@ -72,7 +46,7 @@ struct GatherGradWeightPlan {
     frame.rows = bandRows + vertical.reach;
     bandImages = 1;
     if (rowBands == 1) bandImages = larger(1, smaller(s.images, int(FRAME_FLOATS / (frame.rows * rowFloats))));
-    listSize = size_t(bandImages) * bandRows * horizontal.positions + LANES;  // compressInts writes beyond
+    listSize = size_t(bandImages) * bandRows * horizontal.positions + LANES;  // for what compressInts writes beyond
     const size_t bandEntries = listSize * phases * TASK_CHANNELS;
     listBands = larger(1, smaller(int(LIST_ENTRIES / bandEntries), divideUp(s.images, bandImages) * rowBands));
     frames = scratch.take<float>(threads * framesSize());
@@ -88,53 +62,6 @@ struct GatherGradWeightPlan {
   size_t groupSums() const { return size_t(gather.C) * channelSums(); }
   size_t channelSums() const { return size_t(gather.taps) * GATHER_GROUP; }
 };
-
-// The grid of taps that a list is walked for.
-struct GatherGrid {
-  ptrdiff_t frameRow, frameColumn, frameBlock;  // from a tap's gradients to the next one's, and between blocks
-  size_t sumsRow, sumsColumn;
-};
-
-// Adds the gradients at the listed places to the sums of ROWS x COLUMNS taps and BLOCKS blocks.
-template <int ROWS, int COLUMNS, int BLOCKS>
-static inline void gatherTaps(const uint32_t* list, int count, const float* frame, const GatherGrid& grid,
-                              float* sums) {
-  constexpr int TAPS = ROWS * COLUMNS, ALL = BLOCKS * PARTS, MOST = (VL == 16 ? 20 : 12) / TAPS;
-  constexpr int TOGETHER = MOST >= ALL ? ALL : MOST >= 4 && ALL % 4 == 0 ? 4 : MOST >= 2 && ALL % 2 == 0 ? 2 : 1;
-  for (int v0 = 0; v0 < ALL; v0 += TOGETHER) {
-    const auto inFrame = [&](int v) { return (v0 + v) / PARTS * grid.frameBlock + (v0 + v) % PARTS * VL; };
-    const auto inSums = [&](int t, int v) { return t / COLUMNS * grid.sumsRow + t % COLUMNS * grid.sumsColumn + (v0 + v) * VL; };
-    Vec sum[TAPS][TOGETHER];
-#pragma GCC unroll 9
-    for (int t = 0; t < TAPS; t++)
-#pragma GCC unroll 8
-      for (int v = 0; v < TOGETHER; v++) sum[t][v] = load(sums + inSums(t, v));
-    for (int i = 0; i < count; i++) {
-      const float* g = frame + list[i];
-#pragma GCC unroll 9
-      for (int t = 0; t < TAPS; t++)
-#pragma GCC unroll 8
-        for (int v = 0; v < TOGETHER; v++)
-          sum[t][v] = sum[t][v] + load(g + t / COLUMNS * grid.frameRow + t % COLUMNS * grid.frameColumn + inFrame(v));
-    }
-#pragma GCC unroll 9
-    for (int t = 0; t < TAPS; t++)
-#pragma GCC unroll 8
-      for (int v = 0; v < TOGETHER; v++) store(sums + inSums(t, v), sum[t][v]);
-  }
-}
-
-using GatherTaps = void (*)(const uint32_t*, int, const float*, const GatherGrid&, float*);
-constexpr int GATHER_SIDE = 3;  // most rows and columns of taps in a grid
-
-template <int BLOCKS>
-static inline GatherTaps gatherTapsOf(int rows, int columns) {
-  static constexpr GatherTaps TABLE[GATHER_SIDE][GATHER_SIDE] = {
-      {gatherTaps<1, 1, BLOCKS>, gatherTaps<1, 2, BLOCKS>, gatherTaps<1, 3, BLOCKS>},
-      {gatherTaps<2, 1, BLOCKS>, gatherTaps<2, 2, BLOCKS>, gatherTaps<2, 3, BLOCKS>},
-      {gatherTaps<3, 1, BLOCKS>, gatherTaps<3, 2, BLOCKS>, gatherTaps<3, 3, BLOCKS>}};
-  return TABLE[rows - 1][columns - 1];
-}
 
 // What one thread adds to the sums of one group of input channels.
 class GatherGradWeight {
@@ -183,6 +110,7 @@ class GatherGradWeight {
     std::memset(counts, 0, lists * sizeof *counts);
     for (int b = 0; b < channelBlocks_; b++)
       for (int phase = 0; phase < plan_.phases; phase++) {
+        if (plan_.vertical.phase(phase / s_.sw).taps == 0 || plan_.horizontal.phase(phase % s_.sw).taps == 0) continue;
         const size_t first = size_t(b) * LANES * plan_.phases + phase;
         listPhase(band, firstBlock_ + b, phase / s_.sw, phase % s_.sw, counts + first,
                   lists_ + (slot * lists + first) * plan_.listSize);
@@ -229,10 +157,11 @@ class GatherGradWeight {
         const int channel = group * GATHER_GROUP + b * LANES;
         float* frame = frames_ + (size_t(b) * plan_.bandImages + i) * plan_.frame.size();
         const int top = band.firstRow - plan_.vertical.reach, left = -plan_.horizontal.reach;
+        const int image = band.firstImage + i;
         if (isBlocked(s_.O) && !g_.pooled)
-          copyRows(g_.data + g_.blockIndex(band.firstImage + i, channel / LANES, 0), top, frame);
+          copyRows(g_.data + g_.blockIndex(image, channel / LANES, 0), top, frame);
         else
-          stageGradient(g_, band.firstImage + i, channel, smaller(LANES, s_.O - channel), top, left, plan_.frame, frame);
+          stageGradient(g_, image, channel, smaller(LANES, s_.O - channel), top, left, plan_.frame, frame);
       }
   }
 
@@ -253,19 +182,22 @@ class GatherGradWeight {
     }
   }
 
+  // Adds what the band's lists say to the sums of all taps, phase by phase, in grids that registers can hold.
   template <int BLOCKS>
   void gatherBand(int slot, float* sums) const {
     const size_t lists = size_t(plan_.TASK_CHANNELS) * plan_.phases;
     const int channels = smaller(channelBlocks_ * LANES, s_.C - firstBlock_ * LANES);
+    const GatherAxis &vertical = plan_.vertical, &horizontal = plan_.horizontal;
     for (int phase = 0; phase < plan_.phases; phase++) {
-      const GatherAxis::Phase down = plan_.vertical.phase(phase / s_.sw), right = plan_.horizontal.phase(phase % s_.sw);
+      const GatherAxis::Phase down = vertical.phase(phase / s_.sw), right = horizontal.phase(phase % s_.sw);
       if (down.taps == 0 || right.taps == 0) continue;
       const int rowParts = divideUp(down.taps, GATHER_SIDE), columnParts = divideUp(right.taps, GATHER_SIDE);
-      const GatherAxis &vertical = plan_.vertical, &horizontal = plan_.horizontal;
       const size_t frameRow = plan_.frame.rowSize();
-      const GatherGrid grid{-ptrdiff_t(vertical.distanceStep * frameRow), -ptrdiff_t(horizontal.distanceStep * LANES),
+      const GatherGrid grid{-ptrdiff_t(vertical.distanceStep * frameRow),
+                            -ptrdiff_t(horizontal.distanceStep * LANES),
                             ptrdiff_t(plan_.bandImages * plan_.frame.size()),
-                            size_t(vertical.tapStep) * s_.kw * GATHER_GROUP, size_t(horizontal.tapStep) * GATHER_GROUP};
+                            size_t(vertical.tapStep) * s_.kw * GATHER_GROUP,
+                            size_t(horizontal.tapStep) * GATHER_GROUP};
       const float* frame = frames_ + (vertical.reach - down.distance) * frameRow +
                            size_t(horizontal.reach - right.distance) * LANES;
       float* phaseSums = sums + (size_t(down.firstTap) * s_.kw + right.firstTap) * GATHER_GROUP;
@@ -278,8 +210,9 @@ class GatherGradWeight {
           float* to = phaseSums + row * grid.sumsRow + column * grid.sumsColumn;
           for (int channel = 0; channel < channels; channel++) {
             const size_t list = slot * lists + size_t(channel) * plan_.phases + phase;
-            if (counts_[list] > 0)
-              gather(lists_ + list * plan_.listSize, int(counts_[list]), from, grid, to + channel * plan_.channelSums());
+            const int count = int(counts_[list]);
+            if (count == 0) continue;
+            gather(lists_ + list * plan_.listSize, count, from, grid, to + channel * plan_.channelSums());
           }
         }
     }
@@ -345,7 +278,8 @@ static inline void runGatherGradWeight(const Call& call, const ConvShape& s, con
     const int span = task % batch.spans, inputGroup = task / batch.spans % plan.inputGroups;
     const int run = task / batch.spans / plan.inputGroups;
     const int firstGroup = groups * span / batch.spans, endGroup = groups * (span + 1) / batch.spans;
-    const int firstChannel = inputGroup * plan.TASK_CHANNELS, endChannel = smaller(s.C, firstChannel + plan.TASK_CHANNELS);
+    const int firstChannel = inputGroup * plan.TASK_CHANNELS;
+    const int endChannel = smaller(s.C, firstChannel + plan.TASK_CHANNELS);
     float* sums = batch.sums + run * plan.sumsSize();
     for (int group = firstGroup; group < endGroup; group++)
       std::memset(sums + group * plan.groupSums() + firstChannel * plan.channelSums(), 0,
