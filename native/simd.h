@@ -169,7 +169,7 @@ static inline uint32_t* compressInts(unsigned bits, const uint32_t* p, uint32_t*
 }
 
 // Turns 16 numbers of 16 bits round: bit i of columns[l] is bit l of rows[i].
-static inline void transposeBits(const uint16_t* rows, uint16_t* columns) {
+static inline void transposeBits16(const uint16_t* rows, uint16_t* columns) {
 #if defined(__AVX512BW__) && defined(__AVX512VL__)
   __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows));
   for (int l = 15; l >= 0; l--, bits = _mm256_slli_epi16(bits, 1)) columns[l] = uint16_t(_mm256_movepi16_mask(bits));

@@ -124,7 +124,7 @@ class GatherGradWeight {
     int pixels = 0;
     const auto append = [&] {
       uint16_t fired[LANES];
-      transposeBits(words, fired);
+      transposeBits16(words, fired);
       for (int l = 0; l < LANES; l++) {
         uint32_t& count = counts[l * plan_.phases];
         uint32_t* list = lists + l * plan_.phases * plan_.listSize;
