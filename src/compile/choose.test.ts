@@ -66,6 +66,16 @@ describe('chooseConv', () => {
     expect(events({ x: [64, 64, 16, 16], o: 64 })).toEqual([false, true, false]);
     expect(events({ x: [64, 64, 16, 16], o: 64, spikes: true })).toEqual([true, true]);
     expect(events({ x: [64, 64, 16, 16], o: 64, k: 5 })).toEqual([false, false, false]);
+    expect(events({ x: [64, 64, 16, 16], o: 64, k: 5, spikes: true })).toEqual([true, true]);
+    expect(events({ x: [64, 64, 16, 16], o: 64, stride: 2, spikes: true })).toEqual([true, true]);
+    expect(events({ x: [64, 3, 16, 16], o: 8, k: 1, spikes: true })).toEqual([true, true]);
+    expect(events({ x: [64, 64, 16, 16], o: 64, groups: 2, spikes: true })).toEqual([false, false]);
+    expect(events({ x: [64, 64, 16, 16], o: 64, groups: 64, spikes: true })).toEqual([false, false]);
+  });
+
+  it('falls back to Winograd where too many neurons fire for the events of a weight gradient', () => {
+    expect(algorithms({ x: [64, 64, 16, 16], o: 64, spikes: true })).toEqual(['direct', 'winograd']);
+    expect(algorithms({ x: [64, 64, 16, 16], o: 64, stride: 2, spikes: true })).toEqual(['direct', 'direct']);
   });
 
   it('shows the cost of every candidate, the chosen one the lowest', () => {

@@ -12,7 +12,7 @@
  * are possible, the kernel of the step counts and decides between events and the algorithm chosen here.
  */
 
-import { type ConvStep, convStep, isDepthwise, isPlain3x3 } from './conv-step.ts';
+import { type ConvStep, canRunOnSpikes, convStep, isDepthwise, isPlain3x3 } from './conv-step.ts';
 import { LANES } from './layout.ts';
 import type { Step } from './plan.ts';
 
@@ -104,10 +104,10 @@ export function chooseConv(step: Pick<Step, 'root' | 'nodes'>, prefer?: ConvAlgo
   if (!conv) return null;
   const { geometry, pass, spikes } = conv;
   const plain = isPlain3x3(geometry);
-  const events = plain && (spikes || pass === 'gradInput');
+  const events = canRunOnSpikes(conv) || (plain && pass === 'gradInput');
   const cycles: ConvChoice['cycles'] = isDepthwise(geometry)
     ? { depthwise: depthwiseCycles(conv), direct: directCycles(conv) }
-    : plain && !spikes
+    : plain && (!spikes || pass === 'gradWeight')
       ? { winograd: winogradCycles(conv), direct: directCycles(conv) }
       : { direct: directCycles(conv) };
   const candidates = CONV_ALGORITHMS.filter((algorithm) => cycles[algorithm] !== undefined);

@@ -8,7 +8,7 @@
  */
 import type { Node, Value } from '../graph/value.ts';
 import type { OpName } from '../ops/table.ts';
-import { convStep, isPlain3x3 } from './conv-step.ts';
+import { canRunOnSpikes, convStep } from './conv-step.ts';
 import { foldable } from './fold.ts';
 import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
 import { fuseNorm, undoneNorm } from './fuse-norm.ts';
@@ -45,7 +45,7 @@ const RULES: Partial<Record<OpName, Rule>> = {
   conv2dGradWeight: (root, uses) => {
     const nodes = withProducer(root, 1, unpooling);
     const conv = convStep({ root, nodes });
-    return conv?.spikes && isPlain3x3(conv.geometry) ? withSum(nodes, root, uses) : nodes;
+    return conv && canRunOnSpikes(conv) ? withSum(nodes, root, uses) : nodes;
   },
   dense: (root, uses) => [...withProducer(root, 0, flattening).slice(0, -1), ...withFolded(root, uses)],
   denseGradWeight: (root, uses) => {

@@ -27,6 +27,8 @@ interface ConvCase {
   bias?: boolean;
   /** One gradient in ten is not zero. */
   sparse?: boolean;
+  /** Share of neurons that fire, where x is spikes. */
+  rate?: number;
 }
 
 const CONVOLUTIONS: readonly ConvCase[] = [
@@ -79,6 +81,46 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [1, 16, 60, 61], o: 17, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
 ];
 
+/** Convolutions of spikes in other shapes than 3×3 with stride 1 (native/kernels/conv_gather.h), at many rates. */
+const SPIKING: readonly ConvCase[] = [
+  { x: [2, 17, 9, 8], o: 33, k: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], time: 3, bias: true },
+  { x: [1, 64, 8, 8], o: 130, k: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], time: 4, rate: 0.15 },
+  { x: [3, 5, 7, 9], o: 4, k: [3, 3], stride: [3, 3], padding: [0, 1, 2, 0], time: 1, bias: true },
+  { x: [2, 70, 6, 5], o: 40, k: [1, 1], time: 3 },
+  { x: [1, 33, 7, 7], o: 16, k: [1, 1], stride: [2, 3], padding: [1, 0, 0, 1] },
+  { x: [2, 16, 11, 10], o: 20, k: [5, 5], padding: [2, 2, 2, 2], time: 2, rate: 0.05, bias: true },
+  { x: [1, 20, 9, 12], o: 17, k: [7, 7], padding: [3, 3, 3, 3], stride: [2, 1] },
+  { x: [1, 9, 8, 13], o: 35, k: [1, 7], padding: [0, 0, 3, 3], time: 2 },
+  { x: [1, 35, 13, 6], o: 9, k: [7, 1], padding: [3, 3, 0, 0], stride: [1, 2] },
+  { x: [2, 16, 10, 9], o: 16, k: [3, 3], padding: [2, 2, 3, 3], dilation: [2, 3] },
+  { x: [1, 18, 12, 11], o: 18, k: [4, 5], padding: [3, 1, 0, 3], dilation: [3, 2], stride: [2, 3], time: 2 },
+  { x: [1, 7, 11, 11], o: 6, k: [3, 2], dilation: [2, 4], stride: [4, 2], padding: [1, 1, 1, 1] },
+  { x: [2, 3, 6, 7], o: 2, k: [3, 3], padding: [1, 1, 1, 1], time: 2 },
+  { x: [1, 1, 1, 1], o: 1, k: [1, 1], rate: 1 },
+  { x: [1, 16, 2, 1], o: 16, k: [6, 2], padding: [3, 3, 2, 0], stride: [3, 1] },
+  { x: [5, 17, 5, 5], o: 17, k: [5, 5], time: 3, bias: true },
+  { x: [2, 18, 6, 6], o: 20, k: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], rate: 0, bias: true },
+  { x: [2, 18, 6, 6], o: 20, k: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], rate: 1, bias: true },
+  { x: [1, 16, 40, 41], o: 16, k: [5, 5], padding: [2, 2, 2, 2], rate: 0.1 },
+  { x: [40, 40, 4, 4], o: 48, k: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1], time: 2, rate: 0.2 },
+  { x: [0, 16, 4, 4], o: 16, k: [1, 1] },
+  // 3×3 with stride 1: gathered on small maps of many channels, else scattered.
+  { x: [3, 150, 4, 5], o: 200, k: [3, 3], padding: [1, 1, 1, 1], time: 2, rate: 0.1, bias: true },
+  { x: [2, 17, 9, 11], o: 33, k: [3, 3], padding: [1, 1, 1, 1], time: 3, bias: true },
+  { x: [1, 33, 12, 9], o: 20, k: [3, 3], padding: [2, 1, 0, 2], rate: 0.1 },
+  { x: [1, 70, 9, 8], o: 16, k: [3, 3], time: 1, rate: 0.2 },
+  { x: [1, 16, 1, 70], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  { x: [1, 16, 9, 8], o: 16, k: [3, 3], padding: [1, 1, 1, 1], rate: 0, bias: true },
+  // Rates at which the weight gradient of 3×3 is no longer driven by events.
+  { x: [2, 33, 13, 9], o: 17, k: [3, 3], padding: [1, 1, 1, 1], time: 2, rate: 0.5 },
+  { x: [1, 64, 8, 8], o: 64, k: [3, 3], padding: [2, 0, 1, 2], time: 4, rate: 1 },
+];
+
+const ALL_CONVOLUTIONS: readonly ConvCase[] = [
+  ...CONVOLUTIONS,
+  ...SPIKING.map((item) => ({ ...item, spikes: true })),
+];
+
 function convAttrs({ stride, padding, dilation, groups }: ConvCase): Conv2dAttrs {
   return {
     stride: stride ?? [1, 1],
@@ -89,9 +131,9 @@ function convAttrs({ stride, padding, dilation, groups }: ConvCase): Conv2dAttrs
 }
 
 function convParts(t: Tracing, item: ConvCase) {
-  const { x: shape, o, k, time = null, spikes = false } = item;
+  const { x: shape, o, k, time = null, spikes = false, rate } = item;
   const attrs = convAttrs(item);
-  const x = spikes ? t.spikes(shape, time) : t.f32(shape, { time });
+  const x = spikes ? t.spikes(shape, time, rate) : t.f32(shape, { time });
   const weightShape = [o, shape[1] / attrs.groups, ...k];
   const { oh, ow } = convGeometry(shape, weightShape, attrs, time);
   return { x, w: t.parameter(weightShape), attrs, gShape: [shape[0], o, oh, ow], time };
@@ -102,7 +144,7 @@ function gradientOf(t: Tracing, shape: readonly number[], time: number | null, s
   return sparse ? mul(g, apply(OPS.cast, [t.spikes(shape, time, 0.1)], {})[0]) : g;
 }
 
-export const conv2dCases = each(CONVOLUTIONS, (t, item) => {
+export const conv2dCases = each(ALL_CONVOLUTIONS, (t, item) => {
   const { x, w, attrs } = convParts(t, item);
   t.outputs(...apply(OPS.conv2d, [x, w, item.bias ? t.parameter([item.o]) : null], attrs));
 });
@@ -117,7 +159,7 @@ export const conv2dGradInputCases = each(CONVOLUTIONS, (t, item) => {
   );
 });
 
-export const conv2dGradWeightCases = each(CONVOLUTIONS, (t, item) => {
+export const conv2dGradWeightCases = each(ALL_CONVOLUTIONS, (t, item) => {
   const { x, w, attrs, gShape, time } = convParts(t, item);
   t.outputs(
     ...apply(OPS.conv2dGradWeight, [x, gradientOf(t, gShape, time, item.sparse)], {
@@ -229,11 +271,15 @@ const lif = {
 } as const;
 
 interface BlockCase {
-  x: readonly number[];
-  o: number;
-  pool: boolean;
-  rectify: boolean;
-  classes?: number;
+  readonly x: readonly number[];
+  readonly o: number;
+  readonly pool: boolean;
+  readonly rectify: boolean;
+  /** Of both convolutions; 3×3 with stride 1 and padding 1 where nothing else is said. */
+  readonly k?: number;
+  readonly stride?: number;
+  readonly dilation?: number;
+  readonly classes?: number;
 }
 
 const BLOCKS: readonly BlockCase[] = [
@@ -244,6 +290,17 @@ const BLOCKS: readonly BlockCase[] = [
   { x: [1, 4, 6, 6], o: 4, pool: true, rectify: true },
   { x: [1, 17, 60, 61], o: 16, pool: true, rectify: true },
   { x: [1, 5, 9, 10], o: 70, pool: true, rectify: true },
+  { x: [1, 5, 19, 18], o: 20, pool: true, rectify: true },
+  { x: [1, 17, 9, 10], o: 33, pool: false, rectify: true },
+];
+
+/** Spiking networks whose convolutions gather events. */
+const GATHERED_BLOCKS: readonly BlockCase[] = [
+  { x: [2, 3, 14, 13], o: 33, pool: true, rectify: true, k: 5 },
+  { x: [2, 17, 11, 9], o: 20, pool: false, rectify: false, stride: 2 },
+  { x: [1, 4, 9, 12], o: 35, pool: true, rectify: false, k: 1 },
+  { x: [1, 5, 13, 12], o: 16, pool: true, rectify: false, k: 7 },
+  { x: [1, 16, 12, 11], o: 17, pool: true, rectify: true, dilation: 2 },
 ];
 
 /** conv → pool → ReLU → conv → pool → ReLU → flatten → dense, with all gradients. */
@@ -263,12 +320,12 @@ const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify, classes = 5 }
 function spikingNetwork(
   t: Tracing,
   images: Value,
-  { o, pool, rectify, classes = 5 }: BlockCase,
+  { o, pool, rectify, classes = 5, k = 3, stride = 1, dilation = 1 }: BlockCase,
   neuron = lif,
 ): Value {
   const block = (input: Value) => {
-    const w = t.parameter([o, input.shape[1], 3, 3], { low: -0.3, high: 0.4 });
-    let y = convolve(input, w, t.parameter([o]), { padding: 1 });
+    const w = t.parameter([o, input.shape[1], k, k], { low: -0.3, high: 0.4 });
+    let y = convolve(input, w, t.parameter([o]), { padding: ((k - 1) / 2) * dilation, stride, dilation });
     if (rectify) y = relu(y);
     if (pool) y = maxPool2d(y, { kernel: 2 });
     const beta = t.parameter([], { low: 0.8, high: 0.95 });
@@ -281,7 +338,7 @@ function spikingNetwork(
   return reduceSum(spikes, { axes: [], time: true });
 }
 
-const spikingCases = each(BLOCKS, (t, spec) =>
+const spikingCases = each([...BLOCKS, ...GATHERED_BLOCKS], (t, spec) =>
   gradients(t, spikingNetwork(t, t.f32(spec.x, { low: 0 }), spec)),
 );
 
@@ -290,7 +347,7 @@ const gentle = { ...lif, surrogate: fastSigmoid(2) } as const;
 
 /** A batch of several times the size in a loop: weight gradients are summed where the micro-batches leave them. */
 const MANY_CLASSES: BlockCase = { x: [2, 5, 4, 5], o: 20, pool: false, rectify: true, classes: 19 };
-const spikingLoopCases = each([...BLOCKS, MANY_CLASSES], (t, spec) => {
+const spikingLoopCases = each([...BLOCKS, ...GATHERED_BLOCKS, MANY_CLASSES], (t, spec) => {
   const count = 2;
   const [n, ...image] = spec.x;
   const y = spikingNetwork(t, microBatch(t.f32([n * count, ...image], { low: 0 }), count), spec, gentle);

@@ -3,7 +3,14 @@
  * lowered to native/kernels/conv_*.cc, dense*.cc and lif.cc.
  */
 import type { ConvAlgorithm, ConvChoice } from '../../compile/choose.ts';
-import { type ConvStep, convStep, fusedNode, incomingGradient } from '../../compile/conv-step.ts';
+import {
+  type ConvStep,
+  convStep,
+  fusedNode,
+  gathersForward,
+  incomingGradient,
+  isPlain3x3,
+} from '../../compile/conv-step.ts';
 import { align, isBlocked, isMap, LANES } from '../../compile/layout.ts';
 import type { Step } from '../../compile/plan.ts';
 import { mismatch } from '../../errors.ts';
@@ -13,7 +20,7 @@ import type { RESETS } from '../../neurons/neuron.ts';
 import { SURROGATES } from '../../neurons/surrogate.ts';
 import type { NeuronName } from '../../neurons/table.ts';
 import type { NeuronAttrs } from '../../ops/neuron.ts';
-import type { KernelCall, Lower, Stored, Temporary } from './kernel-call.ts';
+import type { Accumulator, KernelCall, Lower, Stored, Temporary } from './kernel-call.ts';
 import { accumulator, expectPlain, flag, images, needed, neededLoop, temporary } from './kernel-call.ts';
 import { weightsOf } from './lower-fold.ts';
 import { reshape } from './lower-layout.ts';
@@ -65,10 +72,7 @@ function packedWeights(kernel: string, w: Place, conv: ConvStep, inputs: number,
   return { place, call: { kernel, buffers: [w, place], ints: convInts(conv), prepares: true } };
 }
 
-/** Input channels whose weight gradients lie together (EventGradWeightSums in conv_event_grad_weight.h). */
-const EVENT_GROUP = 4 * LANES;
-
-/** Weights as the event-driven kernels read them, native/kernels/conv_scatter.h. */
+/** Weights as 3×3 convolutions that scatter events read them, native/kernels/conv_scatter.h. */
 function scatterWeights(w: Place, { geometry: { o, c } }: ConvStep, transposed: boolean): Packed {
   const [sources, outputs] = transposed ? [o, c] : [c, o];
   const place = temporary(f32([Math.ceil(outputs / LANES), sources, 9 * LANES]));
@@ -81,6 +85,27 @@ function scatterWeights(w: Place, { geometry: { o, c } }: ConvStep, transposed: 
       prepares: true,
     },
   };
+}
+
+/** Weights as convolutions of any other shape gather them, native/kernels/conv_gather.h. */
+function gatherWeights(w: Place, { geometry: { o, c, kh, kw } }: ConvStep): Packed {
+  const place = temporary(f32([Math.ceil(o / LANES), c, kh * kw * LANES]));
+  return {
+    place,
+    call: { kernel: 'gather_weights', buffers: [w, place], ints: [o, c, kh * kw], prepares: true },
+  };
+}
+
+/**
+ * Sums of weight gradients in a loop: EventGradWeightSums in conv_event_grad_weight.h for 3×3, and
+ * GatherGradWeightPlan in conv_gather_grad_weight.h.
+ */
+function gradWeightSums({ geometry: g }: ConvStep): Accumulator {
+  const group = 4 * LANES;
+  const shape = isPlain3x3(g)
+    ? [Math.ceil(g.c / group) * Math.ceil(g.o / LANES), group * 9, LANES]
+    : [Math.ceil(g.o / (2 * LANES)), g.c * g.kh * g.kw, 2 * LANES];
+  return accumulator(f32(shape));
 }
 
 export const lowerConv2d: Lower = (step, stored) => {
@@ -96,7 +121,9 @@ export const lowerConv2d: Lower = (step, stored) => {
   });
   if (conv.spikes && !choice.events) return [...calls, compute('conv2d_spike', weight, null)];
   if (conv.spikes) {
-    const events = scatterWeights(weight, conv, false);
+    const events = gathersForward(conv.geometry)
+      ? gatherWeights(weight, conv)
+      : scatterWeights(weight, conv, false);
     return [...calls, events.call, compute('conv2d_spike', weight, events.place)];
   }
   switch (choice.algorithm) {
@@ -153,21 +180,23 @@ export const lowerConv2dGradWeight: Lower = (step, _, loop) => {
   const ints = convInts(conv);
   const sum = fusedNode(step, 'sumMicro');
   if (sum) {
-    const { o, c } = conv.geometry;
-    const pairs = Math.ceil(c / EVENT_GROUP) * Math.ceil(o / LANES);
-    const sums = accumulator(f32([pairs, EVENT_GROUP * 9, LANES]));
+    const sums = gradWeightSums(conv);
     return [
       { kernel: 'conv2d_grad_weight_spike_add', buffers: [x, g, argmax, sums], ints },
       {
         kernel: 'conv2d_grad_weight_spike_sum',
         buffers: [sums, sum.outputs[0]],
-        ints: [o, c, neededLoop(step, loop).slots],
+        ints: [...ints, neededLoop(step, loop).slots],
         finishes: true,
       },
     ];
   }
-  const kernel = conv.spikes ? 'conv2d_grad_weight_spike' : GRAD_WEIGHT_KERNELS[choice.algorithm];
-  return [{ kernel, buffers: [x, g, argmax, root.outputs[0]], ints }];
+  const buffers = [x, g, argmax, root.outputs[0]];
+  if (!conv.spikes) return [{ kernel: GRAD_WEIGHT_KERNELS[choice.algorithm], buffers, ints }];
+  const winograd = choice.algorithm === 'winograd';
+  return [
+    { kernel: 'conv2d_grad_weight_spike', buffers, ints: [...ints, flag(winograd), flag(choice.events)] },
+  ];
 };
 
 /** Rows of a dense layer as [TN, C, HW, O]; a map is flattened by the kernel. */
