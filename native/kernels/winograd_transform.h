@@ -124,12 +124,14 @@ static inline void winogradOutput(const float* from, size_t pointStride, const W
         [&](int row, int column, Vec v) { write(row, column, part, v); });
 }
 
-// One register of weights [9 taps] (`tapStride` apart) to its points, and the adjoint.
-static inline void winogradWeight(const float* taps, size_t tapStride, float* to, size_t pointStride) {
+// One register of weights to its points; tap(t) gives the register of a tap, in order of rows.
+template <class Tap>
+static inline void winogradWeight(const Tap& tap, float* to, size_t pointStride) {
   winograd::both<3, 6, winograd::weight>(
-      [&](int row, int column) { return load(taps + (row * 3 + column) * tapStride); },
+      [&](int row, int column) { return tap(row * 3 + column); },
       [&](int row, int column, Vec v) { store(to + (row * 6 + column) * pointStride, v); });
 }
+// The adjoint: points to taps, `tapStride` apart.
 static inline void winogradWeightGradient(const float* from, size_t pointStride, float* taps, size_t tapStride) {
   winograd::both<6, 3, winograd::weightGradient>(
       [&](int row, int column) { return load(from + (row * 6 + column) * pointStride); },

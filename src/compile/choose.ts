@@ -14,6 +14,7 @@
 
 import { type ConvStep, convStep, isDepthwise, isPlain3x3 } from './conv-step.ts';
 import { LANES } from './layout.ts';
+import { producer } from './match.ts';
 import type { Step } from './plan.ts';
 
 export const CONV_ALGORITHMS = ['winograd', 'direct', 'depthwise'] as const;
@@ -98,13 +99,18 @@ const winogradCycles: Estimate = (conv) => {
 const depthwiseCycles: Estimate = ({ geometry: { n, c, oh, ow, kh, kw } }) =>
   2 * n * blocks(c) * oh * ow * kh * kw;
 
+/** Whether the gradient that comes in may hold zeros: that of a normalisation has a mean taken off everywhere. */
+function mayBeSparse({ root }: Pick<Step, 'root'>): boolean {
+  return producer(root.inputs[0], 'batchNormGrad') === undefined;
+}
+
 /** Null where the step is no convolution. `prefer` is taken wherever it can be, for tests. */
 export function chooseConv(step: Pick<Step, 'root' | 'nodes'>, prefer?: ConvAlgorithm): ConvChoice | null {
   const conv = convStep(step);
   if (!conv) return null;
   const { geometry, pass, spikes } = conv;
   const plain = isPlain3x3(geometry);
-  const events = plain && (spikes || pass === 'gradInput');
+  const events = plain && (spikes || (pass === 'gradInput' && mayBeSparse(step)));
   const cycles: ConvChoice['cycles'] = isDepthwise(geometry)
     ? { depthwise: depthwiseCycles(conv), direct: directCycles(conv) }
     : plain && !spikes

@@ -59,6 +59,7 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [3, 33, 7, 6], o: 16, k: [3, 3], padding: [2, 2, 2, 2], time: 3 },
   { x: [1, 70, 6, 10], o: 80, k: [3, 3], padding: [2, 1, 0, 2], time: 1, bias: true },
   { x: [1, 33, 31, 30], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  { x: [1, 5, 3, 4], o: 150, k: [3, 3], padding: [1, 1, 1, 1] },
   { x: [1, 16, 60, 61], o: 17, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
 ];
 
@@ -218,6 +219,23 @@ const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify }) => {
   gradients(t, linear(flat, t.parameter([5, flat.shape[1]]), t.parameter([5])));
 });
 
+/** Weights that a step changes: they are packed, or transformed, each time that they are used. */
+const UPDATED = [
+  { x: [2, 5, 1, 1], o: 5 },
+  { x: [3, 17, 9, 5], o: 33 },
+  { x: [1, 130, 6, 10], o: 70 },
+  { x: [8, 16, 16, 16], o: 16 },
+];
+const updatedConvolutionCases = each(UPDATED, (t, { x, o }) => {
+  const input = t.f32(x);
+  const w = t.parameter([o, x[1], 3, 3]);
+  const y = convolve(input, w, t.parameter([o]), { padding: 1 });
+  const loss = reduceSum(mul(y, t.f32(y.shape)), { axes: [0, 1, 2, 3] });
+  const [dx, dw] = [...differentiate(loss, [input, w]).values()];
+  t.outputs(y, dx);
+  apply(OPS.sgd, [w, dw, null, t.f32([], { low: 0.1 })], { momentum: 0, nesterov: false, weightDecay: 0 });
+});
+
 /** The same with neurons after each block, and a readout by spike count [N, 5]. */
 function spikingNetwork(
   t: Tracing,
@@ -259,6 +277,7 @@ const spikingLoopCases = each(BLOCKS, (t, spec) => {
 
 export const fusedCases: Record<string, Case[]> = {
   'convolutional network': convolutionalCases,
+  'convolution whose weights change': updatedConvolutionCases,
   'spiking network': spikingCases,
   'spiking network in micro-batches': spikingLoopCases,
 };

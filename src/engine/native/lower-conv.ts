@@ -44,7 +44,17 @@ interface Packed {
   readonly call: KernelCall;
 }
 
-/** Weights as conv2d_winograd reads them, native/kernels/winograd_forward.h. */
+/**
+ * Tiles up to which Winograd's kernels transform weights while they use them, if that is the only time: at more
+ * tiles they would do so more than once. MOST_SHARED_TILES of native/kernels/winograd_forward.h.
+ */
+const MOST_TILES = 112;
+
+function fewTiles(images: number, height: number, width: number): boolean {
+  return images * Math.ceil(height / 4) * Math.ceil(width / 4) <= MOST_TILES;
+}
+
+/** Weights at Winograd's points, native/kernels/winograd_weights.h. */
 function winogradWeights(w: Place, inputs: number, outputs: number, transposed: boolean): Packed {
   const place = floats(36 * panelled(outputs) * (inputs + 1));
   return {
@@ -83,11 +93,11 @@ function scatterWeights(w: Place, { geometry: { o, c } }: ConvStep, transposed: 
   };
 }
 
-export const lowerConv2d: Lower = (step, stored) => {
+export const lowerConv2d: Lower = (step, stored, _, keeps) => {
   const { root, nodes } = step;
   const { weight, bias, calls } = weightsOf(step);
   const { conv, choice } = convOf(step);
-  const { c, o } = conv.geometry;
+  const { n, c, o, oh, ow } = conv.geometry;
   const y = nodes[nodes.length - 1].outputs[0];
   const compute = (kernel: string, weights: Place, ...more: (Place | null)[]): KernelCall => ({
     kernel,
@@ -103,8 +113,10 @@ export const lowerConv2d: Lower = (step, stored) => {
     case 'depthwise':
       return [...calls, compute('conv2d_depthwise', weight)];
     case 'winograd': {
+      const plain = !keeps && fewTiles(n, oh, ow);
       const packed = winogradWeights(weight, c, o, false);
-      return [...calls, packed.call, compute('conv2d_winograd', packed.place)];
+      const call = compute('conv2d_winograd', plain ? weight : packed.place);
+      return [...calls, ...(plain ? [] : [packed.call]), { ...call, ints: [...call.ints, flag(plain)] }];
     }
     case 'direct': {
       const packed = packedWeights('conv2d_weights', weight, conv, c, o);
@@ -113,30 +125,31 @@ export const lowerConv2d: Lower = (step, stored) => {
   }
 };
 
-export const lowerConv2dGradInput: Lower = (step) => {
+export const lowerConv2dGradInput: Lower = (step, _, loop) => {
   const { root } = step;
   const w = needed(root, 1);
   expectPlain('conv2dGradInput', w);
   const { conv, choice } = convOf(step);
-  const { c, o } = conv.geometry;
+  const { n, c, h, w: width, o } = conv.geometry;
   const { g, argmax } = incomingGradient(step, 0);
   const [dx] = root.outputs;
   if (choice.algorithm === 'depthwise')
     return [{ kernel: 'conv2d_depthwise_grad_input', buffers: [g, argmax, w, dx], ints: convInts(conv) }];
-  const [kernel, dense] =
-    choice.algorithm === 'winograd'
-      ? ['conv2d_grad_input_winograd', winogradWeights(w, o, c, true)]
-      : ['conv2d_grad_input', packedWeights('conv2d_grad_input_weights', w, conv, o, c)];
   const events = choice.events ? scatterWeights(w, conv, true) : null;
-  return [
-    dense.call,
-    ...(events ? [events.call] : []),
-    {
-      kernel,
-      buffers: [g, argmax, events?.place ?? null, dense.place, dx],
-      ints: [...convInts(conv), flag(choice.events)],
-    },
-  ];
+  const scattering = events ? [events.call] : [];
+  const compute = (kernel: string, weights: Place, ...more: number[]): KernelCall => ({
+    kernel,
+    buffers: [g, argmax, events?.place ?? null, weights, dx],
+    ints: [...convInts(conv), flag(choice.events), ...more],
+  });
+  if (choice.algorithm === 'winograd') {
+    const plain = !loop && fewTiles(n, h, width);
+    const packed = winogradWeights(w, o, c, true);
+    const call = compute('conv2d_grad_input_winograd', plain ? w : packed.place, flag(plain));
+    return [...(plain ? [] : [packed.call]), ...scattering, call];
+  }
+  const packed = packedWeights('conv2d_grad_input_weights', w, conv, o, c);
+  return [packed.call, ...scattering, compute('conv2d_grad_input', packed.place)];
 };
 
 const GRAD_WEIGHT_KERNELS: Record<ConvAlgorithm, string> = {
