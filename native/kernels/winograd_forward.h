@@ -1,15 +1,14 @@
-// A 3x3 convolution with stride 1 by Winograd's algorithm: forward, and the gradient of the input, which is
-// the same convolution of the gradient with weights turned round and transposed.
+// A 3x3 convolution by Winograd's algorithm (winograd_algorithm.h says which there are): forward, and the gradient
+// of the input, which is a convolution of the gradient with weights turned round and transposed.
 //
 // Blocks of tiles are taken through the three stages while they lie in cache; nothing larger is ever stored:
 //
-//   points of the input    V [point][channel block][tile][16]
-//   times the weights      U [group][point][panel][channel][PANEL]     (winogradWeights, a call of its own)
-//   give the output's      M [point][block of the group][tile][16], one group of output channels at a time
+//   slots of the input     V [point][channel block][tile][slot][16]
+//   times the weights      U [group][point][panel][channel][PANEL]     (winograd_weights.h)
+//   give the output's      M [point][block of the group][tile][slot][16], one group of output channels at a time
 //
-// At each point the sum over channels is a 1x1 convolution over tiles, and runs on the register tiles of
-// conv_tile.h. Each row (V, U, M of a point) is made one cache line longer than it needs to be, because 36
-// rows a power of two apart would fall into the same few sets of a cache.
+// At each point the sum over channels is a 1x1 convolution over slots, and runs on the register tiles of
+// conv_tile.h.
 //
 // Many tiles: a task is a block of tiles with all three stages, V in its level 2 cache. Few tiles or many
 // channels: the weights are the larger part, so V is shared, and a task is a group of output channels, which
@@ -25,9 +24,12 @@ namespace soma::SOMA_ISA {
 
 // ---- The convolution
 
+template <class Algorithm>
 struct WinogradPlan {
+  using Layout = SlotLayout<Algorithm>;
+
   static constexpr size_t OWN_FLOATS = 160 * 1024;  // of V and M, where each task has its own
-  static constexpr int OWN_TILES = 14, MOST_OWN_TILES = 28, MIN_TASKS = 16;
+  static constexpr int OWN_TILES = Algorithm::PLAIN > 1 ? 6 : 14, MOST_OWN_TILES = 28, MIN_TASKS = 16;
   // MOST_TILES of src/engine/native/lower-conv.ts, where weights are transformed besides.
   static constexpr int SHARED_TILES = 56, MOST_SHARED_TILES = 112;
   // Input channels summed at a stretch. Rounding errors grow with the length of a sum, and the transform of the
@@ -39,31 +41,23 @@ struct WinogradPlan {
   bool shared;
   int blockTiles, tileBlocks;
   int inputBlocks;
-  size_t inputPoint, outputPoint;  // floats between points of V and M
-  size_t inputSize, outputSize;    // V of a block of tiles, M of a block of tiles and a group
-  size_t weightsSize;              // U of a group and a slab
+  Layout inputLayout, outputLayout;  // V of a block of tiles, M of a block of tiles and a group
+  size_t weightsSize;                // U of a group and a slab
   float *bias, *inputs, *outputs, *weights;
   size_t bytes;
 
   // `plainWeights`: they have not been transformed.
   WinogradPlan(const ConvShape& s, char* base, int threads, bool plainWeights = false)
-      : grid(s.images, s.pool2 ? s.yH() * 2 : s.OH, s.pool2 ? s.yW() * 2 : s.OW) {
-    inputBlocks = blocks(s.C);
-    const size_t tileFloats = size_t(WINOGRAD_POINTS) * (inputBlocks * LANES + WINOGRAD_GROUP);
-    const int fit = smaller(MOST_OWN_TILES, int(OWN_FLOATS / tileFloats) / OWN_TILES * OWN_TILES);
-    shared = fit < OWN_TILES || grid.count() < OWN_TILES * MIN_TASKS || plainWeights;
-    const int most = plainWeights ? MOST_SHARED_TILES : shared ? SHARED_TILES : smaller(fit, grid.count() / MIN_TASKS);
-    tileBlocks = divideUp(grid.count(), larger(1, most));
-    blockTiles = divideUp(grid.count(), larger(1, tileBlocks));
-    inputPoint = size_t(inputBlocks) * blockTiles * LANES + LANES;
-    outputPoint = size_t(WINOGRAD_GROUP) * blockTiles + LANES;
-    inputSize = WINOGRAD_POINTS * inputPoint;
-    outputSize = WINOGRAD_POINTS * outputPoint;
-
+      : grid{s.images, Algorithm::tiles(s.pool2 ? s.yH() * 2 : s.OH, s.padTop),
+             Algorithm::tiles(s.pool2 ? s.yW() * 2 : s.OW, s.padLeft)},
+        blockTiles(chooseBlocks(s, plainWeights)),
+        inputBlocks(blocks(s.C)),
+        inputLayout(inputBlocks, blockTiles),
+        outputLayout(WINOGRAD_GROUP / LANES, blockTiles) {
     Scratch scratch(base);
     bias = scratch.take<float>(size_t(blocks(s.O)) * LANES);
-    inputs = scratch.take<float>((shared ? 1 : threads) * inputSize);
-    outputs = scratch.take<float>(threads * outputSize);
+    inputs = scratch.take<float>((shared ? 1 : threads) * inputLayout.size);
+    outputs = scratch.take<float>(threads * outputLayout.size);
     weightsSize = plainWeights ? winogradWeightsGroup(smaller(SLAB, s.C)) : 0;
     weights = scratch.take<float>(threads * weightsSize);
     bytes = scratch.used();
@@ -71,20 +65,35 @@ struct WinogradPlan {
 
   int firstTile(int block) const { return block * blockTiles; }
   int tiles(int block) const { return smaller(blockTiles, grid.count() - firstTile(block)); }
+
+ private:
+  int chooseBlocks(const ConvShape& s, bool plainWeights) {
+    const size_t tileFloats = size_t(Algorithm::SLOTS) * Algorithm::SLOTS * (blocks(s.C) * LANES + WINOGRAD_GROUP);
+    const int fit = smaller(MOST_OWN_TILES, int(OWN_FLOATS / tileFloats) / OWN_TILES * OWN_TILES);
+    shared = fit < OWN_TILES || grid.count() < OWN_TILES * MIN_TASKS || plainWeights;
+    const int most = plainWeights ? MOST_SHARED_TILES : shared ? SHARED_TILES : smaller(fit, grid.count() / MIN_TASKS);
+    tileBlocks = divideUp(grid.count(), larger(1, most));
+    return divideUp(grid.count(), larger(1, tileBlocks));
+  }
 };
 
-template <class Source>
+template <class Algorithm, class Source>
 class WinogradConvolution {
  public:
-  WinogradConvolution(const WinogradPlan& plan, const ConvShape& s, const Source& x, float* y, uint8_t* argmax)
+  using Plan = WinogradPlan<Algorithm>;
+
+  WinogradConvolution(const Plan& plan, const ConvShape& s, const Source& x, float* y, uint8_t* argmax)
       : plan_(plan), s_(s), x_(x), emitter_(s, y, argmax) {}
 
   // V of one channel block.
   void transformInput(int block, int cb, float* inputs) const {
-    float room[WINOGRAD_POINTS * LANES];
-    forTiles(plan_.grid, plan_.firstTile(block), plan_.tiles(block), [&](int i, int n, int y, int x) {
-      const Tile tile = tileAt<WINOGRAD_INPUT>(x_, n, cb, y - s_.padTop, x - s_.padLeft, room);
-      winogradInput(tile.data, tile.rowStride, inputs + (size_t(cb) * plan_.blockTiles + i) * LANES, plan_.inputPoint);
+    float room[Algorithm::INPUT * Algorithm::INPUT * LANES];
+    forTiles(plan_.grid, plan_.firstTile(block), plan_.tiles(block), [&](int i, int n, int row, int column) {
+      const int y = Algorithm::inputOrigin(row, s_.padTop), x = Algorithm::inputOrigin(column, s_.padLeft);
+      const Tile tile = tileAt<Algorithm::INPUT>(x_, n, cb, y, x, room);
+      winogradInput<Algorithm>(tile.data, tile.rowStride, [&](int row, int column, int lane, Vec v) {
+        store(inputs + plan_.inputLayout.slot(row, column, cb, i) + lane, v);
+      });
     });
   }
 
@@ -94,16 +103,16 @@ class WinogradConvolution {
     const float* from = weights + group * winogradWeightsGroup(s_.C);
     for (int p = 0; p < WINOGRAD_POINTS; p++)
       for (int panel = 0; panel < panels(channelsOf(group)); panel++)
-        for (int c = 0; c < s_.C; c += WinogradPlan::SLAB)
-          multiplyPoint(block, group, p, panel, c, smaller(WinogradPlan::SLAB, s_.C - c), inputs,
+        for (int c = 0; c < s_.C; c += Plan::SLAB)
+          multiplyPoint(block, group, p, panel, c, smaller(Plan::SLAB, s_.C - c), inputs,
                         from + p * point + panel * panelSize(s_.C, 1) + size_t(c) * panelWidth(group), outputs);
   }
 
   // The same with weights that are transformed on the way, a slab of input channels at a time.
-  void multiply(int block, int group, const float* inputs, const WinogradWeights& weights, float* slab,
+  void multiply(int block, int group, const float* inputs, const WinogradWeights<Algorithm>& weights, float* slab,
                 float* outputs) const {
-    for (int c = 0; c < s_.C; c += WinogradPlan::SLAB) {
-      const int channels = smaller(WinogradPlan::SLAB, s_.C - c);
+    for (int c = 0; c < s_.C; c += Plan::SLAB) {
+      const int channels = smaller(Plan::SLAB, s_.C - c);
       const size_t point = winogradWeightsPoint(channels), panelStride = panelSize(channels, 1);
       for (int i = 0; i < channels; i += LANES)
         weights.transform(group, c + i, smaller(LANES, channels - i), slab + size_t(i) * panelWidth(group), point,
@@ -119,8 +128,12 @@ class WinogradConvolution {
     const int firstChannel = group * WINOGRAD_GROUP;
     for (int b = 0; b < blocks(channelsOf(group)); b++) {
       const Block bias = loadBlock(plan_.bias + firstChannel + b * LANES);
-      forTiles(plan_.grid, plan_.firstTile(block), plan_.tiles(block), [&](int i, int n, int y, int x) {
-        finishTile(outputs + (size_t(b) * plan_.blockTiles + i) * LANES, n, firstChannel / LANES + b, y, x, bias);
+      forTiles(plan_.grid, plan_.firstTile(block), plan_.tiles(block), [&](int i, int n, int row, int column) {
+        const int y = Algorithm::outputOrigin(row, s_.padTop), x = Algorithm::outputOrigin(column, s_.padLeft);
+        const auto read = [&](int row, int column, int lane) {
+          return load(outputs + plan_.outputLayout.slot(row, column, b, i) + lane);
+        };
+        finishTile(read, n, firstChannel / LANES + b, y, x, bias);
       });
     }
   }
@@ -137,50 +150,54 @@ class WinogradConvolution {
     TileGeometry geometry{};
     geometry.channels = channels;
     geometry.lanes = LANES;
-    geometry.inputBlock = geometry.outputBlock = size_t(plan_.blockTiles) * LANES;
+    geometry.inputBlock = plan_.inputLayout.blockSize(p);
     geometry.outputPixel = LANES;
+    geometry.outputBlock = plan_.outputLayout.blockSize(p);
     geometry.add = firstChannel > 0;
-    convolvePanel(geometry, {&onlyTap, 1}, inputs + p * plan_.inputPoint + firstChannel / LANES * geometry.inputBlock,
-                  weights, noBias, panel, channelsOf(group), 1, plan_.tiles(block), outputs + p * plan_.outputPoint);
+    convolvePanel(geometry, {&onlyTap, 1},
+                  inputs + plan_.inputLayout.start[p] + firstChannel / LANES * geometry.inputBlock, weights, noBias,
+                  panel, channelsOf(group), 1, plan_.tiles(block) * Plan::Layout::slots(p),
+                  outputs + plan_.outputLayout.start[p]);
   }
 
-  void finishTile(const float* from, int n, int outputBlock, int y, int x, const Block& bias) const {
-    if (!s_.pool2 && y + WINOGRAD_OUTPUT <= s_.OH && x + WINOGRAD_OUTPUT <= s_.OW) {
+  template <class Read>
+  void finishTile(const Read& read, int n, int outputBlock, int y, int x, const Block& bias) const {
+    constexpr int SIDE = Algorithm::OUTPUT;
+    if (!s_.pool2 && y >= 0 && x >= 0 && y + SIDE <= s_.OH && x + SIDE <= s_.OW) {
       float* to = emitter_.blockAt(n, outputBlock, y, x);
-      winogradOutput(from, plan_.outputPoint, [&](int row, int column, int part, Vec v) {
-        store(to + (size_t(row) * s_.OW + column) * LANES + part * VL, emitter_.finish(v, bias.part[part]));
+      winogradOutput<Algorithm>(read, [&](int row, int column, int lane, Vec v) {
+        store(to + (size_t(row) * s_.OW + column) * LANES + lane, emitter_.finish(v, bias.part[lane / VL]));
       });
       return;
     }
-    float tile[WINOGRAD_OUTPUT * WINOGRAD_OUTPUT * LANES];
-    winogradOutput(from, plan_.outputPoint, [&](int row, int column, int part, Vec v) {
-      store(tile + (row * WINOGRAD_OUTPUT + column) * LANES + part * VL, v);
-    });
-    emitter_.emitTile<WINOGRAD_OUTPUT>(n, outputBlock, y, x, tile, bias);
+    float tile[SIDE * SIDE * LANES];
+    winogradOutput<Algorithm>(
+        read, [&](int row, int column, int lane, Vec v) { store(tile + (row * SIDE + column) * LANES + lane, v); });
+    emitter_.emitTile<SIDE>(n, outputBlock, y, x, tile, bias);
   }
 
-  const WinogradPlan& plan_;
+  const Plan& plan_;
   const ConvShape& s_;
   const Source& x_;
   const ConvEmitter emitter_;
 };
 
 // y = conv(x) + bias, pooled and clamped as `s` says, with transformed weights.
-template <class Source>
+template <class Algorithm, class Source>
 static inline void runWinograd(const Call& call, const ConvShape& s, const Source& x, const float* weights,
                                const float* bias, float* y, uint8_t* argmax) {
-  const WinogradPlan plan(s, call.scratch, call.pool->threads());
-  const WinogradConvolution<Source> convolution(plan, s, x, y, argmax);
+  const WinogradPlan<Algorithm> plan(s, call.scratch, call.pool->threads());
+  const WinogradConvolution<Algorithm, Source> convolution(plan, s, x, y, argmax);
   packBias(bias, s.O, plan.bias);
   const int groups = winogradGroups(s.O);
   const auto runGroup = [&](int block, int group, const float* inputs, int thread) {
-    float* outputs = plan.outputs + thread * plan.outputSize;
+    float* outputs = plan.outputs + thread * plan.outputLayout.size;
     convolution.multiply(block, group, inputs, weights, outputs);
     convolution.finish(block, group, outputs);
   };
   if (!plan.shared) {
     call.pool->run(plan.tileBlocks, [&](int block, int thread) {
-      float* inputs = plan.inputs + thread * plan.inputSize;
+      float* inputs = plan.inputs + thread * plan.inputLayout.size;
       for (int cb = 0; cb < plan.inputBlocks; cb++) convolution.transformInput(block, cb, inputs);
       for (int group = 0; group < groups; group++) runGroup(block, group, inputs, thread);
     });
@@ -193,25 +210,27 @@ static inline void runWinograd(const Call& call, const ConvShape& s, const Sourc
 }
 
 // The same with weights as they are.
-template <class Source>
-static inline void runWinograd(const Call& call, const ConvShape& s, const Source& x, const WinogradWeights& weights,
-                               const float* bias, float* y, uint8_t* argmax) {
-  const WinogradPlan plan(s, call.scratch, call.pool->threads(), true);
-  const WinogradConvolution<Source> convolution(plan, s, x, y, argmax);
+template <class Algorithm, class Source>
+static inline void runWinograd(const Call& call, const ConvShape& s, const Source& x,
+                               const WinogradWeights<Algorithm>& weights, const float* bias, float* y,
+                               uint8_t* argmax) {
+  const WinogradPlan<Algorithm> plan(s, call.scratch, call.pool->threads(), true);
+  const WinogradConvolution<Algorithm, Source> convolution(plan, s, x, y, argmax);
   packBias(bias, s.O, plan.bias);
   for (int block = 0; block < plan.tileBlocks; block++) {
     call.pool->run(plan.inputBlocks, [&](int cb, int) { convolution.transformInput(block, cb, plan.inputs); });
     call.pool->run(winogradGroups(s.O), [&](int group, int thread) {
-      float* outputs = plan.outputs + thread * plan.outputSize;
+      float* outputs = plan.outputs + thread * plan.outputLayout.size;
       convolution.multiply(block, group, plan.inputs, weights, plan.weights + thread * plan.weightsSize, outputs);
       convolution.finish(block, group, outputs);
     });
   }
 }
 
-// The shape of the convolution that computes the input's gradient.
+// The shape of the convolution that computes the input's gradient. Of stride 2 it keeps its own padding.
 static inline ConvShape winogradTransposed(const ConvShape& s) {
   ConvShape t = s.transposed();
+  if (s.sh == 2) return t;
   t.padTop = WINOGRAD_KERNEL - 1 - s.padTop;
   t.padLeft = WINOGRAD_KERNEL - 1 - s.padLeft;
   return t;

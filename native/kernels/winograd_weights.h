@@ -6,7 +6,7 @@
 // which are turned round in registers, so that memory is read and written by whole vectors.
 #pragma once
 #include "conv_tile.h"
-#include "winograd_transform.h"
+#include "winograd_algorithm.h"
 
 namespace soma::SOMA_ISA {
 
@@ -18,6 +18,7 @@ static inline size_t winogradWeightsGroup(int inputChannels) {
   return WINOGRAD_POINTS * winogradWeightsPoint(inputChannels);
 }
 
+template <class Algorithm>
 class WinogradWeights {
  public:
   // `transposed`: w is inputs x outputs x 3 x 3 and its taps are turned round, for the gradient of the input.
@@ -45,9 +46,9 @@ class WinogradWeights {
         const float* from = taps + size_t(c) * TAPS * WINOGRAD_GROUP + o;
         float* at = to + panel * panelStride + size_t(c) * width + o % PANEL;
         if (transposed_)
-          winogradWeight([&](int t) { return load(from + (TAPS - 1 - t) * WINOGRAD_GROUP); }, at, pointStride);
+          winogradWeight<Algorithm>([&](int t) { return load(from + (TAPS - 1 - t) * WINOGRAD_GROUP); }, at, pointStride);
         else
-          winogradWeight([&](int t) { return load(from + t * WINOGRAD_GROUP); }, at, pointStride);
+          winogradWeight<Algorithm>([&](int t) { return load(from + t * WINOGRAD_GROUP); }, at, pointStride);
       }
     }
   }

@@ -61,7 +61,8 @@ export const lowerMul: Lower = (step, stored, loop, keeps) => {
   const sum = nodes.at(1)?.outputs[0];
   if (sum) return [{ kernel: 'channel_dot', buffers: [a, b, sum], ints: [...mapInts(a), perMapStride(sum)] }];
   const [x, scale] = isPerMap(a, y) ? [b, a] : [a, b];
-  if (!isBlocked(y) || !sameType(x, y) || !isPerMap(scale, y)) return plain.lowerMul(step, stored, loop, keeps);
+  if (!isBlocked(y) || !sameType(x, y) || !isPerMap(scale, y))
+    return plain.lowerMul(step, stored, loop, keeps);
   return [{ kernel: 'channel_scale', buffers: [x, scale, y], ints: [...mapInts(y), perMapStride(scale)] }];
 };
 

@@ -50,19 +50,27 @@ interface Packed {
  */
 const MOST_TILES = 112;
 
-function fewTiles(images: number, height: number, width: number): boolean {
-  return images * Math.ceil(height / 4) * Math.ceil(width / 4) <= MOST_TILES;
+function fewTiles({ geometry: g, pass }: ConvStep): boolean {
+  const transposed = pass === 'gradInput';
+  const [height, width] = transposed ? [g.h, g.w] : [g.oh, g.ow];
+  // The gradient of stride 2 has tiles of 8×8; they may begin a pixel ahead.
+  const strided = transposed && g.stride[0] === 2;
+  const tiles = (extent: number) => (strided ? Math.ceil((extent + 1) / 8) : Math.ceil(extent / 4));
+  return g.n * tiles(height) * tiles(width) <= MOST_TILES;
 }
 
 /** Weights at Winograd's points, native/kernels/winograd_weights.h. */
-function winogradWeights(w: Place, inputs: number, outputs: number, transposed: boolean): Packed {
+function winogradWeights(w: Place, conv: ConvStep): Packed {
+  const { geometry: g, pass } = conv;
+  const transposed = pass === 'gradInput';
+  const [inputs, outputs] = transposed ? [g.o, g.c] : [g.c, g.o];
   const place = floats(36 * panelled(outputs) * (inputs + 1));
   return {
     place,
     call: {
       kernel: 'winograd_weights',
       buffers: [w, place],
-      ints: [inputs, outputs, flag(transposed)],
+      ints: [inputs, outputs, flag(transposed), flag(g.stride[0] === 2)],
       prepares: true,
     },
   };
@@ -97,7 +105,7 @@ export const lowerConv2d: Lower = (step, stored, _, keeps) => {
   const { root, nodes } = step;
   const { weight, bias, calls } = weightsOf(step);
   const { conv, choice } = convOf(step);
-  const { n, c, o, oh, ow } = conv.geometry;
+  const { c, o } = conv.geometry;
   const y = nodes[nodes.length - 1].outputs[0];
   const compute = (kernel: string, weights: Place, ...more: (Place | null)[]): KernelCall => ({
     kernel,
@@ -113,8 +121,8 @@ export const lowerConv2d: Lower = (step, stored, _, keeps) => {
     case 'depthwise':
       return [...calls, compute('conv2d_depthwise', weight)];
     case 'winograd': {
-      const plain = !keeps && fewTiles(n, oh, ow);
-      const packed = winogradWeights(weight, c, o, false);
+      const plain = !keeps && fewTiles(conv);
+      const packed = winogradWeights(weight, conv);
       const call = compute('conv2d_winograd', plain ? weight : packed.place);
       return [...calls, ...(plain ? [] : [packed.call]), { ...call, ints: [...call.ints, flag(plain)] }];
     }
@@ -130,7 +138,7 @@ export const lowerConv2dGradInput: Lower = (step, _, loop) => {
   const w = needed(root, 1);
   expectPlain('conv2dGradInput', w);
   const { conv, choice } = convOf(step);
-  const { n, c, h, w: width, o } = conv.geometry;
+  const { c, o } = conv.geometry;
   const { g, argmax } = incomingGradient(step, 0);
   const [dx] = root.outputs;
   if (choice.algorithm === 'depthwise')
@@ -143,8 +151,8 @@ export const lowerConv2dGradInput: Lower = (step, _, loop) => {
     ints: [...convInts(conv), flag(choice.events), ...more],
   });
   if (choice.algorithm === 'winograd') {
-    const plain = !loop && fewTiles(n, h, width);
-    const packed = winogradWeights(w, o, c, true);
+    const plain = !loop && fewTiles(conv);
+    const packed = winogradWeights(w, conv);
     const call = compute('conv2d_grad_input_winograd', plain ? w : packed.place, flag(plain));
     return [...(plain ? [] : [packed.call]), ...scattering, call];
   }
