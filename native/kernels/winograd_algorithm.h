@@ -130,17 +130,30 @@ struct SlotLayout {
       size += channelBlocks * blockSize(p) + LANES;
     }
   }
-  static int slots(int point) { return slotsAt<Algorithm>(point / 6, point % 6); }
-  size_t blockSize(int point) const { return size_t(tiles) * slots(point) * LANES; }
+  static int slotsOf(int point) { return slotsAt<Algorithm>(point / 6, point % 6); }
+  size_t blockSize(int point) const { return size_t(tiles) * slotsOf(point) * LANES; }
 
-  // Slot (row, column) of a tile of a channel block.
-  size_t slot(int row, int column, int block, int tile) const {
-    constexpr int last = 5;
-    const int slots = slotsAt<Algorithm>(row, column), perRow = column >= last ? Algorithm::PLAIN : 1;
-    const int point = smaller(row, last) * 6 + smaller(column, last);
-    const int index = larger(row - last, 0) * perRow + larger(column - last, 0);
-    return start[point] + ((size_t(block) * tiles + tile) * slots + index) * LANES;
-  }
+  // Where the slots of one tile of a channel block lie. A value, not a look into the layout: a store of floats
+  // might change that for all that the compiler knows.
+  class TileSlots {
+   public:
+    TileSlots(const SlotLayout& layout, int block, int tile)
+        : start_(layout.start), pointSize_(layout.start[1]), tile_((size_t(block) * layout.tiles + tile) * LANES) {}
+
+    size_t operator()(int row, int column) const {
+      constexpr int last = 5;
+      const int point = smaller(row, last) * 6 + smaller(column, last);
+      if constexpr (Algorithm::PLAIN == 1) return point * pointSize_ + tile_;
+      const int perRow = column >= last ? Algorithm::PLAIN : 1;
+      const int index = larger(row - last, 0) * perRow + larger(column - last, 0);
+      return start_[point] + tile_ * slotsAt<Algorithm>(row, column) + size_t(index) * LANES;
+    }
+
+   private:
+    const size_t* start_;
+    size_t pointSize_, tile_;
+  };
+  TileSlots slots(int block, int tile) const { return TileSlots(*this, block, tile); }
 };
 
 }  // namespace soma::SOMA_ISA

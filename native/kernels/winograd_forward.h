@@ -91,8 +91,9 @@ class WinogradConvolution {
     forTiles(plan_.grid, plan_.firstTile(block), plan_.tiles(block), [&](int i, int n, int row, int column) {
       const int y = Algorithm::inputOrigin(row, s_.padTop), x = Algorithm::inputOrigin(column, s_.padLeft);
       const Tile tile = tileAt<Algorithm::INPUT>(x_, n, cb, y, x, room);
+      const auto slots = plan_.inputLayout.slots(cb, i);
       winogradInput<Algorithm>(tile.data, tile.rowStride, [&](int row, int column, int lane, Vec v) {
-        store(inputs + plan_.inputLayout.slot(row, column, cb, i) + lane, v);
+        store(inputs + slots(row, column) + lane, v);
       });
     });
   }
@@ -130,9 +131,8 @@ class WinogradConvolution {
       const Block bias = loadBlock(plan_.bias + firstChannel + b * LANES);
       forTiles(plan_.grid, plan_.firstTile(block), plan_.tiles(block), [&](int i, int n, int row, int column) {
         const int y = Algorithm::outputOrigin(row, s_.padTop), x = Algorithm::outputOrigin(column, s_.padLeft);
-        const auto read = [&](int row, int column, int lane) {
-          return load(outputs + plan_.outputLayout.slot(row, column, b, i) + lane);
-        };
+        const auto slots = plan_.outputLayout.slots(b, i);
+        const auto read = [&](int row, int column, int lane) { return load(outputs + slots(row, column) + lane); };
         finishTile(read, n, firstChannel / LANES + b, y, x, bias);
       });
     }
@@ -156,7 +156,7 @@ class WinogradConvolution {
     geometry.add = firstChannel > 0;
     convolvePanel(geometry, {&onlyTap, 1},
                   inputs + plan_.inputLayout.start[p] + firstChannel / LANES * geometry.inputBlock, weights, noBias,
-                  panel, channelsOf(group), 1, plan_.tiles(block) * Plan::Layout::slots(p),
+                  panel, channelsOf(group), 1, plan_.tiles(block) * Plan::Layout::slotsOf(p),
                   outputs + plan_.outputLayout.start[p]);
   }
 
@@ -165,8 +165,9 @@ class WinogradConvolution {
     constexpr int SIDE = Algorithm::OUTPUT;
     if (!s_.pool2 && y >= 0 && x >= 0 && y + SIDE <= s_.OH && x + SIDE <= s_.OW) {
       float* to = emitter_.blockAt(n, outputBlock, y, x);
+      const size_t rowStride = size_t(s_.OW) * LANES;
       winogradOutput<Algorithm>(read, [&](int row, int column, int lane, Vec v) {
-        store(to + (size_t(row) * s_.OW + column) * LANES + lane, emitter_.finish(v, bias.part[lane / VL]));
+        store(to + row * rowStride + column * LANES + lane, emitter_.finish(v, bias.part[lane / VL]));
       });
       return;
     }
