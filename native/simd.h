@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #if defined(__AVX2__) || defined(__AVX512F__)
 #include <immintrin.h>
 #elif defined(__SSE2__)
@@ -310,6 +311,22 @@ static inline Vec loadPart(const float* p, int n) {
 static inline void storePart(float* p, Vec v, int n) {
   if (n == VL) return store(p, v);
   __builtin_memcpy(p, &v, size_t(n) * sizeof(float));
+}
+
+// Turns a square of VL rows round: lane l of row r becomes lane r of row l. Rows and lanes that are 1, 2, 4, …
+// apart are exchanged in turn.
+template <int APART, int... LANE>
+static inline void exchangeLanes(Vec& low, Vec& high, std::integer_sequence<int, LANE...>) {
+  const Vec a = low, b = high;
+  low = __builtin_shufflevector(a, b, ((LANE & APART) ? VL + (LANE ^ APART) : LANE)...);
+  high = __builtin_shufflevector(a, b, ((LANE & APART) ? VL + LANE : (LANE ^ APART))...);
+}
+template <int APART = 1>
+static inline void transpose(Vec (&rows)[VL]) {
+#pragma GCC unroll 16
+  for (int r = 0; r < VL; r++)
+    if (!(r & APART)) exchangeLanes<APART>(rows[r], rows[r | APART], std::make_integer_sequence<int, VL>());
+  if constexpr (2 * APART < VL) transpose<2 * APART>(rows);
 }
 
 // Sum of the lanes, pairwise.

@@ -40,14 +40,14 @@ class ConvEmitter {
   }
 
   // Block `block` of SIDE x SIDE outputs of a blocked map from (row, column) on, `tile` [SIDE][SIDE][16], as
-  // far as they lie within the map. SIDE, row and column are even.
+  // far as they lie within the map. Where it is pooled, SIDE, row and column are even and not negative.
   template <int SIDE>
   void emitTile(int image, int block, int row, int column, const float* tile, const Block& bias) const {
     const int step = s_.pool2 ? 2 : 1;
     const int firstRow = row / step, firstColumn = column / step;
     const int rows = smaller(SIDE / step, s_.yH() - firstRow), columns = smaller(SIDE / step, s_.yW() - firstColumn);
-    for (int r = 0; r < rows; r++)
-      for (int c = 0; c < columns; c++)
+    for (int r = larger(0, -firstRow); r < rows; r++)
+      for (int c = larger(0, -firstColumn); c < columns; c++)
         storeWhole(image, block, (firstRow + r) * s_.yW() + firstColumn + c,
                    finish(tile + (r * SIDE + c) * step * LANES, SIDE * LANES, bias));
   }

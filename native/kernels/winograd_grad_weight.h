@@ -11,6 +11,7 @@
 // runs, so errors grow slowly; M is transformed back once a run.
 #pragma once
 #include "conv_grad_weight.h"
+#include "winograd_algorithm.h"
 #include "winograd_tiles.h"
 
 namespace soma::SOMA_ISA {
@@ -28,7 +29,7 @@ struct WinogradGradWeightPlan {
   float *inputs, *gradients, *sums, *partial;
   size_t bytes;
 
-  WinogradGradWeightPlan(const ConvShape& s, char* base, int threads) : grid(s.images, s.OH, s.OW) {
+  WinogradGradWeightPlan(const ConvShape& s, char* base, int threads) : grid{s.images, UnitStride::tiles(s.OH, 0), UnitStride::tiles(s.OW, 0)} {
     inputBlocks = blocks(s.C), outputBlocks = blocks(s.O);
     inputGroups = divideUp(inputBlocks, C_GROUP), outputGroups = divideUp(outputBlocks, O_GROUP);
     const int groups = inputGroups * outputGroups;
@@ -62,9 +63,16 @@ static inline void transformBlocks(const TileGrid& grid, const Source& source, i
   constexpr int SIDE = GRADIENT ? WINOGRAD_OUTPUT : WINOGRAD_INPUT;
   float room[SIDE * SIDE * LANES];
   for (int cb = firstBlock; cb < endBlock; cb++, to += size_t(WinogradGradWeightPlan::BLOCK_TILES) * LANES)
-    forTiles(grid, firstTile, count, [&](int i, int n, int y, int x) {
-      const Tile tile = tileAt<SIDE>(source, n, cb, y - padTop, x - padLeft, room);
-      (GRADIENT ? winogradGradient : winogradInput)(tile.data, tile.rowStride, to + i * LANES, pointStride);
+    forTiles(grid, firstTile, count, [&](int i, int n, int row, int column) {
+      const int y = UnitStride::inputOrigin(row, padTop), x = UnitStride::inputOrigin(column, padLeft);
+      const Tile tile = tileAt<SIDE>(source, n, cb, y, x, room);
+      float* at = to + i * LANES;
+      if constexpr (GRADIENT)
+        winogradGradient(tile.data, tile.rowStride, at, pointStride);
+      else
+        winogradInput<UnitStride>(tile.data, tile.rowStride, [&](int row, int column, int lane, Vec v) {
+          store(at + (row * 6 + column) * pointStride + lane, v);
+        });
     });
 }
 

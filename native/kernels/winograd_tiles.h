@@ -1,7 +1,7 @@
 // The tiles of a Winograd convolution: where they lie in a batch of maps, and how one is read.
 //
-// Tiles are numbered through all images, row by row. Each covers 4x4 pixels of the output, and the 6x6 of
-// the input that these read; what lies outside of the map is zero, so any size and padding will do.
+// Tiles are numbered through all images, row by row. What a tile reads outside of the map is zero, and what it
+// computes there is dropped, so any size and padding will do.
 #pragma once
 #include <type_traits>
 #include "conv_source.h"
@@ -12,20 +12,16 @@ namespace soma::SOMA_ISA {
 struct TileGrid {
   int images, rows, columns;  // of tiles, in an image
 
-  TileGrid(int images, int height, int width)
-      : images(images), rows(divideUp(height, WINOGRAD_OUTPUT)), columns(divideUp(width, WINOGRAD_OUTPUT)) {}
-
   int perImage() const { return rows * columns; }
   int count() const { return images * perImage(); }
 };
 
-// Calls body(i, image, y, x) for tiles [first, first + count): i counts from 0, (y, x) is the tile's first
-// output pixel.
+// Calls body(i, image, row, column) for tiles [first, first + count): i counts from 0.
 template <class Body>
 static inline void forTiles(const TileGrid& grid, int first, int count, const Body& body) {
   int image = first / grid.perImage(), row = first % grid.perImage() / grid.columns, column = first % grid.columns;
   for (int i = 0; i < count; i++) {
-    body(i, image, row * WINOGRAD_OUTPUT, column * WINOGRAD_OUTPUT);
+    body(i, image, row, column);
     if (++column < grid.columns) continue;
     column = 0;
     if (++row < grid.rows) continue;

@@ -80,33 +80,25 @@ static inline void weightGradient(const Vec (&m)[6], Vec (&to)[3]) {  // Gt
 template <int FROM, int TO, void (&TRANSFORM)(const Vec (&)[FROM], Vec (&)[TO]), class Read, class Write>
 static inline void both(const Read& read, const Write& write) {
   Vec half[TO][FROM];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int column = 0; column < FROM; column++) {
     Vec in[FROM], out[TO];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int row = 0; row < FROM; row++) in[row] = read(row, column);
     TRANSFORM(in, out);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int row = 0; row < TO; row++) half[row][column] = out[row];
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (int row = 0; row < TO; row++) {
     Vec out[TO];
     TRANSFORM(half[row], out);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int column = 0; column < TO; column++) write(row, column, out[column]);
   }
 }
 
 }  // namespace winograd
-
-// A tile of a channel block to its points: `tile` is [row][column][16], point p goes to to + p * pointStride.
-static inline void winogradInput(const float* tile, size_t rowStride, float* to, size_t pointStride) {
-  for (int lane = 0; lane < LANES; lane += VL)
-    winograd::both<6, 6, winograd::input>(
-        [&](int row, int column) { return load(tile + row * rowStride + column * LANES + lane); },
-        [&](int row, int column, Vec v) { store(to + (row * 6 + column) * pointStride + lane, v); });
-}
 
 static inline void winogradGradient(const float* tile, size_t rowStride, float* to, size_t pointStride) {
   for (int lane = 0; lane < LANES; lane += VL)
@@ -115,21 +107,32 @@ static inline void winogradGradient(const float* tile, size_t rowStride, float* 
         [&](int row, int column, Vec v) { store(to + (row * 6 + column) * pointStride + lane, v); });
 }
 
-// Points of a channel block to a tile [4][4][16], a register at a time: write(row, column, part, vector).
-template <class Write>
-static inline void winogradOutput(const float* from, size_t pointStride, const Write& write) {
-  for (int part = 0; part < PARTS; part++)
-    winograd::both<6, 4, winograd::output>(
-        [&](int row, int column) { return load(from + (row * 6 + column) * pointStride + part * VL); },
-        [&](int row, int column, Vec v) { write(row, column, part, v); });
+// A tile of a channel block, [row][column][16], to its points: write(row, column, lane, vector).
+template <class Algorithm, class Write>
+static inline void winogradInput(const float* tile, size_t rowStride, const Write& write) {
+  for (int lane = 0; lane < LANES; lane += VL)
+    winograd::both<Algorithm::INPUT, Algorithm::SLOTS, Algorithm::input>(
+        [&](int row, int column) { return load(tile + row * rowStride + column * LANES + lane); },
+        [&](int row, int column, Vec v) { write(row, column, lane, v); });
 }
 
-// One register of weights [9 taps] (`tapStride` apart) to its points, and the adjoint.
-static inline void winogradWeight(const float* taps, size_t tapStride, float* to, size_t pointStride) {
-  winograd::both<3, 6, winograd::weight>(
-      [&](int row, int column) { return load(taps + (row * 3 + column) * tapStride); },
+// Points of a channel block, read(row, column, lane), to a tile: write(row, column, lane, vector).
+template <class Algorithm, class Read, class Write>
+static inline void winogradOutput(const Read& read, const Write& write) {
+  for (int lane = 0; lane < LANES; lane += VL)
+    winograd::both<Algorithm::SLOTS, Algorithm::OUTPUT, Algorithm::output>(
+        [&](int row, int column) { return read(row, column, lane); },
+        [&](int row, int column, Vec v) { write(row, column, lane, v); });
+}
+
+// One register of weights to its points; tap(t) gives the register of a tap, in order of rows.
+template <class Algorithm, class Tap>
+static inline void winogradWeight(const Tap& tap, float* to, size_t pointStride) {
+  winograd::both<3, 6, Algorithm::weight>(
+      [&](int row, int column) { return tap(row * 3 + column); },
       [&](int row, int column, Vec v) { store(to + (row * 6 + column) * pointStride, v); });
 }
+// The adjoint, for stride 1: points to taps, `tapStride` apart.
 static inline void winogradWeightGradient(const float* from, size_t pointStride, float* taps, size_t tapStride) {
   winograd::both<6, 3, winograd::weightGradient>(
       [&](int row, int column) { return load(from + (row * 6 + column) * pointStride); },

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Graph } from '../graph/graph.ts';
+import { apply, Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/value.ts';
 import { convolve } from '../ops/conv2d.ts';
 import { reduceSum } from '../ops/reduce.ts';
+import { OPS } from '../ops/table.ts';
 import { type ConvAlgorithm, chooseConv } from './choose.ts';
 import { compile } from './compile.ts';
 import { differentiate } from './differentiate.ts';
@@ -52,13 +53,20 @@ describe('chooseConv', () => {
     // One tile does not pay for the transform of its weights.
     ['direct', { x: [1, 512, 4, 4], o: 512 }],
     ['direct', { x: [64, 64, 16, 16], o: 128, k: 1 }],
-    ['direct', { x: [64, 64, 16, 16], o: 128, stride: 2 }],
     ['direct', { x: [64, 64, 16, 16], o: 64, k: 5 }],
     ['direct', { x: [64, 64, 16, 16], o: 64, groups: 2 }],
     ['direct', { x: [64, 3, 64, 64], o: 32 }],
     ['depthwise', { x: [64, 64, 16, 16], o: 64, groups: 64 }],
   ])('takes %s for %j', (algorithm, shape) => {
     expect(algorithms(shape)).toEqual(all(algorithm));
+  });
+
+  it('takes winograd with stride 2, but for the gradient of the weights', () => {
+    const strided = (shape: Shape) => algorithms({ ...shape, stride: 2 });
+    expect(strided({ x: [64, 64, 32, 32], o: 128 })).toEqual(['winograd', 'winograd', 'direct']);
+    expect(strided({ x: [64, 256, 8, 8], o: 512 })).toEqual(['winograd', 'winograd', 'direct']);
+    // One output of the 4×4 of a tile.
+    expect(strided({ x: [64, 64, 2, 2], o: 64 })).toEqual(all('direct'));
   });
 
   it('lets the kernel skip zeros where it can', () => {
@@ -76,6 +84,25 @@ describe('chooseConv', () => {
   it('falls back to Winograd where too many neurons fire for the events of a weight gradient', () => {
     expect(algorithms({ x: [64, 64, 16, 16], o: 64, spikes: true })).toEqual(['direct', 'winograd']);
     expect(algorithms({ x: [64, 64, 16, 16], o: 64, stride: 2, spikes: true })).toEqual(['direct', 'direct']);
+  });
+
+  it('does not look for zeros behind the gradient of a normalisation by statistics of the batch', () => {
+    const events = (training: boolean) => {
+      const graph = new Graph();
+      const shape = [8, 16, 8, 8];
+      const g = graph.input('g', f32(shape));
+      const [scale, mean, invStd] = ['scale', 'mean', 'invStd'].map((name) => graph.input(name, f32([16])));
+      const x = graph.input('x', f32(shape));
+      const norm = { training, eps: 1e-5, momentum: 0.1, unbiased: true };
+      const [dense] = apply(OPS.batchNormGrad, [x, scale, mean, invStd, g], norm);
+      const one = [1, 1] as const;
+      const weights = { ...f32([16, 16, 3, 3]), format: 'flat' } as const;
+      const conv = { stride: one, padding: [1, 1, 1, 1] as const, dilation: one, groups: 1, target: shape };
+      graph.output('dx', apply(OPS.conv2dGradInput, [dense, graph.input('w', weights)], conv)[0]);
+      return compile(graph).steps.flatMap(({ conv }) => (conv ? [conv.events] : []));
+    };
+    expect(events(true)).toEqual([false]);
+    expect(events(false)).toEqual([true]);
   });
 
   it('shows the cost of every candidate, the chosen one the lowest', () => {

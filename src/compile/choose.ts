@@ -12,8 +12,17 @@
  * are possible, the kernel of the step counts and decides between events and the algorithm chosen here.
  */
 
-import { type ConvStep, canRunOnSpikes, convStep, isDepthwise, isPlain3x3 } from './conv-step.ts';
+import type { BatchNormAttrs } from '../ops/batch-norm.ts';
+import {
+  type ConvStep,
+  canRunOnSpikes,
+  convStep,
+  isDepthwise,
+  isPlain3x3,
+  isStrided3x3,
+} from './conv-step.ts';
 import { LANES } from './layout.ts';
+import { producer } from './match.ts';
 import type { Step } from './plan.ts';
 
 export const CONV_ALGORITHMS = ['winograd', 'direct', 'depthwise'] as const;
@@ -35,6 +44,8 @@ export function algorithmName({ algorithm, events }: ConvChoice): string {
 /** Tiles of Winograd's algorithm: 4×4 outputs from 36 products a pair of channels. */
 const TILE = 4;
 const POINTS = 36;
+/** With stride 2: products a tile of 4×4 on the side of the smaller map. */
+const STRIDED_SLOTS = 81;
 
 /** Cycles beside the multiplications themselves. */
 const CYCLES = {
@@ -46,6 +57,8 @@ const CYCLES = {
   winogradGradWeight: 1.3,
   /** One tile of one block of 16 channels to its 36 points, or back. */
   tile: 300,
+  /** … to its 81 slots. */
+  stridedTile: 600,
   /** A vector of 16 weights brought into the order in which a kernel reads it, or back. */
   directVector: 30,
   /** … of 16 weights at one of Winograd's points. */
@@ -94,9 +107,42 @@ const winogradCycles: Estimate = (conv) => {
   return products + tiles * (from + to) * CYCLES.tile + pairs * CYCLES.winogradVector;
 };
 
+/** With stride 2, forward or the gradient of the input. */
+const stridedWinogradCycles: Estimate = (conv) => {
+  const { n, h, w, oh, ow, padding } = conv.geometry;
+  const { inputs, outputs } = sides(conv);
+  // Tiles of the gradient cover twice as much, from a pixel ahead where the padding is even.
+  const tilesOf = (extent: number, output: number, pad: number) =>
+    conv.pass === 'gradInput' ? Math.ceil((extent + 1 - (pad % 2)) / (2 * TILE)) : Math.ceil(output / TILE);
+  const tiles = n * tilesOf(h, oh, padding[0]) * tilesOf(w, ow, padding[2]);
+  const [from, to] = [blocks(inputs), blocks(outputs)];
+  const products = Math.max(tiles, SIDE_BY_SIDE) * STRIDED_SLOTS * inputs * to * CYCLES.winogradProduct;
+  return products + tiles * (from + to) * CYCLES.stridedTile + POINTS * inputs * to * CYCLES.winogradVector;
+};
+
 /** One product a channel and tap, and a load for each. */
 const depthwiseCycles: Estimate = ({ geometry: { n, c, oh, ow, kh, kw } }) =>
   2 * n * blocks(c) * oh * ow * kh * kw;
+
+function candidateCycles(conv: ConvStep): ConvChoice['cycles'] {
+  const { geometry, pass, spikes } = conv;
+  const direct = directCycles(conv);
+  if (isDepthwise(geometry)) return { depthwise: depthwiseCycles(conv), direct };
+  if (spikes)
+    return isPlain3x3(geometry) && pass === 'gradWeight'
+      ? { winograd: winogradCycles(conv), direct }
+      : { direct };
+  if (isPlain3x3(geometry)) return { winograd: winogradCycles(conv), direct };
+  if (isStrided3x3(geometry) && pass !== 'gradWeight')
+    return { winograd: stridedWinogradCycles(conv), direct };
+  return { direct };
+}
+
+/** Whether the gradient that comes in may hold zeros: that of a batch's statistics has a mean taken off everywhere. */
+function mayBeSparse({ root }: Pick<Step, 'root'>): boolean {
+  const norm = producer(root.inputs[0], 'batchNormGrad');
+  return !(norm?.attrs as BatchNormAttrs | undefined)?.training;
+}
 
 /** Null where the step is no convolution. `prefer` is taken wherever it can be, for tests. */
 export function chooseConv(step: Pick<Step, 'root' | 'nodes'>, prefer?: ConvAlgorithm): ConvChoice | null {
@@ -104,12 +150,8 @@ export function chooseConv(step: Pick<Step, 'root' | 'nodes'>, prefer?: ConvAlgo
   if (!conv) return null;
   const { geometry, pass, spikes } = conv;
   const plain = isPlain3x3(geometry);
-  const events = canRunOnSpikes(conv) || (plain && pass === 'gradInput');
-  const cycles: ConvChoice['cycles'] = isDepthwise(geometry)
-    ? { depthwise: depthwiseCycles(conv), direct: directCycles(conv) }
-    : plain && (!spikes || pass === 'gradWeight')
-      ? { winograd: winogradCycles(conv), direct: directCycles(conv) }
-      : { direct: directCycles(conv) };
+  const events = canRunOnSpikes(conv) || (plain && pass === 'gradInput' && mayBeSparse(step));
+  const cycles = candidateCycles(conv);
   const candidates = CONV_ALGORITHMS.filter((algorithm) => cycles[algorithm] !== undefined);
   const cheapest = candidates.reduce((a, b) => ((cycles[b] ?? 0) < (cycles[a] ?? 0) ? b : a));
   if (!prefer || !candidates.includes(prefer)) return { algorithm: cheapest, events, cycles };

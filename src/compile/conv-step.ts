@@ -56,12 +56,21 @@ export function convStep(step: Pick<Step, 'root' | 'nodes'>): ConvStep | null {
 const blocked = (channels: number) =>
   isBlocked({ dtype: 'f32', shape: [1, channels, 1, 1], time: null, format: 'map' });
 
-/** 3×3, stride 1, over blocked maps: what Winograd's algorithm and the event-driven kernels are made for. */
+/** 3×3 over blocked maps, the same stride both ways. */
+function is3x3(g: ConvGeometry, stride: number): boolean {
+  const threes = g.kh === 3 && g.kw === 3 && g.stride.every((n) => n === stride);
+  const plain = [...g.dilation, g.groups].every((n) => n === 1);
+  return threes && plain && g.padding.every((n) => n <= 2) && blocked(g.c) && blocked(g.o);
+}
+
+/** With stride 1: what Winograd's algorithm and the event-driven kernels are made for. */
 export function isPlain3x3(g: ConvGeometry): boolean {
-  const threes = g.kh === 3 && g.kw === 3;
-  const plain = [...g.stride, ...g.dilation, g.groups].every((n) => n === 1);
-  const [top, bottom, left, right] = g.padding;
-  return threes && plain && [top, bottom, left, right].every((n) => n <= 2) && blocked(g.c) && blocked(g.o);
+  return is3x3(g, 1);
+}
+
+/** With stride 2: Winograd's algorithm has a form for it, but for the gradient of the weights. */
+export function isStrided3x3(g: ConvGeometry): boolean {
+  return is3x3(g, 2);
 }
 
 /** The most taps whose weights the event-driven kernels for any shape can number (native/kernels/conv_gather.h). */

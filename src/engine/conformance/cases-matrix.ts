@@ -78,6 +78,14 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [3, 33, 7, 6], o: 16, k: [3, 3], padding: [2, 2, 2, 2], time: 3 },
   { x: [1, 70, 6, 10], o: 80, k: [3, 3], padding: [2, 1, 0, 2], time: 1, bias: true },
   { x: [1, 33, 31, 30], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  { x: [1, 5, 3, 4], o: 150, k: [3, 3], padding: [1, 1, 1, 1] },
+  // The same with stride 2, every padding, and maps that end where a tap does and where it does not.
+  { x: [1, 5, 1, 1], o: 5, k: [3, 3], padding: [1, 1, 1, 1], stride: [2, 2], bias: true },
+  { x: [2, 17, 13, 9], o: 33, k: [3, 3], stride: [2, 2], bias: true },
+  { x: [3, 33, 8, 7], o: 16, k: [3, 3], padding: [2, 2, 2, 2], stride: [2, 2], time: 3 },
+  { x: [1, 150, 6, 11], o: 80, k: [3, 3], padding: [0, 1, 1, 0], stride: [2, 2], time: 1, bias: true },
+  { x: [1, 33, 33, 30], o: 5, k: [3, 3], padding: [1, 1, 1, 1], stride: [2, 2], bias: true },
+  { x: [2, 16, 62, 61], o: 17, k: [3, 3], padding: [1, 2, 2, 1], stride: [2, 2], bias: true },
   { x: [1, 16, 60, 61], o: 17, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
 ];
 
@@ -316,6 +324,25 @@ const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify, classes = 5 }
   gradients(t, linear(flat, t.parameter([classes, flat.shape[1]]), t.parameter([classes])));
 });
 
+/** Weights that a step changes: they are packed, or transformed, each time that they are used. */
+const UPDATED: readonly { x: readonly number[]; o: number; stride?: number }[] = [
+  { x: [2, 5, 1, 1], o: 5 },
+  { x: [3, 17, 9, 5], o: 33 },
+  { x: [1, 130, 6, 10], o: 70 },
+  { x: [8, 16, 16, 16], o: 16 },
+  { x: [1, 130, 6, 10], o: 70, stride: 2 },
+  { x: [16, 16, 16, 17], o: 16, stride: 2 },
+];
+const updatedConvolutionCases = each(UPDATED, (t, { x, o, stride = 1 }) => {
+  const input = t.f32(x);
+  const w = t.parameter([o, x[1], 3, 3]);
+  const y = convolve(input, w, t.parameter([o]), { padding: 1, stride });
+  const loss = reduceSum(mul(y, t.f32(y.shape)), { axes: [0, 1, 2, 3] });
+  const [dx, dw] = [...differentiate(loss, [input, w]).values()];
+  t.outputs(y, dx);
+  apply(OPS.sgd, [w, dw, null, t.f32([], { low: 0.1 })], { momentum: 0, nesterov: false, weightDecay: 0 });
+});
+
 /** The same with neurons after each block, and a readout by spike count [N, classes]. */
 function spikingNetwork(
   t: Tracing,
@@ -360,6 +387,7 @@ const spikingLoopCases = each([...BLOCKS, ...GATHERED_BLOCKS, MANY_CLASSES], (t,
 
 export const fusedCases: Record<string, Case[]> = {
   'convolutional network': convolutionalCases,
+  'convolution whose weights change': updatedConvolutionCases,
   'spiking network': spikingCases,
   'spiking network in micro-batches': spikingLoopCases,
 };

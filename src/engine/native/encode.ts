@@ -76,7 +76,7 @@ export function encodePlan(plan: Plan, variableIndex: (name: string) => number):
     const looping = loop !== null && index >= loop.first && index < loop.end;
     // Weights that do not change while the program runs are packed once; else just before they are used.
     const keeps = looping || !updates(plan);
-    const calls = lowerStep(step, stored, looping ? loop : null);
+    const calls = lowerStep(step, stored, looping ? loop : null, keeps);
     const kept = keeps ? preparedPlaces(calls, plan) : new Set();
     const temporaries = new Places<Temporary>(looping ? plan.microBytes : 0);
     const buffer = (place: Value | Temporary | Accumulator | null): number[] => {

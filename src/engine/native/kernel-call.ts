@@ -33,8 +33,11 @@ export interface KernelCall {
 /** The value if the plan stores it, else null. */
 export type Stored = (value: Value | undefined) => Value | null;
 
-/** Turns a step into kernel calls, which run in order. `loop` is that in which the step stands, or null. */
-export type Lower = (step: Step, stored: Stored, loop: Loop | null) => KernelCall[];
+/**
+ * Turns a step into kernel calls, which run in order. `loop` is that in which the step stands, or null; `keeps`
+ * says whether what is prepared from variables serves more than one call.
+ */
+export type Lower = (step: Step, stored: Stored, loop: Loop | null, keeps: boolean) => KernelCall[];
 
 /** The loop of a step that can stand nowhere else. */
 export function neededLoop({ root }: Step, loop: Loop | null): Loop {

@@ -41,36 +41,37 @@ function channelGrad(sum: ChannelGradient, rectified: Value | null, dx: Value): 
   };
 }
 
-export const lowerAdd: Lower = (step, stored, loop) => {
+export const lowerAdd: Lower = (step, stored, loop, keeps) => {
   const { root, nodes } = step;
-  if (nodes.length === 1) return plain.lowerAdd(step, stored, loop);
+  if (nodes.length === 1) return plain.lowerAdd(step, stored, loop, keeps);
   const sum = channelGradient(root.outputs[0], (node) => nodes.includes(node));
   return [channelGrad(sum, null, root.outputs[0])];
 };
 
-export const lowerReluGrad: Lower = (step, stored, loop) => {
+export const lowerReluGrad: Lower = (step, stored, loop, keeps) => {
   const { root, nodes } = step;
-  if (nodes.length === 1) return plain.lowerReluGrad(step, stored, loop);
+  if (nodes.length === 1) return plain.lowerReluGrad(step, stored, loop, keeps);
   const sum = channelGradient(needed(root, 1), (node) => nodes.includes(node));
   return [channelGrad(sum, needed(root, 0), root.outputs[0])];
 };
 
-export const lowerMul: Lower = (step, stored, loop) => {
+export const lowerMul: Lower = (step, stored, loop, keeps) => {
   const { root, nodes } = step;
   const [a, b, y] = [needed(root, 0), needed(root, 1), root.outputs[0]];
   const sum = nodes.at(1)?.outputs[0];
   if (sum) return [{ kernel: 'channel_dot', buffers: [a, b, sum], ints: [...mapInts(a), perMapStride(sum)] }];
   const [x, scale] = isPerMap(a, y) ? [b, a] : [a, b];
-  if (!isBlocked(y) || !sameType(x, y) || !isPerMap(scale, y)) return plain.lowerMul(step, stored, loop);
+  if (!isBlocked(y) || !sameType(x, y) || !isPerMap(scale, y))
+    return plain.lowerMul(step, stored, loop, keeps);
   return [{ kernel: 'channel_scale', buffers: [x, scale, y], ints: [...mapInts(y), perMapStride(scale)] }];
 };
 
 /** Mean or maximum of whole maps, or both. */
 function lowerSummary(single: Lower): Lower {
-  return (step, stored, loop) => {
+  return (step, stored, loop, keeps) => {
     const { root, nodes } = step;
     const x = needed(root, 0);
-    if (!isBlocked(x) || x.dtype !== 'f32' || !reducesMaps(root)) return single(step, stored, loop);
+    if (!isBlocked(x) || x.dtype !== 'f32' || !reducesMaps(root)) return single(step, stored, loop, keeps);
     const results = ['reduceMean', 'reduceMax'].map((op) =>
       stored(nodes.find((node) => node.op.name === op)?.outputs[0]),
     );

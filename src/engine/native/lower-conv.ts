@@ -51,15 +51,33 @@ interface Packed {
   readonly call: KernelCall;
 }
 
-/** Weights as conv2d_winograd reads them, native/kernels/winograd_forward.h. */
-function winogradWeights(w: Place, inputs: number, outputs: number, transposed: boolean): Packed {
+/**
+ * Tiles up to which Winograd's kernels transform weights while they use them, if that is the only time: at more
+ * tiles they would do so more than once. MOST_SHARED_TILES of native/kernels/winograd_forward.h.
+ */
+const MOST_TILES = 112;
+
+function fewTiles({ geometry: g, pass }: ConvStep): boolean {
+  const transposed = pass === 'gradInput';
+  const [height, width] = transposed ? [g.h, g.w] : [g.oh, g.ow];
+  // The gradient of stride 2 has tiles of 8×8; they may begin a pixel ahead.
+  const strided = transposed && g.stride[0] === 2;
+  const tiles = (extent: number) => (strided ? Math.ceil((extent + 1) / 8) : Math.ceil(extent / 4));
+  return g.n * tiles(height) * tiles(width) <= MOST_TILES;
+}
+
+/** Weights at Winograd's points, native/kernels/winograd_weights.h. */
+function winogradWeights(w: Place, conv: ConvStep): Packed {
+  const { geometry: g, pass } = conv;
+  const transposed = pass === 'gradInput';
+  const [inputs, outputs] = transposed ? [g.o, g.c] : [g.c, g.o];
   const place = floats(36 * panelled(outputs) * (inputs + 1));
   return {
     place,
     call: {
       kernel: 'winograd_weights',
       buffers: [w, place],
-      ints: [inputs, outputs, flag(transposed)],
+      ints: [inputs, outputs, flag(transposed), flag(g.stride[0] === 2)],
       prepares: true,
     },
   };
@@ -108,7 +126,7 @@ function gradWeightSums({ geometry: g }: ConvStep): Accumulator {
   return accumulator(f32(shape));
 }
 
-export const lowerConv2d: Lower = (step, stored) => {
+export const lowerConv2d: Lower = (step, stored, _, keeps) => {
   const { root, nodes } = step;
   const { weight, bias, calls } = weightsOf(step);
   const { conv, choice } = convOf(step);
@@ -130,8 +148,10 @@ export const lowerConv2d: Lower = (step, stored) => {
     case 'depthwise':
       return [...calls, compute('conv2d_depthwise', weight)];
     case 'winograd': {
-      const packed = winogradWeights(weight, c, o, false);
-      return [...calls, packed.call, compute('conv2d_winograd', packed.place)];
+      const plain = !keeps && fewTiles(conv);
+      const packed = winogradWeights(weight, conv);
+      const call = compute('conv2d_winograd', plain ? weight : packed.place);
+      return [...calls, ...(plain ? [] : [packed.call]), { ...call, ints: [...call.ints, flag(plain)] }];
     }
     case 'direct': {
       const packed = packedWeights('conv2d_weights', weight, conv, c, o);
@@ -140,7 +160,7 @@ export const lowerConv2d: Lower = (step, stored) => {
   }
 };
 
-export const lowerConv2dGradInput: Lower = (step) => {
+export const lowerConv2dGradInput: Lower = (step, _, loop) => {
   const { root } = step;
   const w = needed(root, 1);
   expectPlain('conv2dGradInput', w);
@@ -150,20 +170,21 @@ export const lowerConv2dGradInput: Lower = (step) => {
   const [dx] = root.outputs;
   if (choice.algorithm === 'depthwise')
     return [{ kernel: 'conv2d_depthwise_grad_input', buffers: [g, argmax, w, dx], ints: convInts(conv) }];
-  const [kernel, dense] =
-    choice.algorithm === 'winograd'
-      ? ['conv2d_grad_input_winograd', winogradWeights(w, o, c, true)]
-      : ['conv2d_grad_input', packedWeights('conv2d_grad_input_weights', w, conv, o, c)];
   const events = choice.events ? scatterWeights(w, conv, true) : null;
-  return [
-    dense.call,
-    ...(events ? [events.call] : []),
-    {
-      kernel,
-      buffers: [g, argmax, events?.place ?? null, dense.place, dx],
-      ints: [...convInts(conv), flag(choice.events)],
-    },
-  ];
+  const scattering = events ? [events.call] : [];
+  const compute = (kernel: string, weights: Place, ...more: number[]): KernelCall => ({
+    kernel,
+    buffers: [g, argmax, events?.place ?? null, weights, dx],
+    ints: [...convInts(conv), flag(choice.events), ...more],
+  });
+  if (choice.algorithm === 'winograd') {
+    const plain = !loop && fewTiles(conv);
+    const packed = winogradWeights(w, conv);
+    const call = compute('conv2d_grad_input_winograd', plain ? w : packed.place, flag(plain));
+    return [...(plain ? [] : [packed.call]), ...scattering, call];
+  }
+  const packed = packedWeights('conv2d_grad_input_weights', w, conv, o, c);
+  return [packed.call, ...scattering, compute('conv2d_grad_input', packed.place)];
 };
 
 const GRAD_WEIGHT_KERNELS: Record<ConvAlgorithm, string> = {

@@ -59,6 +59,6 @@ const LOWERINGS: Record<OpName, Lower> = {
 };
 
 /** The kernel calls of a step, to be run in order. */
-export function lowerStep(step: Step, stored: Stored, loop: Loop | null): KernelCall[] {
-  return LOWERINGS[step.root.op.name as OpName](step, stored, loop);
+export function lowerStep(step: Step, stored: Stored, loop: Loop | null, keeps: boolean): KernelCall[] {
+  return LOWERINGS[step.root.op.name as OpName](step, stored, loop, keeps);
 }

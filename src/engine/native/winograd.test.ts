@@ -17,6 +17,7 @@ const STATED = 3e-6;
 const loaded = loadAddon();
 const isas = 'addon' in loaded ? loaded.addon.isas() : [];
 const attrs = { stride: [1, 1], padding: [1, 1, 1, 1], dilation: [1, 1], groups: 1 } as const;
+const strided = { ...attrs, stride: [2, 2] } as const;
 
 /** One convolution over 512 channels, or over 16384 pixels, of uniform numbers in [low, 1]. */
 const PASSES: Record<string, (t: Tracing, low: number) => Value> = {
@@ -26,6 +27,13 @@ const PASSES: Record<string, (t: Tracing, low: number) => Value> = {
     apply(OPS.conv2dGradInput, [t.f32([1, 512, 12, 12], { low }), t.parameter([512, 16, 3, 3])], {
       ...attrs,
       target: [1, 16, 12, 12],
+    })[0],
+  'forward, stride 2': (t, low) =>
+    apply(OPS.conv2d, [t.f32([1, 512, 24, 24], { low }), t.parameter([16, 512, 3, 3]), null], strided)[0],
+  'gradient of the input, stride 2': (t, low) =>
+    apply(OPS.conv2dGradInput, [t.f32([1, 512, 12, 12], { low }), t.parameter([512, 16, 3, 3])], {
+      ...strided,
+      target: [1, 16, 24, 24],
     })[0],
   'gradient of the weights': (t, low) =>
     apply(OPS.conv2dGradWeight, [t.f32([64, 16, 16, 16], { low }), t.f32([64, 16, 16, 16])], {
