@@ -148,7 +148,7 @@ function mayBeSparse({ root }: Pick<Step, 'root'>): boolean {
 export function chooseConv(step: Pick<Step, 'root' | 'nodes'>, prefer?: ConvAlgorithm): ConvChoice | null {
   const conv = convStep(step);
   if (!conv) return null;
-  const { geometry, pass, spikes } = conv;
+  const { geometry, pass } = conv;
   const plain = isPlain3x3(geometry);
   const events = canRunOnSpikes(conv) || (plain && pass === 'gradInput' && mayBeSparse(step));
   const cycles = candidateCycles(conv);
