@@ -32,7 +32,7 @@ double spikeRate(const ConvShape& s, const SpikeMap& x) {
 
 // Rates at which events and dense sums were measured to be equally fast.
 constexpr double FORWARD_DENSE_ABOVE = 0.6, GRAD_WEIGHT_DENSE_ABOVE = 0.7;
-constexpr double GRAD_WEIGHT_WINOGRAD_ABOVE = VL == 4 ? 0.33 : 0.22, GATHER_GRAD_WEIGHT_DENSE_ABOVE = 0.7;
+constexpr double GRAD_WEIGHT_WINOGRAD_ABOVE = VL == 4 ? 0.35 : 0.27, GATHER_GRAD_WEIGHT_DENSE_ABOVE = 0.7;
 
 // [w, packed]; ints: [O, C, transposed].
 void scatterWeights(const Call& call) {
