@@ -27,6 +27,9 @@ const SMALL: Partial<Record<string, Small>> = {
   'attention-cnn1': { side: 20 },
   'attention-cnn2': { side: 20 },
   'attention-cnn3': { side: 20 },
+  vgg16: { side: 32, options: { width: 0.125 } },
+  resnet50: { side: 32, options: { width: 0.125 } },
+  xception: { side: 71, options: { width: 0.125 } },
   'ms-resnet18': { side: 16, options: { width: 8, gamma: 'one' } },
 };
 

@@ -1,6 +1,6 @@
 /** Parameter counts of every system against the master table of the systems sheet (section I). */
 import { describe, expect, it } from 'vitest';
-import { f32 } from '../graph/value.ts';
+import { elements, f32 } from '../graph/value.ts';
 import { Net } from '../nn/net.ts';
 import { findSystem, SYSTEMS } from './registry.ts';
 
@@ -53,6 +53,22 @@ describe('parameter counts', () => {
     expect(parameters(name, 32, 10)).toBe(ten);
     expect(parameters(name, 32, 100)).toBe(hundred);
   });
+  it.each([
+    ['vgg16', 32, 14_714_688, 512, 2_359_808],
+    ['resnet50', 32, 23_587_712, 2048, 0],
+    ['xception', 71, 20_861_480, 2048, 4096],
+  ])(
+    '%s at %i px: %i and a head on %i, of which %i train with freeze=transfer',
+    (name, size, base, features, trained) => {
+      for (const classes of [10, 100]) {
+        const head = (features + 1) * classes;
+        expect(total(name, size, classes)).toBe(base + head);
+        const net = trace(name, size, classes, { freeze: 'transfer' });
+        expect(net.parameterCount + net.stateCount).toBe(base + head);
+        expect(net.trainable.reduce((sum, { shape }) => sum + elements(f32(shape)), 0)).toBe(trained + head);
+      }
+    },
+  );
   it('Attention-CNN 1 without biases: 546,691', () =>
     expect(parameters('attention-cnn1', 32, 10, { qkvBias: false })).toBe(546_691));
 });

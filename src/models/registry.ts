@@ -5,10 +5,13 @@ import { attentionCnn1 } from './attention-cnn1.ts';
 import { attentionCnn2 } from './attention-cnn2.ts';
 import { attentionCnn3 } from './attention-cnn3.ts';
 import { msResnet18 } from './ms-resnet18.ts';
+import { resnet50 } from './resnet50.ts';
 import { scnn } from './scnn.ts';
 import { seCnn } from './se-cnn.ts';
 import type { System } from './system.ts';
+import { vgg16 } from './vgg16.ts';
 import { visionCnn } from './vision-cnn.ts';
+import { xception } from './xception.ts';
 
 export const SYSTEMS = {
   scnn,
@@ -19,6 +22,9 @@ export const SYSTEMS = {
   'attention-cnn1': attentionCnn1,
   'attention-cnn2': attentionCnn2,
   'attention-cnn3': attentionCnn3,
+  vgg16,
+  resnet50,
+  xception,
 } as const satisfies Record<string, System>;
 
 /** The system called `name`; throws with the nearest name where there is none. */

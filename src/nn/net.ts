@@ -54,7 +54,9 @@ export class Net {
   readonly spikes = new Map<string, Value>();
   private readonly seed: number;
   private streams = 0;
-  private readonly trained: Value[] = [];
+  private readonly declared: Value[] = [];
+  private readonly fixed = new Set<Value>();
+  private freezing = false;
   private readonly kept: Value[] = [];
 
   constructor(options: NetOptions) {
@@ -63,7 +65,7 @@ export class Net {
     this.seed = options.seed;
   }
 
-  /** A trained parameter, named after the layer that is being traced. */
+  /** A parameter, trained unless it is frozen, named after the layer that is being traced. */
   parameter(name: string, shape: readonly number[], init: Initializer): Value {
     return this.declare('parameter', name, shape, init);
   }
@@ -88,15 +90,41 @@ export class Net {
       shape,
       initial: () => init(shape, this.seed, full),
     });
-    (kind === 'parameter' ? this.trained : this.kept).push(value);
+    (kind === 'parameter' ? this.declared : this.kept).push(value);
+    if (kind === 'parameter' && this.freezing) this.fixed.add(value);
     return value;
   }
 
   get parameters(): readonly Value[] {
-    return this.trained;
+    return this.declared;
   }
 
-  /** Number of trained numbers. */
+  /** Parameters that are not frozen: those that a gradient is computed for. */
+  get trainable(): readonly Value[] {
+    return this.declared.filter((value) => !this.fixed.has(value));
+  }
+
+  /**
+   * Runs `body` with what it makes frozen, if `frozen`: its parameters keep their values, nothing is differentiated
+   * for their sake, and BatchNorm uses its running statistics and leaves them alone, as Keras does with
+   * `trainable = False`.
+   */
+  frozen<R>(frozen: boolean, body: () => R): R {
+    const outer = this.freezing;
+    this.freezing = outer || frozen;
+    try {
+      return body();
+    } finally {
+      this.freezing = outer;
+    }
+  }
+
+  /** Whether statistics of the batch are taken and kept: in training, where nothing is frozen. */
+  get usesBatchStatistics(): boolean {
+    return this.training && !this.freezing;
+  }
+
+  /** Numbers in all parameters. */
   get parameterCount(): number {
     return this.parameters.reduce((sum, value) => sum + size(value.shape), 0);
   }
