@@ -58,6 +58,7 @@ export { type EvaluateOptions, type Evaluation, evaluate, evaluationBatch } from
 export { type TrainOptions, type TrainResult, train } from './train/loop.ts';
 export {
   configure,
+  initialWeights,
   loadNetwork,
   loadPredictor,
   openRunData,
@@ -66,3 +67,4 @@ export {
 } from './train/open-run.ts';
 export { RunFolder } from './train/run-folder.ts';
 export { evaluationStep, type NetworkSpec, predictionStep, trainingStep } from './train/step.ts';
+export { type LoadedWeights, loadWeights, openWeights, type WeightsFile } from './train/weights.ts';

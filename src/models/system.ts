@@ -14,6 +14,9 @@ export interface Problem {
   readonly classes: number;
 }
 
+/** Names that layers have in files of weights made elsewhere, by our names of the layers. */
+export type LayerAliases = Readonly<Record<string, readonly string[]>>;
+
 export interface System<Schema extends z.ZodType = z.ZodType> {
   /** Name on the command line. */
   readonly name: string;
@@ -30,6 +33,7 @@ export interface System<Schema extends z.ZodType = z.ZodType> {
   readonly options: Schema;
   /** Settings of the paper. */
   readonly training: TrainingSettings;
+  readonly aliases?: LayerAliases;
   /** Traces the network and returns the logits [N, K]. Throws where an option does not fit. */
   build(net: Net, problem: Problem, options: z.output<Schema>): Value;
 }

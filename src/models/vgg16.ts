@@ -10,7 +10,7 @@ import { conv } from '../nn/layers.ts';
 import { relu } from '../ops/elementwise.ts';
 import { maxPool2d } from '../ops/pool.ts';
 import { imagenetHead, imagenetOptions, imagenetTraining, scaled } from './imagenet.ts';
-import { defineSystem } from './system.ts';
+import { defineSystem, type LayerAliases } from './system.ts';
 
 const BLOCKS = [
   { convs: 2, filters: 64 },
@@ -19,6 +19,20 @@ const BLOCKS = [
   { convs: 3, filters: 512 },
   { convs: 3, filters: 512 },
 ];
+
+/** torchvision numbers all layers of `features`, ReLUs and pools too. */
+function torchvisionNames(): LayerAliases {
+  let number = 0;
+  const names = BLOCKS.flatMap(({ convs }, i) => {
+    const block = Array.from({ length: convs }, (_, k) => [
+      `block${i + 1}_conv${k + 1}`,
+      [`features.${number + 2 * k}`],
+    ]);
+    number += 2 * convs + 1;
+    return block;
+  });
+  return Object.fromEntries(names);
+}
 
 export const vgg16 = defineSystem({
   name: 'vgg16',
@@ -29,6 +43,7 @@ export const vgg16 = defineSystem({
   size: 32,
   options: imagenetOptions,
   training: imagenetTraining,
+  aliases: torchvisionNames(),
   build(net, { image, classes }, o) {
     let x = image;
     for (const [i, { convs, filters }] of BLOCKS.entries()) {

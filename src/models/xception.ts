@@ -14,7 +14,7 @@ import type { Net } from '../nn/net.ts';
 import { add, relu } from '../ops/elementwise.ts';
 import { maxPool2d } from '../ops/pool.ts';
 import { imagenetHead, imagenetOptions, imagenetTraining, scaled } from './imagenet.ts';
-import { defineSystem } from './system.ts';
+import { defineSystem, type LayerAliases } from './system.ts';
 
 const MIDDLE_BLOCKS = 8;
 
@@ -52,6 +52,17 @@ function middle(net: Net, name: string, x: Value): Value {
   return add(y, x);
 }
 
+/** Keras has no names of their own for the convolutions in shortcuts: it numbers them. */
+const NUMBERED: LayerAliases = Object.fromEntries(
+  [2, 3, 4, 13].flatMap((block, i) => {
+    const numbered = (name: string) => [i === 0 ? name : `${name}_${i}`];
+    return [
+      [`block${block}_shortcut`, numbered('conv2d')],
+      [`block${block}_shortcut_bn`, numbered('batch_normalization')],
+    ];
+  }),
+);
+
 export const xception = defineSystem({
   name: 'xception',
   title: 'Xception',
@@ -61,6 +72,7 @@ export const xception = defineSystem({
   size: 71,
   options: imagenetOptions,
   training: imagenetTraining,
+  aliases: NUMBERED,
   build(net, { image, classes }, o) {
     const last = scaled(2048, o);
     const features = net.frozen(o.freeze === 'transfer', () => {

@@ -6,7 +6,7 @@
  */
 import { SomaError } from '../errors.ts';
 import { Graph } from '../graph/graph.ts';
-import type { Value } from '../graph/value.ts';
+import type { Value, Variable } from '../graph/value.ts';
 import { size } from '../graph/value.ts';
 import { constant, glorotUniform, type Initializer, torchBias, torchUniform } from './init.ts';
 
@@ -122,6 +122,13 @@ export class Net {
   /** Whether statistics of the batch are taken and kept: in training, where nothing is frozen. */
   get usesBatchStatistics(): boolean {
     return this.training && !this.freezing;
+  }
+
+  /** Parameters and state, in the order of the layers. */
+  get variables(): readonly Variable[] {
+    return [...this.graph.variables.values()].flatMap(({ source }) =>
+      source.kind === 'variable' && source.variable.kind !== 'slot' ? [source.variable] : [],
+    );
   }
 
   /** Numbers in all parameters. */

@@ -28,6 +28,7 @@ import type { EpochRecord } from './record.ts';
 import type { RunFolder } from './run-folder.ts';
 import { learningRate } from './schedule.ts';
 import { evaluationStep, type NetworkSpec, rateOutput, trainingStep } from './step.ts';
+import { type LoadedWeights, loadWeights, type WeightsFile } from './weights.ts';
 
 /** What a progress display may show while an epoch runs. */
 export interface StepReport {
@@ -51,6 +52,9 @@ export interface TrainOptions {
   readonly seed: number;
   readonly dataset: Dataset;
   readonly session: Session;
+  /** Weights to start from; left out: they are drawn from the seed. */
+  readonly weights?: WeightsFile;
+  readonly onWeights?: (loaded: LoadedWeights) => void;
   /** Goes on from `last.safetensors`; a run that was killed before it had one begins anew. */
   readonly resume: boolean;
   /** Seconds between checkpoints within an epoch. */
@@ -80,6 +84,8 @@ class Trainer {
   private readonly programs = new Map<number, Program>();
   private readonly evaluation: Program;
   private readonly variables: readonly Variable[];
+  /** Variables of the network alone, in the order of its layers. */
+  private readonly network: readonly Variable[];
   private readonly batches: number;
   private cursor: Cursor = startCursor();
   private history: EpochRecord[] = [];
@@ -95,14 +101,19 @@ class Trainer {
     const { plan } = this.programFor(Math.min(settings.batchSize, this.source.length));
     this.variables = plan.variables;
     const batch = evaluationBatch(dataset.splits.val.length);
-    this.evaluation = session.load(evaluationStep(spec, settings, batch).plan);
+    const evaluation = evaluationStep(spec, settings, batch);
+    this.evaluation = session.load(evaluation.plan);
+    this.network = evaluation.net.variables;
   }
 
   async run(): Promise<TrainResult> {
     const { settings, run, resume } = this.o;
     // From the first step on there is a checkpoint, so that a kill at any time can be resumed.
     if (resume && run.hasBegun()) await this.restore();
-    else await this.save();
+    else {
+      this.readWeights();
+      await this.save();
+    }
     const done = (stopped: TrainResult['stopped']) => ({
       stopped,
       history: this.history,
@@ -122,6 +133,14 @@ class Trainer {
       await this.save();
     }
     return done('epochs');
+  }
+
+  private readWeights(): void {
+    const { weights, spec, session, onWeights } = this.o;
+    if (!weights) return;
+    const target = { variables: this.network, aliases: spec.system.aliases };
+    const loaded = loadWeights(weights, target, session);
+    onWeights?.(loaded);
   }
 
   private async restore(): Promise<void> {
