@@ -219,6 +219,19 @@ describe('train, evaluate, compare, predict', () => {
     expect(Object.keys(result.probabilities)).toHaveLength(8);
   });
 
+  it('starts from the weights of a file, or says what does not fit before it makes a folder', async () => {
+    const weights = ['--weights', at('runs', 'ae-cnn', 'best.safetensors')];
+    const { code, stderr } = await soma('train', 'ae-cnn', ...fixed, '--name', 'tuned', ...weights);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/weights +16 tensors of .*best\.safetensors\n/);
+    const config = JSON.parse(readFileSync(at('runs', 'tuned', 'config.json'), 'utf8'));
+    expect(config.weights.fingerprint).toMatch(/^[0-9a-f]{64}$/);
+    const other = await soma('train', 'se-cnn', ...fixed, '--name', 'other', ...weights);
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(/expected bn1\.weight \[32\], .* got no such tensor and \d+ more/);
+    expect(existsSync(at('runs', 'other'))).toBe(false);
+  }, 60_000);
+
   it('refuses data that has changed since', async () => {
     const extra = at('smear', 'train', 'platelet', 'extra.png');
     writeFileSync(

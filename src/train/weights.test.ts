@@ -120,7 +120,7 @@ describe('loadWeights', () => {
     for (const name of [...tensors.keys()].slice(2, 8)) tensors.delete(name);
     tensors.set('block1_conv1.weight', { shape: [2, 3, 3, 3], data: new Float32Array(54) });
     await expect(load('vgg16', tensors)).rejects.toThrow(
-      /expected block1_conv1.weight \[1×3×3×3\], block1_conv2.weight .*, got block1_conv1.weight \[2×3×3×3\], no such tensor, no such tensor and 4 more/,
+      /expected block1_conv1.weight \[1×3×3×3\], block1_conv2.weight .*, got block1_conv1.weight \[2×3×3×3\], no such tensor and 4 more/,
     );
   });
 

@@ -61,7 +61,7 @@ export function matchWeights(
     throw mismatch(
       file.path,
       expected.join(', '),
-      got.join(', ') + more,
+      [...new Set(got)].join(', ') + more,
       'name tensors as Soma, PyTorch or Keras does, and give the size, channels and options that they were made for',
     );
   }
