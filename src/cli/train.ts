@@ -65,7 +65,10 @@ export function addTrain(program: Command): void {
       'change an option of the system or a setting, e.g. T=5 or optimizer.kind=sgd',
       collect,
     )
-    .option('--weights <file>', 'start from the weights of a safetensors file, of Soma, PyTorch or Keras')
+    .option(
+      '--weights <file>',
+      'start from the weights of a safetensors or ONNX file, of Soma, PyTorch or Keras',
+    )
     .option('--no-early-stopping', 'train all epochs')
     .option('--runs-dir <folder>', 'where run folders are made', 'runs')
     .option('--name <name>', 'name of the run folder (default: time, system, data and seed)')

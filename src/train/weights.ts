@@ -1,5 +1,5 @@
 /**
- * Weights that a user brings to start from: a safetensors file with tensors named and laid out as Soma does
+ * Weights that a user brings to start from: a safetensors or ONNX file with tensors named and laid out as Soma does
  * (`block1_conv1.weight`, [O, C, kh, kw]), as PyTorch does, or as Keras does (`block1_conv1/kernel:0`,
  * [kh, kw, C, O]). Other names for a system's layers stand with the system.
  *
@@ -12,9 +12,10 @@ import type { Session } from '../engine/engine.ts';
 import { mismatch, SomaError } from '../errors.ts';
 import { size, type Variable } from '../graph/value.ts';
 import type { LayerAliases } from '../models/system.ts';
+import { decodeOnnxWeights } from './onnx-weights.ts';
 import { decodeSafetensors, type NamedTensor, type TensorFile } from './safetensors.ts';
 
-export interface WeightsFile extends TensorFile {
+export interface WeightsFile extends Pick<TensorFile, 'tensors'> {
   readonly path: string;
   /** SHA-256 of the file. */
   readonly fingerprint: string;
@@ -22,10 +23,12 @@ export interface WeightsFile extends TensorFile {
 
 export async function openWeights(path: string): Promise<WeightsFile> {
   const bytes = await readFile(path).catch((error: Error) => {
-    throw new SomaError(`${path}: expected a safetensors file of weights, got ${error.message}`);
+    throw new SomaError(`${path}: expected a safetensors or ONNX file of weights, got ${error.message}`);
   });
   const fingerprint = createHash('sha256').update(bytes).digest('hex');
-  return { path, fingerprint, ...decodeSafetensors(bytes, path) };
+  const isOnnx = path.toLowerCase().endsWith('.onnx');
+  const tensors = isOnnx ? decodeOnnxWeights(bytes, path) : decodeSafetensors(bytes, path).tensors;
+  return { path, fingerprint, tensors };
 }
 
 /** What weights are for. */
@@ -92,7 +95,7 @@ interface Candidate {
 }
 
 function find(
-  { tensors }: TensorFile,
+  { tensors }: WeightsFile,
   variable: Variable,
   aliases: LayerAliases,
 ): { data?: Float32Array; got: string } {
