@@ -18,6 +18,11 @@ export function wholeNumber(text: string): number {
   return n;
 }
 
+/** Whole numbers with commas between them. */
+export function wholeNumbers(text: string): number[] {
+  return text.split(',').map((part) => wholeNumber(part.trim()));
+}
+
 export function positiveNumber(text: string): number {
   const n = Number(text);
   if (!(n > 0) || !Number.isFinite(n)) throw new InvalidArgumentError('Expected a number above 0.');
