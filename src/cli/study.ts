@@ -124,7 +124,7 @@ async function dryRun(
   const journal = await readJournal(folder);
   const left = runs.filter((run) => !isFinished(journal, run, folder));
   const commands = left.map((each) =>
-    ['soma', ...trainArguments(each, data, join(folder, 'runs'))].join(' '),
+    ['soma', ...trainArguments(each, data, join(folder, 'runs'))].map(quoted).join(' '),
   );
   print(
     { runs: runs.length, left: commands },
@@ -132,6 +132,11 @@ async function dryRun(
     json,
   );
   return EXIT.ok;
+}
+
+/** A word as a shell wants it. */
+function quoted(word: string): string {
+  return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 async function performWatched(

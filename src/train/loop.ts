@@ -9,8 +9,9 @@ import { classWeights } from '../data/balance.ts';
 import { PixelCache } from '../data/cache.ts';
 import type { Dataset, ImageSource } from '../data/dataset.ts';
 import { type Batch, countBatches, loadBatches } from '../data/loader.ts';
+import { oversampled } from '../data/oversample.ts';
 import type { Feed, Program, Session } from '../engine/engine.ts';
-import { SomaError } from '../errors.ts';
+import { EXIT, SomaError } from '../errors.ts';
 import type { Variable } from '../graph/value.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import {
@@ -89,8 +90,8 @@ class Trainer {
   constructor(options: TrainOptions) {
     this.o = options;
     const { dataset, settings, spec, session, seed } = options;
-    this.source = augmented(dataset, settings, seed);
-    this.weights = settings.classWeights ? classWeights(dataset.splits.train.labels, dataset.classes) : null;
+    this.source = extended(dataset, settings, seed);
+    this.weights = settings.classWeights ? classWeights(this.source.labels, dataset.classes) : null;
     this.batches = countBatches(this.source.length, settings.batchSize);
     const { plan } = this.programFor(Math.min(settings.batchSize, this.source.length));
     this.variables = plan.variables;
@@ -270,10 +271,22 @@ class Trainer {
   }
 }
 
-function augmented(dataset: Dataset, { offlineAugment }: TrainingSettings, seed: number): ImageSource {
-  if (!offlineAugment) return dataset.splits.train;
+/** The training images with those that the settings add, made from the seed. */
+function extended(
+  dataset: Dataset,
+  { offlineAugment, oversample }: TrainingSettings,
+  seed: number,
+): ImageSource {
+  const { train } = dataset.splits;
+  if (offlineAugment && oversample)
+    throw new SomaError(
+      'training settings: expected offlineAugment or oversample, got both; set one of them to null',
+      EXIT.usage,
+    );
+  if (oversample) return oversampled(train, dataset, oversample, seed);
+  if (!offlineAugment) return train;
   const { copies, ...augment } = offlineAugment;
-  return withAugmentedCopies(dataset.splits.train, dataset, { copies, augment, seed });
+  return withAugmentedCopies(train, dataset, { copies, augment, seed });
 }
 
 function addToSums(sums: EpochSums, program: Program, batch: Batch): void {
