@@ -72,6 +72,11 @@ describe('parameter counts', () => {
   });
   it('the dilated CNN has as many as the CNN', () =>
     expect(total('cnn', 64, 8, { dilated: true })).toBe(8_778_952));
+  it('NeurALLNet stand-in, 4 classes: 336,548, of which 800 are of BatchNorm', () => {
+    expect(parameters('neurallnet', 96, 4)).toBe(336_548);
+    expect(parameters('neurallnet', 64, 8)).toBe(336_548 + 1_028);
+    expect(parameters('neurallnet', 96, 4, { attention: 'none' })).toBe(336_548 - 64 - 4_096 - 16_384);
+  });
   it('MS-ResNet18, CIFAR-10: 11,181,642', () => expect(parameters('ms-resnet18', 32, 10)).toBe(11_181_642));
   it('MS-ResNet18, CIFAR-100: 11,227,812', () =>
     expect(parameters('ms-resnet18', 32, 100, { normalization: 'cifar100' })).toBe(11_227_812));

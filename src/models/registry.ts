@@ -5,6 +5,7 @@ import { cbamCnn, saCnn, seCnn } from './attention-cnn.ts';
 import { cnn, cnnAblations, cnnStride2 } from './cnn.ts';
 import { inception } from './inception.ts';
 import { msResnet18 } from './ms-resnet18.ts';
+import { neurallnet } from './neurallnet.ts';
 import { resnet34 } from './resnet34.ts';
 import { scnn } from './scnn.ts';
 import type { System } from './system.ts';
@@ -30,6 +31,7 @@ export const SYSTEMS = {
   'sa-vgg15': saVgg15,
   'cbam-vgg15': cbamVgg15,
   'ms-resnet18': msResnet18,
+  neurallnet,
 } as const satisfies Record<string, System>;
 
 /** The system called `name`; throws with the nearest name where there is none. */
