@@ -29,12 +29,13 @@ export function attentionOptions(attention: AttentionName) {
   });
 }
 
-function attentionCnn(name: string, title: string, attention: AttentionName, what: string) {
+function attentionCnn(name: string, title: string, attention: AttentionName, what: string, reported: string) {
   return defineSystem({
     name,
     title,
     summary: `CNN with BatchNorm and ${what} attention after every pool`,
     source: 'paper (c), table 3',
+    reported,
     framework: 'keras',
     size: 64,
     options: attentionOptions(attention),
@@ -50,6 +51,6 @@ function attentionCnn(name: string, title: string, attention: AttentionName, wha
   });
 }
 
-export const seCnn = attentionCnn('se-cnn', 'SE-CNN', 'channel', 'channel');
-export const saCnn = attentionCnn('sa-cnn', 'SA-CNN', 'spatial', 'spatial');
-export const cbamCnn = attentionCnn('cbam-cnn', 'CBAM-CNN', 'cbam', 'channel and spatial');
+export const seCnn = attentionCnn('se-cnn', 'SE-CNN', 'channel', 'channel', '0.46M');
+export const saCnn = attentionCnn('sa-cnn', 'SA-CNN', 'spatial', 'spatial', '0.42M');
+export const cbamCnn = attentionCnn('cbam-cnn', 'CBAM-CNN', 'cbam', 'channel and spatial', '0.47M');

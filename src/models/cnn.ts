@@ -23,12 +23,13 @@ function pool(x: Value, stride: number): Value {
   return maxPool2d(x, { kernel: 2, stride, padding: 'same' });
 }
 
-function published(name: string, title: string, stride: number, source: string) {
+function published(name: string, title: string, stride: number, source: string, reported?: string) {
   return defineSystem({
     name,
     title,
     summary: `4 convolutions with BatchNorm, pools of stride ${stride}`,
     source,
+    ...(reported ? { reported } : {}),
     framework: 'keras',
     size: 64,
     options: z.strictObject({
@@ -48,7 +49,7 @@ function published(name: string, title: string, stride: number, source: string) 
   });
 }
 
-export const cnn = published('cnn', 'CNN', 1, 'paper (c), table 3');
+export const cnn = published('cnn', 'CNN', 1, 'paper (c), table 3', '8.78M');
 export const cnnStride2 = published(
   'cnn-stride2',
   'CNN, stride-2 pools',

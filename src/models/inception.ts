@@ -144,6 +144,7 @@ export const inception = defineSystem({
   title: 'Inception',
   summary: 'small Inception-v4',
   source: 'paper (c), table 3',
+  reported: '15.59M',
   framework: 'keras',
   size: 64,
   options: z.strictObject({ dropout: z.number().min(0).lt(1).default(0.2) }),

@@ -29,6 +29,7 @@ export const resnet34 = defineSystem({
   title: 'ResNet34',
   summary: 'residual network of 16 blocks',
   source: 'paper (c), table 3',
+  reported: '21.31M',
   framework: 'keras',
   size: 64,
   options: z.strictObject({}),

@@ -38,6 +38,7 @@ function plain(name: string, title: string, stages: Stages, hidden: readonly num
     title,
     summary: `${layers} convolutions with BatchNorm${hidden.length > 0 ? ', two hidden dense layers' : ''}`,
     source: hidden.length > 0 ? 'paper (c), VGG variants' : 'paper (c), table 3',
+    ...(hidden.length > 0 ? {} : { reported: '1.21M' }),
     framework: 'keras',
     size: 64,
     options: z.strictObject({
@@ -69,12 +70,13 @@ export const vgg12 = plain('vgg12', 'VGG-12', [...TO_128, [256, 3]], HIDDEN);
 export const vgg15 = plain('vgg15', 'VGG-15', [...TO_128, [256, 3], [512, 3]], HIDDEN);
 export const vgg18 = plain('vgg18', 'VGG-18', [...TO_128, [256, 3], [512, 3], [512, 3]], HIDDEN);
 
-function attentive(name: string, title: string, attention: AttentionName, what: string) {
+function attentive(name: string, title: string, attention: AttentionName, what: string, reported: string) {
   return defineSystem({
     name,
     title,
     summary: `VGG with ${what} attention after every pool`,
     source: 'paper (c), table 3',
+    reported,
     framework: 'keras',
     size: 64,
     options: attentionOptions(attention),
@@ -88,6 +90,6 @@ function attentive(name: string, title: string, attention: AttentionName, what: 
   });
 }
 
-export const seVgg15 = attentive('se-vgg15', 'SE-VGG15', 'channel', 'channel');
-export const saVgg15 = attentive('sa-vgg15', 'SA-VGG15', 'spatial', 'spatial');
-export const cbamVgg15 = attentive('cbam-vgg15', 'CBAM-VGG15', 'cbam', 'channel and spatial');
+export const seVgg15 = attentive('se-vgg15', 'SE-VGG15', 'channel', 'channel', '7.27M');
+export const saVgg15 = attentive('sa-vgg15', 'SA-VGG15', 'spatial', 'spatial', '7.10M');
+export const cbamVgg15 = attentive('cbam-vgg15', 'CBAM-VGG15', 'cbam', 'channel and spatial', '7.27M');
