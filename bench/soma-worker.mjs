@@ -12,9 +12,7 @@ const system = findSystem(name);
 const options = 'T' in system.options.shape ? { T: steps } : {};
 const spec = { system, options, classes: 8, height: size, width: size, channels: 3, seed: 0 };
 const { plan } =
-  task === 'train'
-    ? soma.trainingStep(spec, system.training, batch, null)
-    : soma.predictionStep(spec, batch);
+  task === 'train' ? soma.trainingStep(spec, system.training, batch, null) : soma.predictionStep(spec, batch);
 const session = engine.createSession();
 const program = session.load(plan);
 // MS-ResNet18 starts these at 0, which makes every gradient before them an exact 0: no training to time.

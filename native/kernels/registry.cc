@@ -9,7 +9,8 @@ size_t kernelTables(const KernelTable** tables) {
       elementwiseKernels(), reduceKernels(),    reduceSpikeKernels(), reduceMaxGradKernels(),
       layoutKernels(),      poolKernels(),      normKernels(),        normGradKernels(),
       channelKernels(),     softmaxKernels(),   randomKernels(),      microBatchKernels(),
-      optimizerKernels(),   foldKernels(),      winogradKernels(),
+      optimizerKernels(),   foldKernels(),      winogradKernels(),    matmulKernels(),
+      adaptivePoolKernels(),
   };
   *tables = all;
   return sizeof all / sizeof *all;

@@ -82,6 +82,17 @@ describe('parameter counts', () => {
     expect(parameters('ms-resnet18', 32, 100, { normalization: 'cifar100' })).toBe(11_227_812));
   it('MS-ResNet18, Fashion-MNIST: 11,175,370', () =>
     expect(parameters('ms-resnet18', 28, 10, { normalization: 'fashion-mnist' }, 1)).toBe(11_175_370));
+  it.each([
+    ['vision-cnn', 546_688, 569_818],
+    ['attention-cnn1', 546_694, 569_824],
+    ['attention-cnn2', 546_835, 569_965],
+    ['attention-cnn3', 983_384, 1_006_514],
+  ])('%s, CIFAR-10: %i, CIFAR-100: %i', (name, ten, hundred) => {
+    expect(parameters(name, 32, 10)).toBe(ten);
+    expect(parameters(name, 32, 100)).toBe(hundred);
+  });
+  it('Attention-CNN 1 without biases: 546,691', () =>
+    expect(parameters('attention-cnn1', 32, 10, { qkvBias: false })).toBe(546_691));
 });
 
 describe('MS-ResNet18', () => {

@@ -2,6 +2,9 @@
 import { EXIT, nearest, SomaError } from '../errors.ts';
 import { aeCnn } from './ae-cnn.ts';
 import { cbamCnn, saCnn, seCnn } from './attention-cnn.ts';
+import { attentionCnn1 } from './attention-cnn1.ts';
+import { attentionCnn2 } from './attention-cnn2.ts';
+import { attentionCnn3 } from './attention-cnn3.ts';
 import { cnn, cnnAblations, cnnStride2 } from './cnn.ts';
 import { inception } from './inception.ts';
 import { msResnet18 } from './ms-resnet18.ts';
@@ -10,6 +13,7 @@ import { resnet34 } from './resnet34.ts';
 import { scnn } from './scnn.ts';
 import type { System } from './system.ts';
 import { cbamVgg15, saVgg15, seVgg15, vgg, vgg8, vgg12, vgg15, vgg18 } from './vgg.ts';
+import { visionCnn } from './vision-cnn.ts';
 
 export const SYSTEMS = {
   scnn,
@@ -32,6 +36,10 @@ export const SYSTEMS = {
   'cbam-vgg15': cbamVgg15,
   'ms-resnet18': msResnet18,
   neurallnet,
+  'vision-cnn': visionCnn,
+  'attention-cnn1': attentionCnn1,
+  'attention-cnn2': attentionCnn2,
+  'attention-cnn3': attentionCnn3,
 } as const satisfies Record<string, System>;
 
 /** The system called `name`; throws with the nearest name where there is none. */

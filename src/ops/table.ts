@@ -3,6 +3,7 @@
  * conformance suite that does not try it, then fails to compile.
  */
 import type { OpDef } from '../graph/op.ts';
+import { adaptiveAvgPool2dGrad, adaptiveAvgPool2dOp } from './adaptive-pool.ts';
 import { batchNormGrad, batchNormOp } from './batch-norm.ts';
 import { concatOp, sliceGrad, sliceOp } from './concat.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
@@ -11,6 +12,7 @@ import { dense, denseGradInput, denseGradWeight } from './dense.ts';
 import { dropoutOp } from './dropout.ts';
 import { addOp, affineOp, castOp, mulOp, reluGrad, reluOp, sigmoidGrad, sigmoidOp } from './elementwise.ts';
 import { latencyEncodeOp, rateEncodeOp } from './encode.ts';
+import { matmulOp } from './matmul.ts';
 import { joinMicroOp, microBatchOp, sumMicroOp } from './micro-batch.ts';
 import { neuronGrad, neuronOp } from './neuron.ts';
 import { adamOp, sgdOp } from './optimizer.ts';
@@ -25,6 +27,7 @@ export const OPS = {
   dense,
   denseGradInput,
   denseGradWeight,
+  matmul: matmulOp,
   batchNorm: batchNormOp,
   batchNormGrad,
   relu: reluOp,
@@ -41,6 +44,8 @@ export const OPS = {
   maxPool2dGrad,
   avgPool2d: avgPool2dOp,
   avgPool2dGrad,
+  adaptiveAvgPool2d: adaptiveAvgPool2dOp,
+  adaptiveAvgPool2dGrad,
   reduceSum: reduceSumOp,
   reduceMean: reduceMeanOp,
   reduceMax: reduceMaxOp,

@@ -4,8 +4,10 @@ import type { Case } from './case.ts';
 import * as elementwise from './cases-elementwise.ts';
 import * as layout from './cases-layout.ts';
 import * as loop from './cases-loop.ts';
+import { matmulCases } from './cases-matmul.ts';
 import * as matrix from './cases-matrix.ts';
 import { normCases } from './cases-norm.ts';
+import { softmaxCases, softmaxGradCases } from './cases-softmax.ts';
 import * as training from './cases-training.ts';
 
 export const OP_CASES: Record<OpName, Case[]> = {
@@ -15,14 +17,15 @@ export const OP_CASES: Record<OpName, Case[]> = {
   dense: matrix.denseCases,
   denseGradInput: matrix.denseGradInputCases,
   denseGradWeight: matrix.denseGradWeightCases,
+  matmul: matmulCases,
   batchNorm: elementwise.batchNormCases,
   batchNormGrad: elementwise.batchNormGradCases,
   relu: elementwise.reluCases,
   reluGrad: elementwise.reluGradCases,
   sigmoid: elementwise.sigmoidCases,
   sigmoidGrad: elementwise.sigmoidGradCases,
-  softmax: training.softmaxCases,
-  softmaxGrad: training.softmaxGradCases,
+  softmax: softmaxCases,
+  softmaxGrad: softmaxGradCases,
   add: elementwise.addCases,
   mul: elementwise.mulCases,
   affine: elementwise.affineCases,
@@ -31,6 +34,8 @@ export const OP_CASES: Record<OpName, Case[]> = {
   maxPool2dGrad: layout.maxPool2dGradCases,
   avgPool2d: layout.avgPool2dCases,
   avgPool2dGrad: layout.avgPool2dGradCases,
+  adaptiveAvgPool2d: layout.adaptiveAvgPool2dCases,
+  adaptiveAvgPool2dGrad: layout.adaptiveAvgPool2dGradCases,
   reduceSum: elementwise.reduceSumCases,
   reduceMean: elementwise.reduceMeanCases,
   reduceMax: elementwise.reduceMaxCases,
