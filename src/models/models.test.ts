@@ -1,7 +1,9 @@
 /** Parameter counts of every system against the master table of the systems sheet (section I). */
 import { describe, expect, it } from 'vitest';
 import { f32 } from '../graph/value.ts';
+import { surrogateDerivative } from '../neurons/surrogate.ts';
 import { Net } from '../nn/net.ts';
+import type { AlifAttrs } from '../ops/alif.ts';
 import { findSystem, SYSTEMS } from './registry.ts';
 
 function trace(name: string, size: number, classes = 8, options: object = {}, channels = 3): Net {
@@ -72,6 +74,14 @@ describe('parameter counts', () => {
   });
   it('the dilated CNN has as many as the CNN', () =>
     expect(total('cnn', 64, 8, { dilated: true })).toBe(8_778_952));
+  it.each([
+    [16, 6_954],
+    [8, 13_758],
+    [4, 27_366],
+  ])('BIASNN and LASNN, r = %i: %i more than MS-ResNet18', (reduction, more) => {
+    for (const name of ['biasnn', 'lasnn'])
+      expect(parameters(name, 32, 10, { reduction })).toBe(11_181_642 + more);
+  });
   it('NeurALLNet stand-in, 4 classes: 336,548, of which 800 are of BatchNorm', () => {
     expect(parameters('neurallnet', 96, 4)).toBe(336_548);
     expect(parameters('neurallnet', 64, 8)).toBe(336_548 + 1_028);
@@ -114,6 +124,30 @@ describe('MS-ResNet18', () => {
     expect(() => trace('ms-resnet18', 28, 10, {}, 1)).toThrow(
       /for normalization=cifar10, got 1; set normalization=fashion-mnist/,
     );
+  });
+});
+
+describe('BIASNN', () => {
+  it('has attention on maps of 64@32, 128@16 and 256@8, behind blocks 2, 4 and 6', () => {
+    const net = trace('biasnn', 32, 10);
+    const attended = net.graph.nodes.filter((node) => node.op.name === 'suppress');
+    expect(attended.map((node) => [node.scope, ...node.outputs[0].shape.slice(1)])).toEqual([
+      ['attention2', 64, 32, 32],
+      ['attention4', 128, 16, 16],
+      ['attention6', 256, 8, 8],
+    ]);
+    expect(attended.every((node) => node.outputs[0].time === 4)).toBe(true);
+    expect(net.spikes.size).toBe(20);
+  });
+
+  it('has the surrogate that the paper prints, or snnTorch’s', () => {
+    const slope = (options: object) => {
+      const [node] = trace('biasnn', 32, 10, options).graph.nodes.filter(({ op }) => op.name === 'alif');
+      return surrogateDerivative((node.attrs as AlifAttrs).surrogate, 0);
+    };
+    expect(slope({})).toBeCloseTo(1 / Math.PI, 12);
+    expect(slope({ alpha: 4 })).toBeCloseTo(1 / Math.PI, 12);
+    expect(slope({ alpha: 4, arctanScale: '1' })).toBeCloseTo(2, 12);
   });
 });
 

@@ -5,6 +5,7 @@ import { cbamCnn, saCnn, seCnn } from './attention-cnn.ts';
 import { attentionCnn1 } from './attention-cnn1.ts';
 import { attentionCnn2 } from './attention-cnn2.ts';
 import { attentionCnn3 } from './attention-cnn3.ts';
+import { biasnn, lasnn } from './biasnn.ts';
 import { cnn, cnnAblations, cnnStride2 } from './cnn.ts';
 import { inception } from './inception.ts';
 import { msResnet18 } from './ms-resnet18.ts';
@@ -35,6 +36,8 @@ export const SYSTEMS = {
   'sa-vgg15': saVgg15,
   'cbam-vgg15': cbamVgg15,
   'ms-resnet18': msResnet18,
+  biasnn,
+  lasnn,
   neurallnet,
   'vision-cnn': visionCnn,
   'attention-cnn1': attentionCnn1,

@@ -68,9 +68,14 @@ export class Net {
     return this.declare('parameter', name, shape, init);
   }
 
-  /** A value that the forward pass keeps from step to step, such as a running mean. */
-  state(name: string, shape: readonly number[], init: Initializer): Value {
-    return this.declare('state', name, shape, init);
+  /** A value that the forward pass keeps from step to step, such as a running mean; `perPass`: through one pass only. */
+  state(
+    name: string,
+    shape: readonly number[],
+    init: Initializer,
+    options: { readonly perPass?: boolean } = {},
+  ): Value {
+    return this.declare('state', name, shape, init, options);
   }
 
   private declare(
@@ -78,6 +83,7 @@ export class Net {
     name: string,
     shape: readonly number[],
     init: Initializer,
+    { perPass }: { readonly perPass?: boolean } = {},
   ): Value {
     const full = [this.graph.scope, name].filter(Boolean).join('.');
     if (this.graph.variables.has(full))
@@ -87,6 +93,7 @@ export class Net {
       name: full,
       shape,
       initial: () => init(shape, this.seed, full),
+      ...(perPass ? { perPass } : {}),
     });
     (kind === 'parameter' ? this.trained : this.kept).push(value);
     return value;

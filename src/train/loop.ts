@@ -25,6 +25,7 @@ import {
 import { advance, shouldStop } from './early-stopping.ts';
 import { argmax, evaluate, evaluationBatch, spikingLayers } from './evaluate.ts';
 import { findNonFinite } from './non-finite.ts';
+import { beginPass } from './pass.ts';
 import type { EpochRecord } from './record.ts';
 import type { RunFolder } from './run-folder.ts';
 import { learningRate } from './schedule.ts';
@@ -80,6 +81,7 @@ class Trainer {
   private readonly weights: Float32Array | null;
   private readonly programs = new Map<number, Program>();
   private readonly evaluation: Program;
+  private remainder: Program | undefined;
   private readonly variables: readonly Variable[];
   private readonly batches: number;
   private cursor: Cursor = startCursor();
@@ -141,6 +143,13 @@ class Trainer {
     return program;
   }
 
+  /** Evaluates a last batch of so many images. */
+  private remainderFor(images: number): Program {
+    const { spec, settings, session } = this.o;
+    this.remainder ??= session.load(evaluationStep(spec, settings, images).plan);
+    return this.remainder;
+  }
+
   private checkpointTarget(variables = this.variables) {
     return { session: this.o.session, variables, system: this.o.spec.system.name };
   }
@@ -155,6 +164,7 @@ class Trainer {
     const { settings, dataset, seed, checkpointEvery, signal } = this.o;
     const { epoch } = this.cursor;
     const lr = Float32Array.of(learningRate(settings, epoch));
+    if (this.cursor.batch === 0) beginPass(this.o.session, this.variables);
     const loader = loadBatches(this.source, dataset, {
       batchSize: settings.batchSize,
       shuffle: settings.shuffle,
@@ -211,7 +221,9 @@ class Trainer {
   private async endEpoch(seconds: () => number): Promise<void> {
     const { dataset, settings, seed, run } = this.o;
     const { predictions: _, ...val } = await evaluate({
+      session: this.o.session,
       program: this.evaluation,
+      remainder: (images) => this.remainderFor(images),
       dataset,
       split: 'val',
       seed,
