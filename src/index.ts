@@ -36,7 +36,11 @@ export {
   scalarAttention,
 } from './nn/attention/elementwise-attention.ts';
 export { type MapAttentionOptions, mapAttention } from './nn/attention/map-attention.ts';
+export { type SpatialAttentionOptions, spatialAttention } from './nn/attention/spatial-attention.ts';
+export { type SpikeAttentionOptions, spikeAttention } from './nn/attention/spike-attention.ts';
 export { squeezeExcite } from './nn/attention/squeeze-excite.ts';
+export { ATTENTION, type AttentionName, type AttentionOptions } from './nn/attention/table.ts';
+export { type ConvNormOptions, convNorm } from './nn/conv-norm.ts';
 export { batchNorm, conv, dense, dropout, globalAvgPool, globalMaxPool } from './nn/layers.ts';
 export { Net } from './nn/net.ts';
 export { type ImageStatistics, normalizeImage } from './nn/normalize.ts';

@@ -67,11 +67,11 @@ describe('models and plan', () => {
 
   it('models lists the systems with their parameters', async () => {
     const rows = await json('models');
-    const listed = rows.map((r: { name: string; parameters: number }) => [r.name, r.parameters]);
     expect(rows.map((r: { name: string }) => r.name)).toEqual(Object.keys(SYSTEMS));
-    expect(listed).toContainEqual(['scnn', 337_806]);
-    expect(listed).toContainEqual(['se-cnn', 465_672]);
-    expect(listed).toContainEqual(['attention-cnn2', 546_321]);
+    const of = (name: string) => rows.find((r: { name: string }) => r.name === name);
+    expect(of('scnn').parameters).toBe(337_806);
+    expect(of('se-cnn')).toMatchObject({ parameters: 465_672, total: 466_632, reported: '0.46M' });
+    expect(of('ms-resnet18').parameters).toBe(11_180_616);
   });
 
   it('plan shows steps, MACs and the peak memory, and measures them when asked', async () => {
@@ -194,6 +194,16 @@ describe('train, evaluate, compare, predict', () => {
     expect(again.metrics).toEqual(first.metrics);
     const val = await json('evaluate', at('runs', 'scnn'), '--split', 'val', '--weights', 'last');
     expect(val.metrics.images).toBe(24);
+  });
+
+  it('evaluate switches a part off, and leaves the report alone', async () => {
+    const before = readFileSync(at('runs', 'ae-cnn', 'evaluation.json'), 'utf8');
+    const off = await json('evaluate', at('runs', 'ae-cnn'), '--set', 'attention=false');
+    expect(off.metrics.logLoss.value).not.toBe(JSON.parse(before).metrics.logLoss.value);
+    expect(readFileSync(at('runs', 'ae-cnn', 'evaluation.json'), 'utf8')).toBe(before);
+    const { code, stderr } = await soma('evaluate', at('runs', 'ae-cnn'), '--set', 'atention=false');
+    expect(code).toBe(2);
+    expect(stderr).toContain('did you mean attention?');
   });
 
   it('the reference engine gives the same classes', async () => {

@@ -11,6 +11,8 @@ KernelTable denseKernels();
 KernelTable denseSpikeKernels();
 KernelTable matmulKernels();
 KernelTable lifKernels();
+KernelTable alifKernels();
+KernelTable minMaxKernels();
 KernelTable elementwiseKernels();
 KernelTable reduceKernels();
 KernelTable reduceSpikeKernels();

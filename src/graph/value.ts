@@ -59,6 +59,8 @@ export interface Variable {
   readonly shape: readonly number[];
   /** First value, made from the seed of the run. */
   readonly initial: () => Float32Array;
+  /** A state that has its first value again at the start of each pass over data. */
+  readonly perPass?: boolean;
 }
 
 /** Number of elements of one time step. */

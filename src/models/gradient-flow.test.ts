@@ -10,6 +10,7 @@ import { f32, type Node, size, type Value } from '../graph/value.ts';
 import { Net } from '../nn/net.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
 import { random } from '../random.ts';
+import { cnnAblations } from './cnn.ts';
 import { SYSTEMS } from './registry.ts';
 import type { System } from './system.ts';
 
@@ -30,6 +31,15 @@ const SMALL: Partial<Record<string, Small>> = {
   vgg16: { side: 32, options: { width: 0.125 } },
   resnet50: { side: 32, options: { width: 0.125 } },
   xception: { side: 71, options: { width: 0.125 } },
+  ...Object.fromEntries(Object.keys(cnnAblations).map((name) => [name, { side: 6 }])),
+  vgg15: { side: 32 },
+  vgg18: { side: 64 },
+  'se-vgg15': { side: 32 },
+  'sa-vgg15': { side: 32 },
+  'cbam-vgg15': { side: 32 },
+  biasnn: { side: 16, options: { width: 8, gamma: 'one', reduction: 2 } },
+  lasnn: { side: 16, options: { width: 8, gamma: 'one', reduction: 2 } },
+  neurallnet: { side: 16, options: { reduction: 2 } },
   'ms-resnet18': { side: 16, options: { width: 8, gamma: 'one' } },
 };
 

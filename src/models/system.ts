@@ -26,6 +26,8 @@ export interface System<Schema extends z.ZodType = z.ZodType> {
   readonly summary: string;
   /** Paper and section. */
   readonly source: string;
+  /** Parameters or size of the model in the paper's words. */
+  readonly reported?: string;
   readonly framework: Framework['name'];
   /** Side of the square input that the paper uses. */
   readonly size: number;

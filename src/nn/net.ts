@@ -70,9 +70,14 @@ export class Net {
     return this.declare('parameter', name, shape, init);
   }
 
-  /** A value that the forward pass keeps from step to step, such as a running mean. */
-  state(name: string, shape: readonly number[], init: Initializer): Value {
-    return this.declare('state', name, shape, init);
+  /** A value that the forward pass keeps from step to step, such as a running mean; `perPass`: through one pass only. */
+  state(
+    name: string,
+    shape: readonly number[],
+    init: Initializer,
+    options: { readonly perPass?: boolean } = {},
+  ): Value {
+    return this.declare('state', name, shape, init, options);
   }
 
   private declare(
@@ -80,6 +85,7 @@ export class Net {
     name: string,
     shape: readonly number[],
     init: Initializer,
+    { perPass }: { readonly perPass?: boolean } = {},
   ): Value {
     const full = [this.graph.scope, name].filter(Boolean).join('.');
     if (this.graph.variables.has(full))
@@ -89,6 +95,7 @@ export class Net {
       name: full,
       shape,
       initial: () => init(shape, this.seed, full),
+      ...(perPass ? { perPass } : {}),
     });
     (kind === 'parameter' ? this.declared : this.kept).push(value);
     if (kind === 'parameter' && this.freezing) this.fixed.add(value);
@@ -124,11 +131,13 @@ export class Net {
     return this.training && !this.freezing;
   }
 
-  /** Parameters and state, in the order of the layers. */
+  /** What is learnt: parameters, and state that outlives a pass over the data; in the order of the layers. */
   get variables(): readonly Variable[] {
-    return [...this.graph.variables.values()].flatMap(({ source }) =>
-      source.kind === 'variable' && source.variable.kind !== 'slot' ? [source.variable] : [],
-    );
+    return [...this.graph.variables.values()].flatMap(({ source }) => {
+      if (source.kind !== 'variable') return [];
+      const { kind, perPass } = source.variable;
+      return kind === 'slot' || perPass ? [] : [source.variable];
+    });
   }
 
   /** Numbers in all parameters. */

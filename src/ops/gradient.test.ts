@@ -18,6 +18,7 @@ import { linear } from './dense.ts';
 import { dropout } from './dropout.ts';
 import { add, affine, mul, relu, sigmoid } from './elementwise.ts';
 import { matmul } from './matmul.ts';
+import { minMax } from './min-max.ts';
 import { avgPool2d, maxPool2d, maxPool2dOp } from './pool.ts';
 import { broadcastTo, reduceMax, reduceMean, reduceSum, reshapeTo } from './reduce.ts';
 import { softmax } from './softmax.ts';
@@ -28,7 +29,7 @@ type Make = (shape: number[], draw?: (rng: Random) => number) => Value;
 type Build = (make: Make, graph: Graph) => Value;
 
 /** Ops whose forward pass is a step: their rules are surrogates and have tests of their own. */
-const NOT_SMOOTH = ['neuron', 'rateEncode', 'latencyEncode', 'cast'];
+const NOT_SMOOTH = ['neuron', 'alif', 'suppress', 'rateEncode', 'latencyEncode', 'cast'];
 
 const positive = (rng: Random) => rng.uniform(0.5, 2);
 const labels = (graph: Graph, n: number) =>
@@ -38,6 +39,10 @@ const rng = (graph: Graph) => graph.input('rng', { dtype: 'i32', shape: [2], tim
 const timed = (make: Make, shape: number[], time: number) => broadcastTo(make(shape), shape, time);
 
 const CASES: Record<string, Record<string, Build>> = {
+  minMax: {
+    plain: (make) => minMax(make([2, 3, 3, 4]), { eps: 0.1 }),
+    'inverted, with time': (make) => minMax(timed(make, [1, 2, 2, 3], 2), { eps: 0.1, inverted: true }),
+  },
   conv2d: {
     'with bias': (make) => convolve(make([2, 3, 5, 4]), make([4, 3, 3, 3]), make([4]), { padding: 1 }),
     'strided, one-sided padding': (make) =>

@@ -4,6 +4,7 @@
  */
 import type { OpDef } from '../graph/op.ts';
 import { adaptiveAvgPool2dGrad, adaptiveAvgPool2dOp } from './adaptive-pool.ts';
+import { alifGrad, alifOp } from './alif.ts';
 import { batchNormGrad, batchNormOp } from './batch-norm.ts';
 import { concatOp, sliceGrad, sliceOp } from './concat.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
@@ -14,11 +15,13 @@ import { addOp, affineOp, castOp, mulOp, reluGrad, reluOp, sigmoidGrad, sigmoidO
 import { latencyEncodeOp, rateEncodeOp } from './encode.ts';
 import { matmulOp } from './matmul.ts';
 import { joinMicroOp, microBatchOp, sumMicroOp } from './micro-batch.ts';
+import { minMaxGrad, minMaxOp } from './min-max.ts';
 import { neuronGrad, neuronOp } from './neuron.ts';
 import { adamOp, sgdOp } from './optimizer.ts';
 import { avgPool2dGrad, avgPool2dOp, maxPool2dGrad, maxPool2dOp } from './pool.ts';
 import { broadcastToOp, reduceMaxGrad, reduceMaxOp, reduceMeanOp, reduceSumOp, reshapeOp } from './reduce.ts';
 import { softmaxGrad, softmaxOp } from './softmax.ts';
+import { suppressOp } from './suppress.ts';
 
 export const OPS = {
   conv2d,
@@ -58,6 +61,11 @@ export const OPS = {
   dropout: dropoutOp,
   neuron: neuronOp,
   neuronGrad,
+  alif: alifOp,
+  alifGrad,
+  suppress: suppressOp,
+  minMax: minMaxOp,
+  minMaxGrad,
   rateEncode: rateEncodeOp,
   latencyEncode: latencyEncodeOp,
   crossEntropy: crossEntropyOp,

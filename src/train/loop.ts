@@ -9,8 +9,9 @@ import { classWeights } from '../data/balance.ts';
 import { PixelCache } from '../data/cache.ts';
 import type { Dataset, ImageSource } from '../data/dataset.ts';
 import { type Batch, countBatches, loadBatches } from '../data/loader.ts';
+import { oversampled } from '../data/oversample.ts';
 import type { Feed, Program, Session } from '../engine/engine.ts';
-import { SomaError } from '../errors.ts';
+import { EXIT, SomaError } from '../errors.ts';
 import type { Variable } from '../graph/value.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import {
@@ -24,6 +25,7 @@ import {
 import { advance, shouldStop } from './early-stopping.ts';
 import { argmax, evaluate, evaluationBatch, spikingLayers } from './evaluate.ts';
 import { findNonFinite } from './non-finite.ts';
+import { beginPass } from './pass.ts';
 import type { EpochRecord } from './record.ts';
 import type { RunFolder } from './run-folder.ts';
 import { learningRate } from './schedule.ts';
@@ -83,6 +85,7 @@ class Trainer {
   private readonly weights: Float32Array | null;
   private readonly programs = new Map<number, Program>();
   private readonly evaluation: Program;
+  private remainder: Program | undefined;
   private readonly variables: readonly Variable[];
   /** Variables of the network alone, in the order of its layers. */
   private readonly network: readonly Variable[];
@@ -95,8 +98,8 @@ class Trainer {
   constructor(options: TrainOptions) {
     this.o = options;
     const { dataset, settings, spec, session, seed } = options;
-    this.source = augmented(dataset, settings, seed);
-    this.weights = settings.classWeights ? classWeights(dataset.splits.train.labels, dataset.classes) : null;
+    this.source = extended(dataset, settings, seed);
+    this.weights = settings.classWeights ? classWeights(this.source.labels, dataset.classes) : null;
     this.batches = countBatches(this.source.length, settings.batchSize);
     const { plan } = this.programFor(Math.min(settings.batchSize, this.source.length));
     this.variables = plan.variables;
@@ -159,6 +162,13 @@ class Trainer {
     return program;
   }
 
+  /** Evaluates a last batch of so many images. */
+  private remainderFor(images: number): Program {
+    const { spec, settings, session } = this.o;
+    this.remainder ??= session.load(evaluationStep(spec, settings, images).plan);
+    return this.remainder;
+  }
+
   private checkpointTarget(variables = this.variables) {
     return { session: this.o.session, variables, system: this.o.spec.system.name };
   }
@@ -173,6 +183,7 @@ class Trainer {
     const { settings, dataset, seed, checkpointEvery, signal } = this.o;
     const { epoch } = this.cursor;
     const lr = Float32Array.of(learningRate(settings, epoch));
+    if (this.cursor.batch === 0) beginPass(this.o.session, this.variables);
     const loader = loadBatches(this.source, dataset, {
       batchSize: settings.batchSize,
       shuffle: settings.shuffle,
@@ -229,7 +240,9 @@ class Trainer {
   private async endEpoch(seconds: () => number): Promise<void> {
     const { dataset, settings, seed, run } = this.o;
     const { predictions: _, ...val } = await evaluate({
+      session: this.o.session,
       program: this.evaluation,
+      remainder: (images) => this.remainderFor(images),
       dataset,
       split: 'val',
       seed,
@@ -289,10 +302,22 @@ class Trainer {
   }
 }
 
-function augmented(dataset: Dataset, { offlineAugment }: TrainingSettings, seed: number): ImageSource {
-  if (!offlineAugment) return dataset.splits.train;
+/** The training images with those that the settings add, made from the seed. */
+function extended(
+  dataset: Dataset,
+  { offlineAugment, oversample }: TrainingSettings,
+  seed: number,
+): ImageSource {
+  const { train } = dataset.splits;
+  if (offlineAugment && oversample)
+    throw new SomaError(
+      'training settings: expected offlineAugment or oversample, got both; set one of them to null',
+      EXIT.usage,
+    );
+  if (oversample) return oversampled(train, dataset, oversample, seed);
+  if (!offlineAugment) return train;
   const { copies, ...augment } = offlineAugment;
-  return withAugmentedCopies(dataset.splits.train, dataset, { copies, augment, seed });
+  return withAugmentedCopies(train, dataset, { copies, augment, seed });
 }
 
 function addToSums(sums: EpochSums, program: Program, batch: Batch): void {

@@ -1,6 +1,7 @@
 /** All conformance cases: a list an op, which does not compile until every op has one. */
 import type { OpName } from '../../ops/table.ts';
 import type { Case } from './case.ts';
+import * as alif from './cases-alif.ts';
 import * as elementwise from './cases-elementwise.ts';
 import * as layout from './cases-layout.ts';
 import * as loop from './cases-loop.ts';
@@ -48,6 +49,11 @@ export const OP_CASES: Record<OpName, Case[]> = {
   dropout: training.dropoutCases,
   neuron: matrix.neuronCases,
   neuronGrad: matrix.neuronGradCases,
+  alif: alif.alifCases,
+  alifGrad: alif.alifGradCases,
+  suppress: alif.suppressCases,
+  minMax: alif.minMaxCases,
+  minMaxGrad: alif.minMaxGradCases,
   rateEncode: training.rateEncodeCases,
   latencyEncode: training.latencyEncodeCases,
   crossEntropy: training.crossEntropyCases,

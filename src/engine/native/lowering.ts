@@ -4,6 +4,7 @@
 import type { Loop, Step } from '../../compile/plan.ts';
 import type { OpName } from '../../ops/table.ts';
 import type { KernelCall, Lower, Stored } from './kernel-call.ts';
+import * as alif from './lower-alif.ts';
 import * as attention from './lower-attention.ts';
 import * as conv from './lower-conv.ts';
 import * as elementwise from './lower-elementwise.ts';
@@ -52,6 +53,11 @@ const LOWERINGS: Record<OpName, Lower> = {
   dropout: training.lowerDropout,
   neuron: conv.lowerNeuron,
   neuronGrad: conv.lowerNeuronGrad,
+  alif: alif.lowerAlif,
+  alifGrad: alif.lowerAlifGrad,
+  suppress: alif.lowerSuppress,
+  minMax: alif.lowerMinMax,
+  minMaxGrad: alif.lowerMinMaxGrad,
   rateEncode: training.lowerRateEncode,
   latencyEncode: training.lowerLatencyEncode,
   crossEntropy: training.lowerCrossEntropy,
