@@ -169,7 +169,8 @@ async function build() {
   mkdirSync(objectDir, { recursive: true });
   for (const job of jobs) job.object = join(objectDir, `${job.name}.o`);
   const known = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : '');
-  const current = (job) => digest([compiler.version, ...job.flags, ...included(job).map(known)]);
+  // With the path of the source: what was compiled in another folder lists the files of that one.
+  const current = (job) => digest([compiler.version, job.source, ...job.flags, ...included(job).map(known)]);
   const stale = jobs.filter(
     (job) => !existsSync(job.object) || known(`${job.object}.digest`) !== current(job),
   );

@@ -17,7 +17,7 @@ export { openSmear, type SmearDataset, type SmearOptions, type SmearSource } fro
 export type { Engine, Program, RunResult, Session } from './engine/engine.ts';
 export { type OpenEngineOptions, openEngine } from './engine/select.ts';
 export { SomaError } from './errors.ts';
-export { Graph } from './graph/graph.ts';
+export { Graph, stopGradient } from './graph/graph.ts';
 export type { TensorType, Value, Variable } from './graph/value.ts';
 export { f32 } from './graph/value.ts';
 export { type Metrics, measure } from './measure/metrics.ts';
@@ -28,16 +28,30 @@ export { settings, type TrainingSettings } from './models/settings.ts';
 export { defineSystem, type Problem, type System } from './models/system.ts';
 export { arctan, fastSigmoid, rectangle, straightThrough, triangle } from './neurons/surrogate.ts';
 export { type ChannelAttentionOptions, channelAttention } from './nn/attention/channel-attention.ts';
+export { type DotProductOptions, dotProductAttention } from './nn/attention/dot-product-attention.ts';
+export {
+  type ElementwiseAttentionOptions,
+  elementwiseAttention,
+  positionAttention,
+  scalarAttention,
+} from './nn/attention/elementwise-attention.ts';
+export { type MapAttentionOptions, mapAttention } from './nn/attention/map-attention.ts';
+export { type SpatialAttentionOptions, spatialAttention } from './nn/attention/spatial-attention.ts';
+export { type SpikeAttentionOptions, spikeAttention } from './nn/attention/spike-attention.ts';
 export { squeezeExcite } from './nn/attention/squeeze-excite.ts';
+export { ATTENTION, type AttentionName, type AttentionOptions } from './nn/attention/table.ts';
+export { type ConvNormOptions, convNorm } from './nn/conv-norm.ts';
 export { batchNorm, conv, dense, dropout, globalAvgPool, globalMaxPool } from './nn/layers.ts';
 export { Net } from './nn/net.ts';
 export { type ImageStatistics, normalizeImage } from './nn/normalize.ts';
 export { encode } from './nn/spiking/encode.ts';
 export { type LifOptions, lif } from './nn/spiking/lif.ts';
 export { ceCountLoss, readOut } from './nn/spiking/readout.ts';
+export { adaptiveAvgPool2d } from './ops/adaptive-pool.ts';
 export { concat } from './ops/concat.ts';
 export { crossEntropy } from './ops/cross-entropy.ts';
 export { add, affine, mul, relu, sigmoid } from './ops/elementwise.ts';
+export { matmul } from './ops/matmul.ts';
 export { avgPool2d, maxPool2d } from './ops/pool.ts';
 export { broadcastTo, flatten, reduceMax, reduceMean, reduceSum, reshapeTo } from './ops/reduce.ts';
 export { softmax } from './ops/softmax.ts';
@@ -48,6 +62,7 @@ export { type EvaluateOptions, type Evaluation, evaluate, evaluationBatch } from
 export { type TrainOptions, type TrainResult, train } from './train/loop.ts';
 export {
   configure,
+  initialWeights,
   loadNetwork,
   loadPredictor,
   openRunData,
@@ -56,3 +71,4 @@ export {
 } from './train/open-run.ts';
 export { RunFolder } from './train/run-folder.ts';
 export { evaluationStep, type NetworkSpec, predictionStep, trainingStep } from './train/step.ts';
+export { type LoadedWeights, loadWeights, openWeights, type WeightsFile } from './train/weights.ts';

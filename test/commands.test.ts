@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { SYSTEMS } from '../src/models/registry.ts';
 import { soma, start } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
@@ -66,12 +67,11 @@ describe('models and plan', () => {
 
   it('models lists the systems with their parameters', async () => {
     const rows = await json('models');
-    expect(rows.map((r: { name: string; parameters: number }) => [r.name, r.parameters])).toEqual([
-      ['scnn', 337_806],
-      ['ae-cnn', 430_696],
-      ['se-cnn', 465_672],
-      ['ms-resnet18', 11_180_616],
-    ]);
+    expect(rows.map((r: { name: string }) => r.name)).toEqual(Object.keys(SYSTEMS));
+    const of = (name: string) => rows.find((r: { name: string }) => r.name === name);
+    expect(of('scnn').parameters).toBe(337_806);
+    expect(of('se-cnn')).toMatchObject({ parameters: 465_672, total: 466_632, reported: '0.46M' });
+    expect(of('ms-resnet18').parameters).toBe(11_180_616);
   });
 
   it('plan shows steps, MACs and the peak memory, and measures them when asked', async () => {
@@ -196,6 +196,16 @@ describe('train, evaluate, compare, predict', () => {
     expect(val.metrics.images).toBe(24);
   });
 
+  it('evaluate switches a part off, and leaves the report alone', async () => {
+    const before = readFileSync(at('runs', 'ae-cnn', 'evaluation.json'), 'utf8');
+    const off = await json('evaluate', at('runs', 'ae-cnn'), '--set', 'attention=false');
+    expect(off.metrics.logLoss.value).not.toBe(JSON.parse(before).metrics.logLoss.value);
+    expect(readFileSync(at('runs', 'ae-cnn', 'evaluation.json'), 'utf8')).toBe(before);
+    const { code, stderr } = await soma('evaluate', at('runs', 'ae-cnn'), '--set', 'atention=false');
+    expect(code).toBe(2);
+    expect(stderr).toContain('did you mean attention?');
+  });
+
   it('the reference engine gives the same classes', async () => {
     const native = await json('evaluate', at('runs', 'ae-cnn'));
     const reference = await json('evaluate', at('runs', 'ae-cnn'), '--engine', 'reference');
@@ -218,6 +228,19 @@ describe('train, evaluate, compare, predict', () => {
     expect(sum).toBeCloseTo(1, 5);
     expect(Object.keys(result.probabilities)).toHaveLength(8);
   });
+
+  it('starts from the weights of a file, or says what does not fit before it makes a folder', async () => {
+    const weights = ['--weights', at('runs', 'ae-cnn', 'best.safetensors')];
+    const { code, stderr } = await soma('train', 'ae-cnn', ...fixed, '--name', 'tuned', ...weights);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/weights +16 tensors of .*best\.safetensors\n/);
+    const config = JSON.parse(readFileSync(at('runs', 'tuned', 'config.json'), 'utf8'));
+    expect(config.weights.fingerprint).toMatch(/^[0-9a-f]{64}$/);
+    const other = await soma('train', 'se-cnn', ...fixed, '--name', 'other', ...weights);
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(/expected bn1\.weight \[32\], .* got no such tensor and \d+ more/);
+    expect(existsSync(at('runs', 'other'))).toBe(false);
+  }, 60_000);
 
   it('refuses data that has changed since', async () => {
     const extra = at('smear', 'train', 'platelet', 'extra.png');

@@ -60,7 +60,13 @@ it('trains and evaluates without the command line', async () => {
   const again = engine.createSession();
   const batchSize = evaluationBatch(dataset.splits.test.length);
   const program = await loadNetwork(run, await run.config(), again, 'best', batchSize);
-  const { predictions, loss } = await evaluate({ program, dataset, split: 'test', seed: config.seed });
+  const { predictions, loss } = await evaluate({
+    session: again,
+    program,
+    dataset,
+    split: 'test',
+    seed: config.seed,
+  });
   again.close();
   expect(measure(predictions).images).toBe(24);
   expect(Number.isFinite(loss)).toBe(true);

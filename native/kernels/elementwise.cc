@@ -130,6 +130,16 @@ void add(const Call& call) {
 void mul(const Call& call) {
   binary(call, [](Vec a, Vec b) { return a * b; });
 }
+void subtract(const Call& call) {
+  binary(call, [](Vec a, Vec b) { return a - b; });
+}
+void divide(const Call& call) {
+  binary(call, [](Vec a, Vec b) { return a / b; });
+}
+// e^(a − b)
+void expDifference(const Call& call) {
+  binary(call, [](Vec a, Vec b) { return exponential(a - b); });
+}
 // (y, g) → g where y > 0
 void reluGrad(const Call& call) {
   binary(call, [](Vec y, Vec g) { return select(y > Vec{}, g, Vec{}); });
@@ -154,6 +164,9 @@ constexpr int UNARY = 2 + 2 * AXES, BINARY = 2 + 3 * AXES;
 const Kernel KERNELS[] = {
     {"add", 3, BINARY, 0, add, nullptr},
     {"mul", 3, BINARY, 0, mul, nullptr},
+    {"subtract", 3, BINARY, 0, subtract, nullptr},
+    {"divide", 3, BINARY, 0, divide, nullptr},
+    {"exp_difference", 3, BINARY, 0, expDifference, nullptr},
     {"relu_grad", 3, BINARY, 0, reluGrad, nullptr},
     {"sigmoid_grad", 3, BINARY, 0, sigmoidGrad, nullptr},
     {"relu", 2, UNARY, 0, relu, nullptr},

@@ -6,10 +6,12 @@ namespace soma::SOMA_ISA {
 size_t kernelTables(const KernelTable** tables) {
   static const KernelTable all[] = {
       convDenseKernels(),   convEventKernels(), denseKernels(),       denseSpikeKernels(),  lifKernels(),
+      alifKernels(),        minMaxKernels(),
       elementwiseKernels(), reduceKernels(),    reduceSpikeKernels(), reduceMaxGradKernels(),
       layoutKernels(),      poolKernels(),      normKernels(),        normGradKernels(),
       channelKernels(),     softmaxKernels(),   randomKernels(),      microBatchKernels(),
-      optimizerKernels(),   foldKernels(),      winogradKernels(),
+      optimizerKernels(),   foldKernels(),      winogradKernels(),    matmulKernels(),
+      adaptivePoolKernels(),
   };
   *tables = all;
   return sizeof all / sizeof *all;

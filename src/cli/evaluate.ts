@@ -2,16 +2,19 @@
 import { type Command, Option } from 'commander';
 import { SPLITS, type Split } from '../data/dataset.ts';
 import { openEngine } from '../engine/select.ts';
+import { findSystem } from '../models/registry.ts';
+import type { RunConfig } from '../train/config.ts';
 import { openRunData, type Weights } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { evaluateRun, metricsText, writeResults } from './finish.ts';
 import { print, say } from './io.ts';
-import { type EngineOptions, withEngine } from './options.ts';
+import { applySets, collect, type EngineOptions, withEngine } from './options.ts';
 
 interface EvaluateFlags extends EngineOptions {
   readonly data?: string;
   readonly split: Split;
   readonly weights?: Weights;
+  readonly set?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -27,23 +30,32 @@ export function addEvaluate(program: Command): void {
         'last',
       ]),
     )
+    .option(
+      '--set <key=value>',
+      'change an option of the system for this evaluation, e.g. attention=none (the report is left alone)',
+      collect,
+    )
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  soma evaluate runs/demo/scnn\n  soma evaluate runs/demo/scnn --data other-lab/ --json',
+      '\nExamples:\n  soma evaluate runs/demo/scnn\n  soma evaluate runs/demo/scnn --data other-lab/ --json\n  soma evaluate runs/demo/ae-cnn --set attention=false',
     )
     .action(run);
 }
 
 async function run(path: string, flags: EvaluateFlags): Promise<void> {
   const folder = new RunFolder(path);
-  const config = await folder.config();
+  const config = changed(await folder.config(), flags.set ?? []);
   const dataset = await openRunData(config, flags.data);
   const session = openEngine(flags).createSession();
   try {
     const weights = flags.weights ?? config.settings.evaluate;
     const evaluated = await evaluateRun(folder, config, session, dataset, flags.split, weights);
-    const own = flags.data === undefined && flags.split === 'test' && weights === config.settings.evaluate;
+    const own =
+      flags.data === undefined &&
+      !flags.set &&
+      flags.split === 'test' &&
+      weights === config.settings.evaluate;
     if (own) say(`report ${await writeResults(folder, evaluated, dataset)}`);
     const { metrics, loss, rates } = evaluated;
     const result = {
@@ -60,4 +72,10 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
     session.close();
     await dataset.close();
   }
+}
+
+/** The run with other options, e.g. with its attention switched off after it was trained with it. */
+function changed(config: RunConfig, sets: readonly string[]): RunConfig {
+  const { options } = applySets(findSystem(config.system), config.settings, sets, config.options);
+  return { ...config, options };
 }

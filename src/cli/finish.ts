@@ -14,8 +14,9 @@ import { renderRunReport, runFigures } from '../report/run-report.ts';
 import type { SampleImage } from '../report/types.ts';
 import type { RunConfig } from '../train/config.ts';
 import { type Evaluation, evaluate, evaluationBatch } from '../train/evaluate.ts';
-import { loadNetwork, type Weights } from '../train/open-run.ts';
+import { loadNetwork, specOf, type Weights } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
+import { evaluationStep } from '../train/step.ts';
 import { columns } from './io.ts';
 
 /** Pictures of errors in a report. */
@@ -36,7 +37,9 @@ export async function evaluateRun(
 ): Promise<Evaluated> {
   const batchSize = evaluationBatch(dataset.splits[split].length);
   const program = await loadNetwork(run, config, session, weights, batchSize);
-  const evaluation = await evaluate({ program, dataset, split, seed: config.seed });
+  const remainder = (images: number) =>
+    session.load(evaluationStep(specOf(config), config.settings, images).plan);
+  const evaluation = await evaluate({ session, program, remainder, dataset, split, seed: config.seed });
   return { ...evaluation, metrics: measure(evaluation.predictions) };
 }
 

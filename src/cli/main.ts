@@ -11,6 +11,7 @@ import { explain } from './io.ts';
 import { addModels } from './models.ts';
 import { addPlan } from './plan.ts';
 import { addPredict } from './predict.ts';
+import { addStudy } from './study.ts';
 import { addTrain } from './train.ts';
 
 const program = new Command('soma')
@@ -30,7 +31,17 @@ A first run on built-in data:
   );
 
 // In the order in which one needs them.
-for (const add of [addModels, addPlan, addBench, addData, addTrain, addEvaluate, addCompare, addPredict])
+for (const add of [
+  addModels,
+  addPlan,
+  addBench,
+  addData,
+  addTrain,
+  addEvaluate,
+  addCompare,
+  addStudy,
+  addPredict,
+])
   add(program);
 
 program.hook('preAction', () => {

@@ -24,6 +24,8 @@ export function addModels(program: Command): void {
           'source',
           'size',
           'parameters',
+          'with statistics',
+          'in the paper',
           'MACs an image',
           'optimizer',
           'lr',
@@ -36,6 +38,8 @@ export function addModels(program: Command): void {
           r.source,
           `${r.size}`,
           r.parameters.toLocaleString('en'),
+          r.total.toLocaleString('en'),
+          r.reported ?? '–',
           `${(r.macs / 1e6).toFixed(1)} M`,
           r.training.optimizer.kind,
           `${r.training.lr}`,
@@ -48,7 +52,7 @@ export function addModels(program: Command): void {
 }
 
 function describe(system: System) {
-  const { name, title, summary, source, size, training, options } = system;
+  const { name, title, summary, source, reported, size, training, options } = system;
   const defaults = options.parse({}) as Record<string, unknown>;
   const spec = { system, options: defaults, classes: 8, height: size, width: size, channels: 3, seed: 0 };
   const { net, plan } = evaluationStep(spec, training, 1);
@@ -60,6 +64,9 @@ function describe(system: System) {
     source,
     size,
     parameters: net.parameterCount,
+    /** Running means and variances, and fixed constants of neurons, included: as Keras counts. */
+    total: net.parameterCount + net.stateCount,
+    reported,
     macs,
     options: defaults,
     training,

@@ -18,6 +18,11 @@ export function wholeNumber(text: string): number {
   return n;
 }
 
+/** Whole numbers with commas between them. */
+export function wholeNumbers(text: string): number[] {
+  return text.split(',').map((part) => wholeNumber(part.trim()));
+}
+
 export function positiveNumber(text: string): number {
   const n = Number(text);
   if (!(n > 0) || !Number.isFinite(n)) throw new InvalidArgumentError('Expected a number above 0.');
@@ -51,13 +56,18 @@ export interface Overrides {
 }
 
 /**
- * Applies `--set key=value` to the options of a system and its training settings. Values are JSON where that
+ * Applies `--set key=value` to the options of a system, which have defaults, and its training settings. Values are JSON where that
  * parses, else text; `optimizer.kind=sgd` reaches inside. Throws with the nearest key where there is none.
  */
-export function applySets(system: System, base: TrainingSettings, sets: readonly string[]): Overrides {
+export function applySets(
+  system: System,
+  base: TrainingSettings,
+  sets: readonly string[],
+  baseOptions: Readonly<Record<string, unknown>> = {},
+): Overrides {
   const optionKeys = keysOf(system.options);
   const settingKeys = keysOf(settingsSchema);
-  const options: Record<string, unknown> = {};
+  const options: Record<string, unknown> = { ...baseOptions };
   let settings: Record<string, unknown> = { ...base };
   for (const set of sets) {
     const at = set.indexOf('=');

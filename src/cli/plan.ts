@@ -5,7 +5,7 @@ import { planBytes, runsOf, stepCost } from '../compile/cost.ts';
 import type { Plan, Step } from '../compile/plan.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
-import type { Value } from '../graph/value.ts';
+import { size as sizeOf, type Value } from '../graph/value.ts';
 import { findSystem } from '../models/registry.ts';
 import { bytes } from '../report/format.ts';
 import { randomFeeds } from '../train/random-feeds.ts';
@@ -65,12 +65,14 @@ async function run(name: string, o: PlanOptions): Promise<void> {
   const rows = plan.steps.map((step, i) => describe(plan, step, i, measured?.milliseconds[i]));
   const memory = { ...planBytes(plan, engine.info.threads), scratch: measured?.scratch ?? 0 };
   const peak = Object.values(memory).reduce((sum, part) => sum + part, 0);
+  const trained = net.trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const frozen = net.parameterCount - trained;
   const macs = rows.reduce((sum, row) => sum + row.macs, 0);
   const total = measured?.milliseconds.reduce((sum, ms) => sum + ms, 0);
   const text = [
     stepTable(rows, measured !== undefined),
     '',
-    `${plan.name}: ${size}×${size}×${o.channels}, batch ${batchSize}, ${net.parameterCount.toLocaleString('en')} parameters`,
+    `${plan.name}: ${size}×${size}×${o.channels}, batch ${batchSize}, ${net.parameterCount.toLocaleString('en')} parameters${frozen > 0 ? `, of which ${trained.toLocaleString('en')} are trained` : ''}`,
     `MACs ${(macs / 1e9).toFixed(2)} G if nothing were skipped${total === undefined ? '' : `, ${total.toFixed(1)} ms`}`,
     ...loopText(plan, batchSize),
     `peak memory of a step ${bytes(peak)}: variables ${bytes(memory.variables)}, arena ${bytes(memory.arena)}, ` +
@@ -84,6 +86,7 @@ async function run(name: string, o: PlanOptions): Promise<void> {
       size,
       batchSize,
       parameters: net.parameterCount,
+      trained,
       macs,
       memory,
       peak,

@@ -12,8 +12,9 @@ import { percentInterval } from '../report/format.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openData } from '../train/data.ts';
 import { type TrainResult, train } from '../train/loop.ts';
-import { configure, specOf } from '../train/open-run.ts';
+import { configure, initialWeights, specOf } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { openWeights } from '../train/weights.ts';
 import { evaluateRun, writeResults } from './finish.ts';
 import { print, say } from './io.ts';
 import {
@@ -35,6 +36,7 @@ interface TrainFlags extends EngineOptions {
   readonly batchSize?: number;
   readonly lr?: number;
   readonly seed: number;
+  readonly weights?: string;
   readonly set?: readonly string[];
   readonly earlyStopping: boolean;
   readonly runsDir: string;
@@ -63,6 +65,10 @@ export function addTrain(program: Command): void {
       'change an option of the system or a setting, e.g. T=5 or optimizer.kind=sgd',
       collect,
     )
+    .option(
+      '--weights <file>',
+      'start from the weights of a safetensors or ONNX file, of Soma, PyTorch or Keras',
+    )
     .option('--no-early-stopping', 'train all epochs')
     .option('--runs-dir <folder>', 'where run folders are made', 'runs')
     .option('--name <name>', 'name of the run folder (default: time, system, data and seed)')
@@ -76,6 +82,7 @@ Examples:
   soma train scnn --data smear --size 28 --epochs 12
   soma train ae-cnn --data cells/ --size 64 --seed 1
   soma train scnn --data bloodmnist.npz --size 28 --set T=5 --set beta=0.95
+  soma train xception --data cells/ --set freeze=transfer --weights xception.safetensors
   soma train --resume runs/20260131-120000-scnn-blood-28-0
 
 Ctrl-C leaves a checkpoint and exits with 130. Model choice uses validation; test is read once, at the end.`,
@@ -132,10 +139,14 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
     ...(flags.earlyStopping ? {} : { earlyStopping: null }),
   };
   const dataset = await openData({ source: flags.data, size: flags.size ?? system.size, seed: flags.seed });
+  const weights = flags.weights ? await openWeights(resolve(flags.weights)) : undefined;
   const source = flags.data === 'smear' ? 'smear' : resolve(flags.data);
   const name = flags.name ?? [timestamp(), system.name, dataset.name, flags.seed].join('-');
   const { seed } = flags;
-  const config = configure({ name, system: system.name, options, settings, seed, source, dataset, engine });
+  const config = configure({
+    ...{ name, system: system.name, options, settings, seed, source, dataset, engine },
+    weights,
+  });
   const folder = await RunFolder.create(join(flags.runsDir, name), config);
   return { folder, config, dataset };
 }
@@ -179,6 +190,7 @@ async function trainWatched(
     say(`warning: ${text}`);
   };
   known.forEach(warn);
+  const weights = run.hasBegun() ? undefined : await initialWeights(config);
   const abort = new AbortController();
   const interrupt = () => {
     if (abort.signal.aborted) process.exit(EXIT.interrupted);
@@ -194,6 +206,11 @@ async function trainWatched(
       seed,
       dataset,
       session,
+      weights,
+      onWeights: ({ loaded, drawn }) =>
+        say(
+          `weights  ${loaded.length} tensors of ${weights?.path}${drawn.length > 0 ? `; drawn: ${drawn.join(', ')}` : ''}`,
+        ),
       resume: flags.resume !== undefined,
       checkpointEvery: flags.checkpointEvery,
       signal: abort.signal,

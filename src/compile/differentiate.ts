@@ -25,7 +25,7 @@ export function differentiate(loss: Value, wanted: readonly Value[]): Map<Value,
     if (!grads.some((g) => g) || !node.outputs.some((output) => dependent.has(output))) continue;
     const needs = (i: number) => {
       const input = node.inputs[i];
-      return input != null && dependent.has(input);
+      return input != null && dependent.has(input) && !node.stops.has(i);
     };
     const results = graph.scoped(node.scope, () => rule(node, grads, needs));
     results.forEach((g, i) => {
@@ -53,7 +53,7 @@ function rule(
 function dependents(nodes: readonly Node[], sources: readonly Value[]): Set<Value> {
   const found = new Set(sources);
   for (const node of nodes)
-    if (node.inputs.some((input) => input && found.has(input)))
+    if (node.inputs.some((input, i) => input && found.has(input) && !node.stops.has(i)))
       for (const output of node.outputs)
         if (output.dtype === 'f32' || output.dtype === 'spike') found.add(output);
   return found;

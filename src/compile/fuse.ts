@@ -54,7 +54,8 @@ const RULES: Partial<Record<OpName, Rule>> = {
   },
   denseGradInput: (root, uses) => {
     const reshape = uses.soleConsumer(root.outputs[0]);
-    return reshape?.op.name === 'reshape' && isMap(reshape.outputs[0]) ? [root, reshape] : [root];
+    const undone = reshape?.op.name === 'reshape' && flattens(reshape.outputs[0], root.outputs[0]);
+    return undone ? [root, reshape] : [root];
   },
   neuronGrad: (root, uses) => {
     const mask = uses.soleConsumer(root.outputs[0]);
@@ -110,7 +111,12 @@ function unpooling(node: Node): boolean {
   return isHalvingPool(node, 'maxPool2dGrad');
 }
 
+/** Whether `rows` are what is left of `maps` without the axes of a map: one row an image. */
+function flattens(maps: Value, rows: Value): boolean {
+  return isMap(maps) && rows.shape.length === 2 && rows.shape[0] === maps.shape[0];
+}
+
 function flattening(node: Node): boolean {
   const [x] = node.inputs;
-  return node.op.name === 'reshape' && x !== null && isMap(x) && node.outputs[0].shape.length === 2;
+  return node.op.name === 'reshape' && x !== null && flattens(x, node.outputs[0]);
 }

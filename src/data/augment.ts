@@ -112,14 +112,39 @@ export function withAugmentedCopies(
   shape: ImageShape,
   options: { copies: number; augment: AugmentOptions; seed: number },
 ): ImageSource {
-  const { copies, seed } = options;
-  const augment = checkAugmentOptions(options.augment);
+  const { copies, augment, seed } = options;
+  const { length } = source;
   if (!Number.isInteger(copies) || copies < 0) {
     throw usage(mismatch('copies', 'a whole number of copies, 0 or more', copies));
   }
+  const originals = Int32Array.from({ length: length * copies }, (_, i) => i % length);
+  return withAugmented(source, shape, {
+    originals,
+    augment,
+    draw: (i) => random(seed, 'augmented-copy', 1 + Math.floor(i / length), originals[i]),
+  });
+}
+
+/**
+ * A source with changed images behind the images themselves: the i-th is made from image `originals[i]` with the change
+ * that `draw(i)` gives, and is named `name#k` where it is the k-th of its original.
+ */
+export function withAugmented(
+  source: ImageSource,
+  shape: ImageShape,
+  options: { originals: Int32Array; augment: AugmentOptions; draw: (i: number) => Random },
+): ImageSource {
+  const { originals, draw } = options;
+  const augment = checkAugmentOptions(options.augment);
   const { length } = source;
-  const labels = new Int32Array(length * (copies + 1));
-  for (let k = 0; k <= copies; k++) labels.set(source.labels, k * length);
+  const copies = new Int32Array(length);
+  const numbers = originals.map((original) => ++copies[original]);
+  const labels = new Int32Array(length + originals.length);
+  labels.set(source.labels);
+  labels.set(
+    originals.map((original) => source.labels[original]),
+    length,
+  );
   const bytes = imageBytes(shape);
   // Bytes stand for themselves here: what is interpolated is rounded back to bytes.
   const table = Float32Array.from({ length: shape.channels * 256 }, (_, i) => i & 255);
@@ -127,24 +152,22 @@ export function withAugmentedCopies(
     length: labels.length,
     labels,
     name(index) {
-      const copy = Math.floor(index / length);
-      const name = source.name(index % length);
-      return copy === 0 ? name : `${name}#${copy}`;
+      return index < length
+        ? source.name(index)
+        : `${source.name(originals[index - length])}#${numbers[index - length]}`;
     },
     async read(index, target) {
-      const copy = Math.floor(index / length);
-      const original = index % length;
-      await source.read(original, target);
-      if (copy === 0) return;
+      if (index < length) return source.read(index, target);
+      const i = index - length;
+      await source.read(originals[i], target);
       const planes = new Uint8Array(bytes);
       toPlanes(target, shape, planes);
       const values = new Float32Array(bytes);
-      const draw = random(seed, 'augmented-copy', copy, original);
-      augmentImage(planes, shape, augment, draw, { table, out: values, offset: 0 });
+      augmentImage(planes, shape, augment, draw(i), { table, out: values, offset: 0 });
       const area = shape.height * shape.width;
-      for (let i = 0, to = 0; i < area; i++) {
+      for (let p = 0, to = 0; p < area; p++) {
         for (let channel = 0; channel < shape.channels; channel++, to++) {
-          target[to] = values[channel * area + i] + 0.5;
+          target[to] = values[channel * area + p] + 0.5;
         }
       }
     },

@@ -48,7 +48,15 @@ export class Graph {
 
   /** Names a result that is read after each step. */
   output(name: string, value: Value): void {
-    this.outputs.set(name, value);
+    this.outputs.set(name, passing(value));
+  }
+
+  /**
+   * The same value, through which no gradient passes. It exists while a network is traced: what reads it is given
+   * `value` itself, and remembers that it stops there, so that a step knows nothing of it and it costs nothing.
+   */
+  stopped(value: Value): Value {
+    return this.value(value, { kind: 'stopped', value: passing(value) });
   }
 
   /** Runs `body` with `name` as the scope of all nodes that it traces. */
@@ -65,11 +73,13 @@ export class Graph {
     return this.scopes.join('.');
   }
 
-  add<A extends object>(op: OpDef<A>, inputs: readonly (Value | null)[], attrs: A): Node {
+  add<A extends object>(op: OpDef<A>, given: readonly (Value | null)[], attrs: A): Node {
+    const inputs = given.map((input) => input && passing(input));
+    const stops = new Set(given.flatMap((input, i) => (input?.source.kind === 'stopped' ? [i] : [])));
     for (const input of inputs)
       if (input && input.graph !== this)
         throw new SomaError(`${op.name}(): expected values of one graph, got ${describe(input)} of another`);
-    const node = { id: this.nextId++, op, inputs, attrs, scope: this.scope, outputs: [] as Value[] };
+    const node = { id: this.nextId++, op, inputs, stops, attrs, scope: this.scope, outputs: [] as Value[] };
     op.infer(inputs, attrs).forEach((type, index) => {
       node.outputs.push(this.value(type, { kind: 'node', node, index }));
     });
@@ -81,6 +91,16 @@ export class Graph {
     const { dtype, shape, time, format } = type;
     return { id: this.nextId++, graph: this, dtype, shape, time, format, source };
   }
+}
+
+/** The value itself, where `value` is one that stops gradients. */
+function passing(value: Value): Value {
+  return value.source.kind === 'stopped' ? value.source.value : value;
+}
+
+/** The same value, through which no gradient passes (PyTorch's `detach`). */
+export function stopGradient(x: Value): Value {
+  return x.graph.stopped(x);
 }
 
 /** Applies an op and returns its outputs. The graph is that of the first input. */

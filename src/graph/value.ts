@@ -33,12 +33,16 @@ export type Source =
   | { readonly kind: 'node'; readonly node: Node; readonly index: number }
   | { readonly kind: 'input'; readonly name: string }
   | { readonly kind: 'variable'; readonly variable: Variable }
-  | { readonly kind: 'constant'; readonly data: Float32Array };
+  | { readonly kind: 'constant'; readonly data: Float32Array }
+  /** Another value, through which no gradient passes; nodes are given that one. */
+  | { readonly kind: 'stopped'; readonly value: Value };
 
 export interface Node {
   readonly id: number;
   readonly op: OpDef;
   readonly inputs: readonly (Value | null)[];
+  /** Indices of inputs through which no gradient passes. */
+  readonly stops: ReadonlySet<number>;
   readonly outputs: readonly Value[];
   readonly attrs: object;
   /** Name of the layer that made the node, e.g. `conv1`; empty outside any layer. */
@@ -55,6 +59,8 @@ export interface Variable {
   readonly shape: readonly number[];
   /** First value, made from the seed of the run. */
   readonly initial: () => Float32Array;
+  /** A state that has its first value again at the start of each pass over data. */
+  readonly perPass?: boolean;
 }
 
 /** Number of elements of one time step. */

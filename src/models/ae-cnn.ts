@@ -23,6 +23,7 @@ export const aeCnn = defineSystem({
   title: 'AE-CNN',
   summary: 'CNN with squeeze-and-excitation attention',
   source: 'paper (a), table 2',
+  reported: '5.00 MB',
   framework: 'keras',
   size: 64,
   options,

@@ -1,7 +1,9 @@
 /** Parameter counts of every system against the master table of the systems sheet (section I). */
 import { describe, expect, it } from 'vitest';
-import { f32 } from '../graph/value.ts';
+import { elements, f32 } from '../graph/value.ts';
+import { surrogateDerivative } from '../neurons/surrogate.ts';
 import { Net } from '../nn/net.ts';
+import type { AlifAttrs } from '../ops/alif.ts';
 import { findSystem, SYSTEMS } from './registry.ts';
 
 function trace(name: string, size: number, classes = 8, options: object = {}, channels = 3): Net {
@@ -39,11 +41,84 @@ describe('parameter counts', () => {
     expect(total('se-cnn', 64, 8, { attention: 'squeeze-excite' })).toBe(444_872));
   it('SE-CNN without attention, the stride-2 CNN: 423,112', () =>
     expect(total('se-cnn', 64, 8, { attention: 'none' })).toBe(423_112));
+  it.each([
+    ['cnn', 8_778_952],
+    ['cnn-stride2', 423_112],
+    ['cnn-ablation-1', 4_287_560],
+    ['cnn-ablation-2', 4_287_560],
+    ['cnn-ablation-3', 8_777_032],
+    ['cnn-ablation-4', 8_777_032],
+    ['cnn-ablation-5', 8_778_952],
+    ['cnn-ablation-6', 67_203_272],
+    ['cnn-ablation-7', 134_313_288],
+    ['cnn-ablation-8', 67_203_272],
+    ['cnn-ablation-9', 134_313_288],
+    ['cnn-ablation-10', 134_607_304],
+    ['cnn-ablation-11', 268_826_184],
+    ['cnn-ablation-12', 134_607_304],
+    ['cnn-ablation-13', 268_826_184],
+    ['vgg', 1_208_872],
+    ['vgg8', 4_617_000],
+    ['vgg12', 3_998_248],
+    ['vgg15', 8_855_592],
+    ['vgg18', 15_154_728],
+    ['inception', 15_586_888],
+    ['resnet34', 21_314_312],
+    ['sa-cnn', 423_504],
+    ['cbam-cnn', 467_024],
+    ['se-vgg15', 7_273_000],
+    ['sa-vgg15', 7_098_898],
+    ['cbam-vgg15', 7_273_490],
+  ])('%s of paper (c), moving statistics included: %i', (name, count) => {
+    expect(total(name, 64)).toBe(count);
+  });
+  it('the dilated CNN has as many as the CNN', () =>
+    expect(total('cnn', 64, 8, { dilated: true })).toBe(8_778_952));
+  it.each([
+    [16, 6_954],
+    [8, 13_758],
+    [4, 27_366],
+  ])('BIASNN and LASNN, r = %i: %i more than MS-ResNet18', (reduction, more) => {
+    for (const name of ['biasnn', 'lasnn'])
+      expect(parameters(name, 32, 10, { reduction })).toBe(11_181_642 + more);
+  });
+  it('NeurALLNet stand-in, 4 classes: 336,548, of which 800 are of BatchNorm', () => {
+    expect(parameters('neurallnet', 96, 4)).toBe(336_548);
+    expect(parameters('neurallnet', 64, 8)).toBe(336_548 + 1_028);
+    expect(parameters('neurallnet', 96, 4, { attention: 'none' })).toBe(336_548 - 64 - 4_096 - 16_384);
+  });
   it('MS-ResNet18, CIFAR-10: 11,181,642', () => expect(parameters('ms-resnet18', 32, 10)).toBe(11_181_642));
   it('MS-ResNet18, CIFAR-100: 11,227,812', () =>
     expect(parameters('ms-resnet18', 32, 100, { normalization: 'cifar100' })).toBe(11_227_812));
   it('MS-ResNet18, Fashion-MNIST: 11,175,370', () =>
     expect(parameters('ms-resnet18', 28, 10, { normalization: 'fashion-mnist' }, 1)).toBe(11_175_370));
+  it.each([
+    ['vision-cnn', 546_688, 569_818],
+    ['attention-cnn1', 546_694, 569_824],
+    ['attention-cnn2', 546_835, 569_965],
+    ['attention-cnn3', 983_384, 1_006_514],
+  ])('%s, CIFAR-10: %i, CIFAR-100: %i', (name, ten, hundred) => {
+    expect(parameters(name, 32, 10)).toBe(ten);
+    expect(parameters(name, 32, 100)).toBe(hundred);
+  });
+  it.each([
+    ['vgg16', 32, 14_714_688, 512, 2_359_808],
+    ['resnet50', 32, 23_587_712, 2048, 0],
+    ['xception', 71, 20_861_480, 2048, 4096],
+  ])(
+    '%s at %i px: %i and a head on %i, of which %i train with freeze=transfer',
+    (name, size, base, features, trained) => {
+      for (const classes of [10, 100]) {
+        const head = (features + 1) * classes;
+        expect(total(name, size, classes)).toBe(base + head);
+        const net = trace(name, size, classes, { freeze: 'transfer' });
+        expect(net.parameterCount + net.stateCount).toBe(base + head);
+        expect(net.trainable.reduce((sum, { shape }) => sum + elements(f32(shape)), 0)).toBe(trained + head);
+      }
+    },
+  );
+  it('Attention-CNN 1 without biases: 546,691', () =>
+    expect(parameters('attention-cnn1', 32, 10, { qkvBias: false })).toBe(546_691));
 });
 
 describe('MS-ResNet18', () => {
@@ -64,6 +139,61 @@ describe('MS-ResNet18', () => {
   it('says what to do about images of one channel', () => {
     expect(() => trace('ms-resnet18', 28, 10, {}, 1)).toThrow(
       /for normalization=cifar10, got 1; set normalization=fashion-mnist/,
+    );
+  });
+});
+
+describe('BIASNN', () => {
+  it('has attention on maps of 64@32, 128@16 and 256@8, behind blocks 2, 4 and 6', () => {
+    const net = trace('biasnn', 32, 10);
+    const attended = net.graph.nodes.filter((node) => node.op.name === 'suppress');
+    expect(attended.map((node) => [node.scope, ...node.outputs[0].shape.slice(1)])).toEqual([
+      ['attention2', 64, 32, 32],
+      ['attention4', 128, 16, 16],
+      ['attention6', 256, 8, 8],
+    ]);
+    expect(attended.every((node) => node.outputs[0].time === 4)).toBe(true);
+    expect(net.spikes.size).toBe(20);
+  });
+
+  it('has the surrogate that the paper prints, or snnTorch’s', () => {
+    const slope = (options: object) => {
+      const [node] = trace('biasnn', 32, 10, options).graph.nodes.filter(({ op }) => op.name === 'alif');
+      return surrogateDerivative((node.attrs as AlifAttrs).surrogate, 0);
+    };
+    expect(slope({})).toBeCloseTo(1 / Math.PI, 12);
+    expect(slope({ alpha: 4 })).toBeCloseTo(1 / Math.PI, 12);
+    expect(slope({ alpha: 4, arctanScale: '1' })).toBeCloseTo(2, 12);
+  });
+});
+
+describe('CNNs of paper (c)', () => {
+  const maps = (name: string, options = {}) =>
+    trace(name, 64, 8, options)
+      .graph.nodes.filter((node) => node.op.name === 'maxPool2d')
+      .map((node) => node.outputs[0].shape[2]);
+
+  it('keeps the size of the maps where the paper says it halves them', () => {
+    expect(maps('cnn')).toEqual([64, 64, 64, 64]);
+    expect(maps('cnn-stride2')).toEqual([32, 16, 8, 4]);
+    expect(maps('cnn', { poolStride: 2 })).toEqual(maps('cnn-stride2'));
+  });
+
+  it('pools behind every convolution but, without a final pool, the last', () => {
+    expect(maps('cnn-ablation-3')).toHaveLength(3);
+    expect(maps('cnn-ablation-4')).toHaveLength(4);
+  });
+
+  it('Inception joins branches of 384, 576, 1024, 1408 and 1536 maps', () => {
+    const joined = trace('inception', 64).graph.nodes.filter((node) => node.op.name === 'concat');
+    const shapes = joined.map((node) => node.outputs[0].shape.slice(1, 3).join('@'));
+    expect([...new Set(shapes)]).toEqual(['384@32', '576@16', '1024@16', '1408@8', '1536@8']);
+  });
+
+  it('ResNet34 has 16 blocks on maps of 16, 8, 4 and 2', () => {
+    const sums = trace('resnet34', 64).graph.nodes.filter((node) => node.op.name === 'add');
+    expect(sums.map((node) => node.outputs[0].shape[2])).toEqual(
+      [16, 8, 4, 2].flatMap((side, i) => Array([3, 4, 6, 3][i]).fill(side)),
     );
   });
 });

@@ -22,7 +22,7 @@ import { type LifOptions, lif } from '../nn/spiking/lif.ts';
 import { add } from '../ops/elementwise.ts';
 import { reduceMean } from '../ops/reduce.ts';
 import { settings } from './settings.ts';
-import { defineSystem } from './system.ts';
+import { defineSystem, type Problem } from './system.ts';
 
 /** Customary statistics of the training sets. */
 const STATISTICS: Record<string, ImageStatistics> = {
@@ -31,7 +31,7 @@ const STATISTICS: Record<string, ImageStatistics> = {
   'fashion-mnist': { mean: [0.286], deviation: [0.353] },
 };
 
-const options = z.strictObject({
+export const msResnetOptions = z.strictObject({
   T: z.int().positive().default(4).describe('time steps'),
   width: z
     .int()
@@ -55,7 +55,7 @@ const options = z.strictObject({
     .describe('whose mean and deviation the images are normalised by; the paper is silent'),
 });
 
-type Options = z.output<typeof options>;
+type Options = z.output<typeof msResnetOptions>;
 
 function neuronOf({ T, beta, threshold, reset, ...o }: Options): LifOptions {
   return { steps: T, beta, threshold, reset, resetDelay: false, surrogate: surrogate(o.surrogate, o.slope) };
@@ -96,6 +96,34 @@ function normalized(image: Value, of: Options['normalization']): Value {
   return normalizeImage(image, statistics);
 }
 
+export const msResnetTraining = settings({
+  optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 5e-5 },
+  lr: 0.1,
+  schedule: { kind: 'cosine' },
+  batchSize: 64,
+  epochs: 150,
+  augment: { flipHorizontal: true, cropPadding: 4, fill: 'constant' },
+});
+
+/** Traces the network; `after` may change what comes out of a block, counted from 1. */
+export function msResnet(
+  net: Net,
+  { image, classes }: Problem,
+  o: Options,
+  after: (x: Value, block: number) => Value = (x) => x,
+): Value {
+  const stem = { filters: o.width, kernel: 7, padding: 3, bias: false };
+  let x = conv(net, 'conv1', normalized(image, o.normalization), stem);
+  x = batchNorm(net, 'bn1', x, { gamma: gammas(o).first });
+  for (let i = 0; i < 8; i++) {
+    const stage = Math.floor(i / 2);
+    const stride = i % 2 === 0 && stage > 0 ? 2 : 1;
+    x = after(block(net, `block${i + 1}`, x, o.width * 2 ** stage, stride, o), i + 1);
+  }
+  const { spikes } = lif(net, 'lif', x, neuronOf(o));
+  return dense(net, 'fc', reduceMean(spikes, { axes: [2, 3], time: true }), { units: classes });
+}
+
 export const msResnet18 = defineSystem({
   name: 'ms-resnet18',
   title: 'MS-ResNet18',
@@ -103,25 +131,7 @@ export const msResnet18 = defineSystem({
   source: 'paper (b), backbone',
   framework: 'torch',
   size: 32,
-  options,
-  training: settings({
-    optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 5e-5 },
-    lr: 0.1,
-    schedule: { kind: 'cosine' },
-    batchSize: 64,
-    epochs: 150,
-    augment: { flipHorizontal: true, cropPadding: 4, fill: 'constant' },
-  }),
-  build(net, { image, classes }, o) {
-    const stem = { filters: o.width, kernel: 7, padding: 3, bias: false };
-    let x = conv(net, 'conv1', normalized(image, o.normalization), stem);
-    x = batchNorm(net, 'bn1', x, { gamma: gammas(o).first });
-    for (let i = 0; i < 8; i++) {
-      const stage = Math.floor(i / 2);
-      const stride = i % 2 === 0 && stage > 0 ? 2 : 1;
-      x = block(net, `block${i + 1}`, x, o.width * 2 ** stage, stride, o);
-    }
-    const { spikes } = lif(net, 'lif', x, neuronOf(o));
-    return dense(net, 'fc', reduceMean(spikes, { axes: [2, 3], time: true }), { units: classes });
-  },
+  options: msResnetOptions,
+  training: msResnetTraining,
+  build: (net, problem, o) => msResnet(net, problem, o),
 });

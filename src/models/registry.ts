@@ -1,16 +1,54 @@
 /** Every system by its name on the command line. */
 import { EXIT, nearest, SomaError } from '../errors.ts';
 import { aeCnn } from './ae-cnn.ts';
+import { cbamCnn, saCnn, seCnn } from './attention-cnn.ts';
+import { attentionCnn1 } from './attention-cnn1.ts';
+import { attentionCnn2 } from './attention-cnn2.ts';
+import { attentionCnn3 } from './attention-cnn3.ts';
+import { biasnn, lasnn } from './biasnn.ts';
+import { cnn, cnnAblations, cnnStride2 } from './cnn.ts';
+import { inception } from './inception.ts';
 import { msResnet18 } from './ms-resnet18.ts';
+import { neurallnet } from './neurallnet.ts';
+import { resnet34 } from './resnet34.ts';
+import { resnet50 } from './resnet50.ts';
 import { scnn } from './scnn.ts';
-import { seCnn } from './se-cnn.ts';
 import type { System } from './system.ts';
+import { cbamVgg15, saVgg15, seVgg15, vgg, vgg8, vgg12, vgg15, vgg18 } from './vgg.ts';
+import { vgg16 } from './vgg16.ts';
+import { visionCnn } from './vision-cnn.ts';
+import { xception } from './xception.ts';
 
 export const SYSTEMS = {
   scnn,
   'ae-cnn': aeCnn,
+  cnn,
+  'cnn-stride2': cnnStride2,
+  ...cnnAblations,
+  vgg,
+  vgg8,
+  vgg12,
+  vgg15,
+  vgg18,
+  inception,
+  resnet34,
   'se-cnn': seCnn,
+  'sa-cnn': saCnn,
+  'cbam-cnn': cbamCnn,
+  'se-vgg15': seVgg15,
+  'sa-vgg15': saVgg15,
+  'cbam-vgg15': cbamVgg15,
   'ms-resnet18': msResnet18,
+  biasnn,
+  lasnn,
+  neurallnet,
+  'vision-cnn': visionCnn,
+  'attention-cnn1': attentionCnn1,
+  'attention-cnn2': attentionCnn2,
+  'attention-cnn3': attentionCnn3,
+  vgg16,
+  resnet50,
+  xception,
 } as const satisfies Record<string, System>;
 
 /** The system called `name`; throws with the nearest name where there is none. */

@@ -42,6 +42,7 @@ export const scnn = defineSystem({
   title: 'SCNN',
   summary: 'spiking convolutional network, read out by spike counts',
   source: 'paper (a), table 1',
+  reported: '1.2 MB',
   framework: 'torch',
   size: 64,
   options,

@@ -46,6 +46,16 @@ export const augmentSchema = z.strictObject({
   fill: z.enum(['nearest', 'constant', 'reflect']).optional(),
 });
 
+/** Images that each class is brought to; default: as many as the largest class has. */
+const target = z.int().positive().nullable().default(null);
+
+export const oversampleSchema = z.discriminatedUnion('kind', [
+  /** Changed copies; `singleSource`, as an early code of paper (c) has it, makes all of a class from its first image. */
+  augmentSchema.extend({ kind: z.literal('augment'), target, singleSource: z.boolean().default(false) }),
+  /** Points between an image and one of its k nearest of the class. */
+  z.strictObject({ kind: z.literal('smote'), target, k: z.int().positive().default(5) }),
+]);
+
 export const settingsSchema = z.strictObject({
   optimizer: optimizerSchema,
   lr: rate,
@@ -68,6 +78,8 @@ export const settingsSchema = z.strictObject({
   augment: augmentSchema.nullable().default(null),
   /** Copies drawn once and appended to the training set. */
   offlineAugment: augmentSchema.extend({ copies: z.int().positive() }).nullable().default(null),
+  /** New images of the rarer classes, until each has as many as the largest. */
+  oversample: oversampleSchema.nullable().default(null),
   /** Order of the training images is drawn anew in each epoch. */
   shuffle: z.boolean().default(true),
 });

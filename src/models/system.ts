@@ -14,6 +14,9 @@ export interface Problem {
   readonly classes: number;
 }
 
+/** Names that layers have in files of weights made elsewhere, by our names of the layers. */
+export type LayerAliases = Readonly<Record<string, readonly string[]>>;
+
 export interface System<Schema extends z.ZodType = z.ZodType> {
   /** Name on the command line. */
   readonly name: string;
@@ -23,6 +26,8 @@ export interface System<Schema extends z.ZodType = z.ZodType> {
   readonly summary: string;
   /** Paper and section. */
   readonly source: string;
+  /** Parameters or size of the model in the paper's words. */
+  readonly reported?: string;
   readonly framework: Framework['name'];
   /** Side of the square input that the paper uses. */
   readonly size: number;
@@ -30,6 +35,7 @@ export interface System<Schema extends z.ZodType = z.ZodType> {
   readonly options: Schema;
   /** Settings of the paper. */
   readonly training: TrainingSettings;
+  readonly aliases?: LayerAliases;
   /** Traces the network and returns the logits [N, K]. Throws where an option does not fit. */
   build(net: Net, problem: Problem, options: z.output<Schema>): Value;
 }

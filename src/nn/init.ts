@@ -35,6 +35,20 @@ export const torchUniform = uniform((shape) => 1 / Math.sqrt(fans(shape).fanIn))
 /** U(±1/√fanIn) with the kernel's fan-in: PyTorch's default for biases. */
 export const torchBias = (fanIn: number): Initializer => uniform(() => 1 / Math.sqrt(fanIn));
 
+/** What a normal distribution cut off at two standard deviations keeps of its standard deviation. */
+const TRUNCATED_DEVIATION = 0.87962566103423978;
+
+/** Normal with deviation √(2/fan_in), cut off at two deviations before scaling, as Keras does. He et al. 2015. */
+export const heNormal: Initializer = (shape, seed, name) => {
+  const rng = random(seed, 'init', name);
+  const deviation = Math.sqrt(2 / fans(shape).fanIn) / TRUNCATED_DEVIATION;
+  const draw = (): number => {
+    const z = rng.normal();
+    return Math.abs(z) <= 2 ? z * deviation : draw();
+  };
+  return Float32Array.from({ length: size(shape) }, draw);
+};
+
 /** One value everywhere. */
 export const constant =
   (value: number): Initializer =>

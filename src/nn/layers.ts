@@ -68,8 +68,15 @@ export function dense(net: Net, name: string, x: Value, options: DenseLayerOptio
   });
 }
 
+export interface BatchNormLayerOptions {
+  /** First value of the scale. */
+  readonly gamma?: number;
+  /** Left out: the framework's. */
+  readonly eps?: number;
+}
+
 /** Batch normalisation over batch, time and map, with the framework's momentum, eps and variance. */
-export function batchNorm(net: Net, name: string, x: Value, options: { gamma?: number } = {}): Value {
+export function batchNorm(net: Net, name: string, x: Value, options: BatchNormLayerOptions = {}): Value {
   return net.layer(name, () => {
     const shape = [x.shape[1]];
     const inputs = [
@@ -79,7 +86,9 @@ export function batchNorm(net: Net, name: string, x: Value, options: { gamma?: n
       net.state('running_mean', shape, constant(0)),
       net.state('running_var', shape, constant(1)),
     ];
-    return apply(batchNormOp, inputs, { ...net.framework.batchNorm, training: net.training })[0];
+    const { batchNorm: defaults } = net.framework;
+    const attrs = { ...defaults, eps: options.eps ?? defaults.eps, training: net.usesBatchStatistics };
+    return apply(batchNormOp, inputs, attrs)[0];
   });
 }
 

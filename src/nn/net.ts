@@ -6,7 +6,7 @@
  */
 import { SomaError } from '../errors.ts';
 import { Graph } from '../graph/graph.ts';
-import type { Value } from '../graph/value.ts';
+import type { Value, Variable } from '../graph/value.ts';
 import { size } from '../graph/value.ts';
 import { constant, glorotUniform, type Initializer, torchBias, torchUniform } from './init.ts';
 
@@ -54,7 +54,9 @@ export class Net {
   readonly spikes = new Map<string, Value>();
   private readonly seed: number;
   private streams = 0;
-  private readonly trained: Value[] = [];
+  private readonly declared: Value[] = [];
+  private readonly fixed = new Set<Value>();
+  private freezing = false;
   private readonly kept: Value[] = [];
 
   constructor(options: NetOptions) {
@@ -63,14 +65,19 @@ export class Net {
     this.seed = options.seed;
   }
 
-  /** A trained parameter, named after the layer that is being traced. */
+  /** A parameter, trained unless it is frozen, named after the layer that is being traced. */
   parameter(name: string, shape: readonly number[], init: Initializer): Value {
     return this.declare('parameter', name, shape, init);
   }
 
-  /** A value that the forward pass keeps from step to step, such as a running mean. */
-  state(name: string, shape: readonly number[], init: Initializer): Value {
-    return this.declare('state', name, shape, init);
+  /** A value that the forward pass keeps from step to step, such as a running mean; `perPass`: through one pass only. */
+  state(
+    name: string,
+    shape: readonly number[],
+    init: Initializer,
+    options: { readonly perPass?: boolean } = {},
+  ): Value {
+    return this.declare('state', name, shape, init, options);
   }
 
   private declare(
@@ -78,6 +85,7 @@ export class Net {
     name: string,
     shape: readonly number[],
     init: Initializer,
+    { perPass }: { readonly perPass?: boolean } = {},
   ): Value {
     const full = [this.graph.scope, name].filter(Boolean).join('.');
     if (this.graph.variables.has(full))
@@ -87,16 +95,52 @@ export class Net {
       name: full,
       shape,
       initial: () => init(shape, this.seed, full),
+      ...(perPass ? { perPass } : {}),
     });
-    (kind === 'parameter' ? this.trained : this.kept).push(value);
+    (kind === 'parameter' ? this.declared : this.kept).push(value);
+    if (kind === 'parameter' && this.freezing) this.fixed.add(value);
     return value;
   }
 
   get parameters(): readonly Value[] {
-    return this.trained;
+    return this.declared;
   }
 
-  /** Number of trained numbers. */
+  /** Parameters that are not frozen: those that a gradient is computed for. */
+  get trainable(): readonly Value[] {
+    return this.declared.filter((value) => !this.fixed.has(value));
+  }
+
+  /**
+   * Runs `body` with what it makes frozen, if `frozen`: its parameters keep their values, nothing is differentiated
+   * for their sake, and BatchNorm uses its running statistics and leaves them alone, as Keras does with
+   * `trainable = False`.
+   */
+  frozen<R>(frozen: boolean, body: () => R): R {
+    const outer = this.freezing;
+    this.freezing = outer || frozen;
+    try {
+      return body();
+    } finally {
+      this.freezing = outer;
+    }
+  }
+
+  /** Whether statistics of the batch are taken and kept: in training, where nothing is frozen. */
+  get usesBatchStatistics(): boolean {
+    return this.training && !this.freezing;
+  }
+
+  /** What is learnt: parameters, and state that outlives a pass over the data; in the order of the layers. */
+  get variables(): readonly Variable[] {
+    return [...this.graph.variables.values()].flatMap(({ source }) => {
+      if (source.kind !== 'variable') return [];
+      const { kind, perPass } = source.variable;
+      return kind === 'slot' || perPass ? [] : [source.variable];
+    });
+  }
+
+  /** Numbers in all parameters. */
   get parameterCount(): number {
     return this.parameters.reduce((sum, value) => sum + size(value.shape), 0);
   }

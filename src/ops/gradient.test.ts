@@ -9,6 +9,7 @@ import { createReferenceEngine } from '../engine/reference.ts';
 import { apply, Graph } from '../graph/graph.ts';
 import { size, type Value } from '../graph/value.ts';
 import { type Random, random } from '../random.ts';
+import { adaptiveAvgPool2d } from './adaptive-pool.ts';
 import { batchNormOp } from './batch-norm.ts';
 import { concat, slice } from './concat.ts';
 import { convolve } from './conv2d.ts';
@@ -16,6 +17,8 @@ import { crossEntropy } from './cross-entropy.ts';
 import { linear } from './dense.ts';
 import { dropout } from './dropout.ts';
 import { add, affine, mul, relu, sigmoid } from './elementwise.ts';
+import { matmul } from './matmul.ts';
+import { minMax } from './min-max.ts';
 import { avgPool2d, maxPool2d, maxPool2dOp } from './pool.ts';
 import { broadcastTo, reduceMax, reduceMean, reduceSum, reshapeTo } from './reduce.ts';
 import { softmax } from './softmax.ts';
@@ -26,7 +29,7 @@ type Make = (shape: number[], draw?: (rng: Random) => number) => Value;
 type Build = (make: Make, graph: Graph) => Value;
 
 /** Ops whose forward pass is a step: their rules are surrogates and have tests of their own. */
-const NOT_SMOOTH = ['neuron', 'rateEncode', 'latencyEncode', 'cast'];
+const NOT_SMOOTH = ['neuron', 'alif', 'suppress', 'rateEncode', 'latencyEncode', 'cast'];
 
 const positive = (rng: Random) => rng.uniform(0.5, 2);
 const labels = (graph: Graph, n: number) =>
@@ -36,6 +39,10 @@ const rng = (graph: Graph) => graph.input('rng', { dtype: 'i32', shape: [2], tim
 const timed = (make: Make, shape: number[], time: number) => broadcastTo(make(shape), shape, time);
 
 const CASES: Record<string, Record<string, Build>> = {
+  minMax: {
+    plain: (make) => minMax(make([2, 3, 3, 4]), { eps: 0.1 }),
+    'inverted, with time': (make) => minMax(timed(make, [1, 2, 2, 3], 2), { eps: 0.1, inverted: true }),
+  },
   conv2d: {
     'with bias': (make) => convolve(make([2, 3, 5, 4]), make([4, 3, 3, 3]), make([4]), { padding: 1 }),
     'strided, one-sided padding': (make) =>
@@ -58,7 +65,28 @@ const CASES: Record<string, Record<string, Build>> = {
   },
   relu: { plain: (make) => relu(make([3, 7])) },
   sigmoid: { plain: (make) => sigmoid(make([3, 7])) },
-  softmax: { plain: (make) => softmax(make([3, 6])) },
+  softmax: {
+    plain: (make) => softmax(make([3, 6])),
+    'over maps': (make) => softmax(make([2, 2, 3, 2]), { axes: [2, 3] }),
+    'over the batch': (make) => softmax(make([3, 2, 2]), { axes: [0, 1, 2] }),
+    'over a middle axis, with time': (make) => softmax(timed(make, [2, 3, 2], 2), { axes: [-2] }),
+  },
+  matmul: {
+    plain: (make) => matmul(make([2, 3, 4]), make([2, 4, 5])),
+    'first transposed': (make) => matmul(make([2, 4, 3]), make([2, 4, 5]), { transposeA: true }),
+    'second transposed': (make) => matmul(make([2, 3, 4]), make([2, 5, 4]), { transposeB: true }),
+    'both transposed': (make) =>
+      matmul(make([2, 4, 3]), make([2, 5, 4]), { transposeA: true, transposeB: true }),
+    square: (make) => {
+      const x = make([2, 3, 3]);
+      return matmul(x, x, { transposeB: true });
+    },
+    'one with time': (make) => matmul(timed(make, [2, 3, 2], 2), make([2, 2, 3])),
+  },
+  adaptiveAvgPool2d: {
+    overlapping: (make) => adaptiveAvgPool2d(make([1, 2, 5, 4]), [3, 2]),
+    enlarging: (make) => adaptiveAvgPool2d(make([1, 1, 2, 3]), 4),
+  },
   add: {
     plain: (make) => add(make([2, 3]), make([2, 3])),
     stretched: (make) => add(make([2, 3, 2, 2]), make([1, 3, 1, 1])),

@@ -3,6 +3,8 @@
  * conformance suite that does not try it, then fails to compile.
  */
 import type { OpDef } from '../graph/op.ts';
+import { adaptiveAvgPool2dGrad, adaptiveAvgPool2dOp } from './adaptive-pool.ts';
+import { alifGrad, alifOp } from './alif.ts';
 import { batchNormGrad, batchNormOp } from './batch-norm.ts';
 import { concatOp, sliceGrad, sliceOp } from './concat.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
@@ -11,12 +13,15 @@ import { dense, denseGradInput, denseGradWeight } from './dense.ts';
 import { dropoutOp } from './dropout.ts';
 import { addOp, affineOp, castOp, mulOp, reluGrad, reluOp, sigmoidGrad, sigmoidOp } from './elementwise.ts';
 import { latencyEncodeOp, rateEncodeOp } from './encode.ts';
+import { matmulOp } from './matmul.ts';
 import { joinMicroOp, microBatchOp, sumMicroOp } from './micro-batch.ts';
+import { minMaxGrad, minMaxOp } from './min-max.ts';
 import { neuronGrad, neuronOp } from './neuron.ts';
 import { adamOp, sgdOp } from './optimizer.ts';
 import { avgPool2dGrad, avgPool2dOp, maxPool2dGrad, maxPool2dOp } from './pool.ts';
 import { broadcastToOp, reduceMaxGrad, reduceMaxOp, reduceMeanOp, reduceSumOp, reshapeOp } from './reduce.ts';
 import { softmaxGrad, softmaxOp } from './softmax.ts';
+import { suppressOp } from './suppress.ts';
 
 export const OPS = {
   conv2d,
@@ -25,6 +30,7 @@ export const OPS = {
   dense,
   denseGradInput,
   denseGradWeight,
+  matmul: matmulOp,
   batchNorm: batchNormOp,
   batchNormGrad,
   relu: reluOp,
@@ -41,6 +47,8 @@ export const OPS = {
   maxPool2dGrad,
   avgPool2d: avgPool2dOp,
   avgPool2dGrad,
+  adaptiveAvgPool2d: adaptiveAvgPool2dOp,
+  adaptiveAvgPool2dGrad,
   reduceSum: reduceSumOp,
   reduceMean: reduceMeanOp,
   reduceMax: reduceMaxOp,
@@ -53,6 +61,11 @@ export const OPS = {
   dropout: dropoutOp,
   neuron: neuronOp,
   neuronGrad,
+  alif: alifOp,
+  alifGrad,
+  suppress: suppressOp,
+  minMax: minMaxOp,
+  minMaxGrad,
   rateEncode: rateEncodeOp,
   latencyEncode: latencyEncodeOp,
   crossEntropy: crossEntropyOp,

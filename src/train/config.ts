@@ -32,6 +32,8 @@ export const configSchema = z.object({
     fingerprint: z.string(),
     counts: z.object({ train: counts, val: counts, test: counts }),
   }),
+  /** The file that the first weights were read from; left out where they were drawn. */
+  weights: z.object({ source: z.string(), fingerprint: z.string() }).optional(),
   parameters: z.int(),
   environment: z.object({
     soma: z.string(),

@@ -8,6 +8,7 @@ import { evaluate, evaluationBatch } from './evaluate.ts';
 import { evaluationStep } from './step.ts';
 
 const SIDE = 8;
+const SMALL = { normalization: 'none', gamma: 'one', threshold: 0.1 };
 const IMAGES = 5;
 const images = Array.from({ length: IMAGES }, (_, i) => noise(SIDE * SIDE, i));
 const test = memorySource(images, [0, 1, 2, 0, 1]);
@@ -28,7 +29,9 @@ function evaluator(batchSize: number, name = 'scnn', options: object = { T: 3, b
   const shape = { height: SIDE, width: SIDE, channels: 1 };
   const session = createReferenceEngine().createSession();
   const program = session.load(evaluationStep({ ...spec, ...shape }, system.training, batchSize).plan);
-  return { session, run: () => evaluate({ program, dataset, split: 'test', seed: 0 }) };
+  const remainder = (images: number) =>
+    session.load(evaluationStep({ ...spec, ...shape }, system.training, images).plan);
+  return { session, run: () => evaluate({ session, program, remainder, dataset, split: 'test', seed: 0 }) };
 }
 
 describe('evaluate', () => {
@@ -50,6 +53,21 @@ describe('evaluate', () => {
     const padded = await evaluator(3).run();
     expect(padded.predictions.scores).toEqual(single.predictions.scores);
     expect(padded.accuracy).toBe(single.accuracy);
+  });
+
+  it('does not pad where images of a batch see each other, and starts each pass anew', async () => {
+    const biasnn = (batchSize: number) =>
+      evaluator(batchSize, 'biasnn', { ...SMALL, T: 2, width: 8, reduction: 4 });
+    const { session, run } = biasnn(3);
+    const first = await run();
+    const name = session.variableNames.find((each) => each.endsWith('adaptation')) ?? '';
+    expect(session.readVariable(name).some((a) => a > 0)).toBe(true);
+    expect((await run()).predictions.scores).toEqual(first.predictions.scores);
+    // By hand: three images, then two, with the adaptation carried on.
+    const three = await biasnn(3).run();
+    const whole = await biasnn(5).run();
+    expect(three.predictions.scores).toEqual(first.predictions.scores);
+    expect(whole.predictions.scores).not.toEqual(first.predictions.scores);
   });
 
   it('names the layer where a probability is not finite', async () => {

@@ -2,10 +2,11 @@
 import type { PixelCache } from '../data/cache.ts';
 import type { Dataset, Split } from '../data/dataset.ts';
 import { loadBatches } from '../data/loader.ts';
-import type { Program } from '../engine/engine.ts';
+import type { Program, Session } from '../engine/engine.ts';
 import { mismatch } from '../errors.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import { findNonFinite } from './non-finite.ts';
+import { beginPass } from './pass.ts';
 import { rateOutput } from './step.ts';
 
 export interface Evaluation {
@@ -18,8 +19,11 @@ export interface Evaluation {
 }
 
 export interface EvaluateOptions {
+  readonly session: Session;
   /** Plan of `evaluationStep`. */
   readonly program: Program;
+  /** One for the images of a last batch that is not full: needed where images of a batch see each other. */
+  readonly remainder?: (images: number) => Program;
   readonly dataset: Dataset;
   readonly split: Split;
   readonly seed: number;
@@ -39,27 +43,37 @@ export function evaluationBatch(images: number): number {
 const FLOOR = 1e-12;
 
 /**
- * The last batch is filled up with zeros, whose results are thrown away: no layer mixes images here. Firing
- * rates are means over the whole network's batch, so they leave that batch out.
+ * The last batch is filled up with zeros, whose results are thrown away; where images of a batch see each other, it has
+ * a program of its own. Firing rates are means over the whole network's batch, so they leave that batch out.
  * @throws SomaError naming the layer where a probability is not finite
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
-  const { program, dataset, split, seed } = options;
+  const { dataset, split, seed } = options;
   const source = dataset.splits[split];
   const classes = dataset.classes.length;
-  const image = program.plan.inputs.get('images');
+  const image = options.program.plan.inputs.get('images');
   const batchSize = image?.shape[0] ?? 1;
-  const layers = spikingLayers(program);
+  const mixes = options.program.plan.steps.some(({ nodes }) =>
+    nodes.some(({ op, attrs }) => op.couplesRows?.(attrs)),
+  );
+  beginPass(options.session, options.program.plan.variables);
+  const layers = spikingLayers(options.program);
   const scores = new Float32Array(source.length * classes);
   const sums = { loss: 0, correct: 0, weight: 0, rates: layers.map(() => 0) };
   const full = new Float32Array(batchSize * dataset.channels * dataset.height * dataset.width);
   const fullLabels = new Int32Array(batchSize);
   let done = 0;
   for await (const batch of loadBatches(source, dataset, { batchSize, cache: options.cache })) {
-    full.fill(0).set(batch.images.subarray(0, (full.length / batchSize) * batch.size));
-    fullLabels.fill(0).set(batch.labels);
     const rng = Int32Array.of(seed, done);
-    const feeds = { images: full, labels: fullLabels, rng };
+    const exact = mixes && batch.size < batchSize ? options.remainder?.(batch.size) : undefined;
+    const program = exact ?? options.program;
+    if (!exact) {
+      full.fill(0).set(batch.images);
+      fullLabels.fill(0).set(batch.labels);
+    }
+    const feeds = exact
+      ? { images: batch.images, labels: batch.labels, rng }
+      : { images: full, labels: fullLabels, rng };
     await program.run(feeds);
     const probabilities = program.read('probabilities');
     if (!probabilities.subarray(0, batch.size * classes).every(Number.isFinite))

@@ -9,8 +9,9 @@ import { classWeights } from '../data/balance.ts';
 import { PixelCache } from '../data/cache.ts';
 import type { Dataset, ImageSource } from '../data/dataset.ts';
 import { type Batch, countBatches, loadBatches } from '../data/loader.ts';
+import { oversampled } from '../data/oversample.ts';
 import type { Feed, Program, Session } from '../engine/engine.ts';
-import { SomaError } from '../errors.ts';
+import { EXIT, SomaError } from '../errors.ts';
 import type { Variable } from '../graph/value.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import {
@@ -24,10 +25,12 @@ import {
 import { advance, shouldStop } from './early-stopping.ts';
 import { argmax, evaluate, evaluationBatch, spikingLayers } from './evaluate.ts';
 import { findNonFinite } from './non-finite.ts';
+import { beginPass } from './pass.ts';
 import type { EpochRecord } from './record.ts';
 import type { RunFolder } from './run-folder.ts';
 import { learningRate } from './schedule.ts';
 import { evaluationStep, type NetworkSpec, rateOutput, trainingStep } from './step.ts';
+import { type LoadedWeights, loadWeights, type WeightsFile } from './weights.ts';
 
 /** What a progress display may show while an epoch runs. */
 export interface StepReport {
@@ -51,6 +54,9 @@ export interface TrainOptions {
   readonly seed: number;
   readonly dataset: Dataset;
   readonly session: Session;
+  /** Weights to start from; left out: they are drawn from the seed. */
+  readonly weights?: WeightsFile;
+  readonly onWeights?: (loaded: LoadedWeights) => void;
   /** Goes on from `last.safetensors`; a run that was killed before it had one begins anew. */
   readonly resume: boolean;
   /** Seconds between checkpoints within an epoch. */
@@ -79,7 +85,10 @@ class Trainer {
   private readonly weights: Float32Array | null;
   private readonly programs = new Map<number, Program>();
   private readonly evaluation: Program;
+  private remainder: Program | undefined;
   private readonly variables: readonly Variable[];
+  /** Variables of the network alone, in the order of its layers. */
+  private readonly network: readonly Variable[];
   private readonly batches: number;
   private cursor: Cursor = startCursor();
   private history: EpochRecord[] = [];
@@ -89,20 +98,25 @@ class Trainer {
   constructor(options: TrainOptions) {
     this.o = options;
     const { dataset, settings, spec, session, seed } = options;
-    this.source = augmented(dataset, settings, seed);
-    this.weights = settings.classWeights ? classWeights(dataset.splits.train.labels, dataset.classes) : null;
+    this.source = extended(dataset, settings, seed);
+    this.weights = settings.classWeights ? classWeights(this.source.labels, dataset.classes) : null;
     this.batches = countBatches(this.source.length, settings.batchSize);
     const { plan } = this.programFor(Math.min(settings.batchSize, this.source.length));
     this.variables = plan.variables;
     const batch = evaluationBatch(dataset.splits.val.length);
-    this.evaluation = session.load(evaluationStep(spec, settings, batch).plan);
+    const evaluation = evaluationStep(spec, settings, batch);
+    this.evaluation = session.load(evaluation.plan);
+    this.network = evaluation.net.variables;
   }
 
   async run(): Promise<TrainResult> {
     const { settings, run, resume } = this.o;
     // From the first step on there is a checkpoint, so that a kill at any time can be resumed.
     if (resume && run.hasBegun()) await this.restore();
-    else await this.save();
+    else {
+      this.readWeights();
+      await this.save();
+    }
     const done = (stopped: TrainResult['stopped']) => ({
       stopped,
       history: this.history,
@@ -124,6 +138,14 @@ class Trainer {
     return done('epochs');
   }
 
+  private readWeights(): void {
+    const { weights, spec, session, onWeights } = this.o;
+    if (!weights) return;
+    const target = { variables: this.network, aliases: spec.system.aliases };
+    const loaded = loadWeights(weights, target, session);
+    onWeights?.(loaded);
+  }
+
   private async restore(): Promise<void> {
     const { run } = this.o;
     this.cursor = await loadCheckpoint(run.file('last.safetensors'), this.checkpointTarget());
@@ -140,6 +162,13 @@ class Trainer {
     return program;
   }
 
+  /** Evaluates a last batch of so many images. */
+  private remainderFor(images: number): Program {
+    const { spec, settings, session } = this.o;
+    this.remainder ??= session.load(evaluationStep(spec, settings, images).plan);
+    return this.remainder;
+  }
+
   private checkpointTarget(variables = this.variables) {
     return { session: this.o.session, variables, system: this.o.spec.system.name };
   }
@@ -154,6 +183,7 @@ class Trainer {
     const { settings, dataset, seed, checkpointEvery, signal } = this.o;
     const { epoch } = this.cursor;
     const lr = Float32Array.of(learningRate(settings, epoch));
+    if (this.cursor.batch === 0) beginPass(this.o.session, this.variables);
     const loader = loadBatches(this.source, dataset, {
       batchSize: settings.batchSize,
       shuffle: settings.shuffle,
@@ -210,7 +240,9 @@ class Trainer {
   private async endEpoch(seconds: () => number): Promise<void> {
     const { dataset, settings, seed, run } = this.o;
     const { predictions: _, ...val } = await evaluate({
+      session: this.o.session,
       program: this.evaluation,
+      remainder: (images) => this.remainderFor(images),
       dataset,
       split: 'val',
       seed,
@@ -270,10 +302,22 @@ class Trainer {
   }
 }
 
-function augmented(dataset: Dataset, { offlineAugment }: TrainingSettings, seed: number): ImageSource {
-  if (!offlineAugment) return dataset.splits.train;
+/** The training images with those that the settings add, made from the seed. */
+function extended(
+  dataset: Dataset,
+  { offlineAugment, oversample }: TrainingSettings,
+  seed: number,
+): ImageSource {
+  const { train } = dataset.splits;
+  if (offlineAugment && oversample)
+    throw new SomaError(
+      'training settings: expected offlineAugment or oversample, got both; set one of them to null',
+      EXIT.usage,
+    );
+  if (oversample) return oversampled(train, dataset, oversample, seed);
+  if (!offlineAugment) return train;
   const { copies, ...augment } = offlineAugment;
-  return withAugmentedCopies(dataset.splits.train, dataset, { copies, augment, seed });
+  return withAugmentedCopies(train, dataset, { copies, augment, seed });
 }
 
 function addToSums(sums: EpochSums, program: Program, batch: Batch): void {

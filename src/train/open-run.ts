@@ -11,6 +11,7 @@ import { countClasses, environmentOf, type RunConfig } from './config.ts';
 import { openData } from './data.ts';
 import type { RunFolder } from './run-folder.ts';
 import { evaluationStep, type NetworkSpec, predictionStep } from './step.ts';
+import { matchWeights, openWeights, type WeightsFile } from './weights.ts';
 
 export interface RunRequest {
   readonly name: string;
@@ -22,11 +23,13 @@ export interface RunRequest {
   readonly source: string;
   readonly dataset: Dataset;
   readonly engine: Engine;
+  /** Weights to start from, which must fit; left out: they are drawn. */
+  readonly weights?: WeightsFile;
 }
 
 /** Everything that a new run writes down before its first step. */
 export function configure(request: RunRequest): RunConfig {
-  const { name, system: systemName, settings, seed, source, dataset, engine } = request;
+  const { name, system: systemName, settings, seed, source, dataset, engine, weights } = request;
   const system = findSystem(systemName);
   const options = system.options.parse(request.options) as Record<string, unknown>;
   const { height, width, channels, classes, fingerprint } = dataset;
@@ -47,10 +50,12 @@ export function configure(request: RunRequest): RunConfig {
       fingerprint,
       counts: countClasses(dataset),
     },
+    ...(weights ? { weights: { source: weights.path, fingerprint: weights.fingerprint } } : {}),
     parameters: 0,
     environment: environmentOf(engine.info),
   };
   const { net } = evaluationStep(specOf(config), settings, 1);
+  if (weights) matchWeights(weights, { variables: net.variables, aliases: system.aliases });
   return { ...config, parameters: net.parameterCount };
 }
 
@@ -78,6 +83,20 @@ export async function openRunData(config: RunConfig, other?: string): Promise<Da
   if (dataset.classes.join() !== classes.join())
     throw mismatch(other ?? source, `the classes ${classes.join(', ')}`, dataset.classes.join(', '));
   return dataset;
+}
+
+/** The file that a run's first weights are read from, if there is one. It must not have changed since. */
+export async function initialWeights({ weights }: RunConfig): Promise<WeightsFile | undefined> {
+  if (!weights) return undefined;
+  const file = await openWeights(weights.source);
+  if (file.fingerprint !== weights.fingerprint)
+    throw mismatch(
+      weights.source,
+      `the weights that the run was begun with, fingerprint ${weights.fingerprint.slice(0, 12)}`,
+      file.fingerprint.slice(0, 12),
+      'restore the file, or begin a new run',
+    );
+  return file;
 }
 
 export type Weights = 'best' | 'last';

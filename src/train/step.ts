@@ -100,7 +100,7 @@ function compileTraining(request: StepRequest, count: number): TracedStep {
   const { spec, settings } = request;
   const { net, loss, total } = traceLoss(request, count);
   const gradients = new Map<Value, Value>();
-  for (const [parameter, g] of differentiate(loss, net.parameters))
+  for (const [parameter, g] of differentiate(loss, net.trainable))
     gradients.set(
       parameter,
       net.graph.scoped(layerOf(parameter), () => summed(g, count)),

@@ -142,6 +142,81 @@ def ms_resnet18(p):
     return F.linear(features, p["fc.weight"], p["fc.bias"]), rates
 
 
+VISION_SIZE = 20
+VISION_LAYERS = [(1, 5, 3), (2, 8, 5), (3, 16, 5), (4, 16, 5)]
+
+
+def vision_net(p, before_norm=lambda i, x: x, behind_layer=lambda i, x: x, bare_first=False):
+    """Four convolutions with a padding of 1, as the code of paper (d) has them; `bare_first`: as in its third."""
+    x = (images(VISION_SIZE).double() - 0.5) / 0.5
+    for i, _, _ in VISION_LAYERS:
+        x = before_norm(i, F.conv2d(x, p[f"conv{i}.weight"], p[f"conv{i}.bias"], padding=1))
+        if not (bare_first and i == 1):
+            x = F.relu(batch_norm(p, f"bn{i}", x, 1e-5))
+        if i == 2:
+            x = F.max_pool2d(x, 2)
+        x = behind_layer(i, x)
+    x = F.adaptive_avg_pool2d(x, 7).flatten(1)
+    x = F.relu(F.linear(x, p["fc1.weight"], p["fc1.bias"]))
+    x = F.relu(F.linear(x, p["fc2.weight"], p["fc2.bias"]))
+    return F.linear(x, p["fc3.weight"], p["fc3.bias"]), []
+
+
+def elementwise(q, k, v, scope):
+    scores = (q * k).flatten() if scope == "batch" else (q * k).flatten(1)
+    return torch.softmax(scores, -1).reshape(q.shape) * v
+
+
+def attention_cnn1(p):
+    def attend(_, x):
+        q, k, v = (x.detach() * p[f"attention.{of}.weight"] + p[f"attention.{of}.bias"] for of in QKV)
+        return x + elementwise(q, k, v, "image")
+
+    return vision_net(p, before_norm=attend)
+
+
+def attention_cnn2(p, scope):
+    def attend(i, x):
+        named = lambda of, kind: p[f"attention{i}.{of}.{kind}"]
+        q, k, v = (F.conv2d(x.detach(), named(of, "weight"), named(of, "bias")) for of in QKV)
+        return x + elementwise(q, k, v, scope)
+
+    return vision_net(p, before_norm=attend)
+
+
+def attention_cnn3(p, axis=1, scaled=False, bare_first=True):
+    def attend(i, x):
+        tokens = x.detach().flatten(2)
+        q, k = (F.linear(tokens, p[f"attention{i}.{of}.weight"], p[f"attention{i}.{of}.bias"]) for of in QKV[:2])
+        scores = q @ k.transpose(1, 2) / (q.shape[2] ** 0.5 if scaled else 1)
+        mixed = torch.softmax(scores, axis) @ tokens
+        return torch.cat([x, mixed.reshape(x.shape)], 1)
+
+    return vision_net(p, behind_layer=attend, bare_first=bare_first)
+
+
+QKV = ["query", "key", "value"]
+
+
+def shapes_vision(attention=None):
+    channels, side = 3, VISION_SIZE
+    if attention == 1:
+        yield from [(f"attention.{of}.{kind}", s) for of in QKV for kind, s in (("weight", (1, 1)), ("bias", (1,)))]
+    for i, filters, kernel in VISION_LAYERS:
+        side = (side + 3 - kernel) // (2 if i == 2 else 1)
+        yield from [(f"conv{i}.weight", (filters, channels, kernel, kernel)), (f"conv{i}.bias", (filters,))]
+        if attention == 2:
+            for of in QKV:
+                yield from [(f"attention{i}.{of}.weight", (1, filters, 1, 1)), (f"attention{i}.{of}.bias", (1,))]
+        yield from shapes_norm(f"bn{i}", filters)
+        if attention == 3:
+            for of in QKV[:2]:
+                yield from [(f"attention{i}.{of}.weight", (8, side * side)), (f"attention{i}.{of}.bias", (8,))]
+        channels = 2 * filters if attention == 3 else filters
+    for name, o, i in (("fc1", 512, 49 * channels), ("fc2", 256, 512), ("fc3", CLASSES, 256)):
+        yield from [(f"{name}.weight", (o, i)), (f"{name}.bias", (o,))]
+
+
 def shapes_scnn():
     flat = 128 * (12 // 4) ** 2
     yield from [("conv1.weight", (64, 3, 3, 3)), ("conv1.bias", (64,)), ("lif1.beta", ()), ("lif1.threshold", ())]
@@ -199,7 +274,7 @@ def initial(name, shape, index):
     if name.endswith("threshold"):
         return torch.tensor(0.5)
     fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 16
-    return pattern(shape, 1.5 / fan_in**0.5, index)
+    return pattern(shape, 1.5 / fan_in**0.5, index + 1 if np.prod(shape) == 1 else index)
 
 
 def run(forward, shapes, dtype):
@@ -208,7 +283,8 @@ def run(forward, shapes, dtype):
     loss = F.cross_entropy(logits, LABELS)
     loss.backward()
     sample = lambda g: g.flatten()[:: max(1, g.numel() // 5)].tolist()
-    gradients = {n: {"norm": v.grad.norm().item(), "sample": sample(v.grad)} for n, v in p.items()}
+    used = {n: v.grad for n, v in p.items() if v.grad is not None}
+    gradients = {n: {"norm": g.norm().item(), "sample": sample(g)} for n, g in used.items()}
     return {"loss": loss.item(), "logits": logits.flatten().tolist(), "rates": rates, "gradients": gradients}
 
 
@@ -218,5 +294,13 @@ result = {
     "ae-cnn": run(ae_cnn, shapes_ae_cnn(), torch.float64),
     "se-cnn": run(se_cnn, shapes_se_cnn(), torch.float64),
     "ms-resnet18": run(ms_resnet18, shapes_ms_resnet18(), torch.float64),
+    "vision-cnn": run(vision_net, shapes_vision(), torch.float64),
+    "attention-cnn1": run(attention_cnn1, shapes_vision(1), torch.float64),
+    "attention-cnn2": run(lambda p: attention_cnn2(p, "image"), shapes_vision(2), torch.float64),
+    "attention-cnn2, batch": run(lambda p: attention_cnn2(p, "batch"), shapes_vision(2), torch.float64),
+    "attention-cnn3": run(attention_cnn3, shapes_vision(3), torch.float64),
+    "attention-cnn3, usual": run(
+        lambda p: attention_cnn3(p, axis=2, scaled=True, bare_first=False), shapes_vision(3), torch.float64
+    ),
 }
 print(json.dumps(result, indent=1))

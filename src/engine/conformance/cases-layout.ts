@@ -55,6 +55,25 @@ export const avgPool2dGradCases = each(AVERAGES, (t, item) => {
   t.outputs(...apply(OPS.avgPool2dGrad, [g], { ...attrsOf(item), countPadding, source }));
 });
 
+const ADAPTIVE = [
+  { x: [2, 3, 11, 13], size: [7, 5] },
+  { x: [2, 8, 11, 11], size: [7, 7] },
+  { x: [1, 17, 6, 8], size: [3, 2], time: 3 },
+  { x: [3, 4, 2, 3], size: [5, 7], time: 1 },
+  { x: [1, 33, 1, 1], size: [1, 1] },
+  { x: [2, 1, 5, 5], size: [1, 5] },
+  { x: [0, 16, 5, 5], size: [2, 2] },
+] as const;
+
+export const adaptiveAvgPool2dCases = each(ADAPTIVE, (t, { x, size, ...rest }) => {
+  t.outputs(...apply(OPS.adaptiveAvgPool2d, [t.f32(x, rest)], { size }));
+});
+
+export const adaptiveAvgPool2dGradCases = each(ADAPTIVE, (t, { x, size, ...rest }) => {
+  const g = t.f32([x[0], x[1], ...size], rest);
+  t.outputs(...apply(OPS.adaptiveAvgPool2dGrad, [g], { size, source: x }));
+});
+
 // ---- Layouts
 
 const RESHAPES = [

@@ -1,18 +1,7 @@
-/** Cases of softmax and loss, random draws, encodings and parameter updates. */
+/** Cases of the loss, random draws, encodings and parameter updates. */
 import { apply } from '../../graph/graph.ts';
 import { OPS } from '../../ops/table.ts';
 import { each, MAPS, ROWS } from './case.ts';
-
-const LOGITS = [...ROWS, { shape: [2, 3, 7], time: 3 }, { shape: [2, 1000], time: null }] as const;
-
-export const softmaxCases = each(LOGITS, (t, { shape, time }) => {
-  t.outputs(...apply(OPS.softmax, [t.f32(shape, { time, low: -20, high: 20 })], {}));
-});
-
-export const softmaxGradCases = each(LOGITS, (t, { shape, time }) => {
-  const y = t.f32(shape, { time, low: 0 });
-  t.outputs(...apply(OPS.softmaxGrad, [y, t.f32(shape, { time })], {}));
-});
 
 const LOSSES = [
   { n: 1, k: 2, weighted: false, weighting: 'normalized', labelSmoothing: 0 },

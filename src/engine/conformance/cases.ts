@@ -1,11 +1,14 @@
 /** All conformance cases: a list an op, which does not compile until every op has one. */
 import type { OpName } from '../../ops/table.ts';
 import type { Case } from './case.ts';
+import * as alif from './cases-alif.ts';
 import * as elementwise from './cases-elementwise.ts';
 import * as layout from './cases-layout.ts';
 import * as loop from './cases-loop.ts';
+import { matmulCases } from './cases-matmul.ts';
 import * as matrix from './cases-matrix.ts';
 import { normCases } from './cases-norm.ts';
+import { softmaxCases, softmaxGradCases } from './cases-softmax.ts';
 import * as training from './cases-training.ts';
 
 export const OP_CASES: Record<OpName, Case[]> = {
@@ -15,14 +18,15 @@ export const OP_CASES: Record<OpName, Case[]> = {
   dense: matrix.denseCases,
   denseGradInput: matrix.denseGradInputCases,
   denseGradWeight: matrix.denseGradWeightCases,
+  matmul: matmulCases,
   batchNorm: elementwise.batchNormCases,
   batchNormGrad: elementwise.batchNormGradCases,
   relu: elementwise.reluCases,
   reluGrad: elementwise.reluGradCases,
   sigmoid: elementwise.sigmoidCases,
   sigmoidGrad: elementwise.sigmoidGradCases,
-  softmax: training.softmaxCases,
-  softmaxGrad: training.softmaxGradCases,
+  softmax: softmaxCases,
+  softmaxGrad: softmaxGradCases,
   add: elementwise.addCases,
   mul: elementwise.mulCases,
   affine: elementwise.affineCases,
@@ -31,6 +35,8 @@ export const OP_CASES: Record<OpName, Case[]> = {
   maxPool2dGrad: layout.maxPool2dGradCases,
   avgPool2d: layout.avgPool2dCases,
   avgPool2dGrad: layout.avgPool2dGradCases,
+  adaptiveAvgPool2d: layout.adaptiveAvgPool2dCases,
+  adaptiveAvgPool2dGrad: layout.adaptiveAvgPool2dGradCases,
   reduceSum: elementwise.reduceSumCases,
   reduceMean: elementwise.reduceMeanCases,
   reduceMax: elementwise.reduceMaxCases,
@@ -43,6 +49,11 @@ export const OP_CASES: Record<OpName, Case[]> = {
   dropout: training.dropoutCases,
   neuron: matrix.neuronCases,
   neuronGrad: matrix.neuronGradCases,
+  alif: alif.alifCases,
+  alifGrad: alif.alifGradCases,
+  suppress: alif.suppressCases,
+  minMax: alif.minMaxCases,
+  minMaxGrad: alif.minMaxGradCases,
   rateEncode: training.rateEncodeCases,
   latencyEncode: training.latencyEncodeCases,
   crossEntropy: training.crossEntropyCases,

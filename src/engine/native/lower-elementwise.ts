@@ -59,8 +59,8 @@ export const lowerCast: Lower = ({ root }) => {
 
 // ---- Reductions
 
-const SUM = 0;
-const MAX = 1;
+export const SUM = 0;
+export const MAX = 1;
 
 /** The type of a result with its reduced axes kept as 1: the same bytes, and it lines up with x. */
 function keptType(x: TensorType, y: TensorType, { axes }: ReduceAttrs): TensorType {
@@ -91,7 +91,6 @@ function lowerReduce(mode: number, mean: boolean): Lower {
     const [x, y] = [needed(root, 0), root.outputs[0]];
     const attrs = root.attrs as ReduceAttrs;
     const floats = [mean ? 1 / reducedCount(x, attrs) : 1];
-    const yLanes = isBlocked(y) ? LANES : 0;
     const buffers = [x, y];
     if (x.dtype === 'spike') {
       const map = asMap(x);
@@ -103,19 +102,28 @@ function lowerReduce(mode: number, mean: boolean): Lower {
           kernel: 'reduce_spike',
           buffers,
           ints: [
-            ...[mode, keptBits(map, attrs, true), map.shape[1], yLanes],
+            ...[mode, keptBits(map, attrs, true), map.shape[1], lanesOf(y)],
             ...[...sizes, ...contiguous(sizes), ...yStrides],
           ],
           floats,
         },
       ];
     }
-    const split = isBlocked(x) || isBlocked(y);
-    const bits = keptBits(x, attrs, split);
-    const ints = [mode, bits, flag(split), split ? x.shape[1] : 0, yLanes, ...axisSizes(x, split)];
-    const yStrides = keptOnly(axisStrides(keptType(x, y, attrs), x, split), bits);
-    return [{ kernel: 'reduce', buffers, ints: [...ints, ...axisStrides(x, x, split), ...yStrides], floats }];
+    return [{ kernel: 'reduce', buffers, ints: reduceInts(x, y, attrs, mode), floats }];
   };
+}
+
+const lanesOf = (y: TensorType) => (isBlocked(y) ? LANES : 0);
+
+/** What the kernel `reduce` is told to bring floats of type `x` to type `y`. */
+export function reduceInts(x: TensorType, y: TensorType, attrs: ReduceAttrs, mode: number): number[] {
+  const split = isBlocked(x) || isBlocked(y);
+  const bits = keptBits(x, attrs, split);
+  const yStrides = keptOnly(axisStrides(keptType(x, y, attrs), x, split), bits);
+  return [
+    ...[mode, bits, flag(split), split ? x.shape[1] : 0, lanesOf(y)],
+    ...[...axisSizes(x, split), ...axisStrides(x, x, split), ...yStrides],
+  ];
 }
 
 function keptOnly(strides: readonly number[], bits: number): number[] {

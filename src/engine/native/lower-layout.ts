@@ -169,6 +169,21 @@ export const lowerAvgPool2dGrad: Lower = ({ root }) => {
   return [{ kernel: 'avg_pool_grad', buffers: [g, dx], ints }];
 };
 
+/** [TN, C, H, W, OH, OW] of a pool from `large` to `small` maps. */
+function adaptiveInts(large: TensorType, small: TensorType): number[] {
+  return [images(large), ...large.shape.slice(1), ...small.shape.slice(2)];
+}
+
+export const lowerAdaptiveAvgPool2d: Lower = ({ root }) => {
+  const [x, y] = [needed(root, 0), root.outputs[0]];
+  return [{ kernel: 'adaptive_avg_pool', buffers: [x, y], ints: adaptiveInts(x, y) }];
+};
+
+export const lowerAdaptiveAvgPool2dGrad: Lower = ({ root }) => {
+  const [g, dx] = [needed(root, 0), root.outputs[0]];
+  return [{ kernel: 'adaptive_avg_pool_grad', buffers: [g, dx], ints: adaptiveInts(dx, g) }];
+};
+
 /** Whether a value lies as rows, for kernels that know [images, C, HW, rows]. */
 export function randomInts(type: TensorType): number[] {
   if (isMap(type)) return [images(type), type.shape[1], size(type.shape.slice(2)), 0];

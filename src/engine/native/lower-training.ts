@@ -1,8 +1,6 @@
-/** Softmax and loss, random draws, encodings and parameter updates, lowered to softmax.cc, random.cc, optimizer.cc. */
-import { isBlocked } from '../../compile/layout.ts';
-import { mismatch } from '../../errors.ts';
+/** Loss, random draws, encodings and parameter updates, lowered to softmax.cc, random.cc, optimizer.cc. */
 import type { TensorType } from '../../graph/value.ts';
-import { describe, elements, size } from '../../graph/value.ts';
+import { size } from '../../graph/value.ts';
 import type { CrossEntropyAttrs } from '../../ops/cross-entropy.ts';
 import type { DropoutAttrs } from '../../ops/dropout.ts';
 import type { LatencyEncodeAttrs, RateEncodeAttrs } from '../../ops/encode.ts';
@@ -11,24 +9,6 @@ import type { AdamAttrs, SgdAttrs } from '../../ops/optimizer.ts';
 import type { Lower } from './kernel-call.ts';
 import { expectPlain, flag, needed } from './kernel-call.ts';
 import { randomInts } from './lower-layout.ts';
-
-/** [rows, K] of a softmax over the last axis. */
-function rowInts(type: TensorType): number[] {
-  if (isBlocked(type)) throw mismatch('native softmax()', 'a flat value', describe(type));
-  const k = type.shape.at(-1) ?? 1;
-  return [k === 0 ? 0 : elements(type) / k, k];
-}
-
-export const lowerSoftmax: Lower = ({ root }) => {
-  const x = needed(root, 0);
-  return [{ kernel: 'softmax', buffers: [x, root.outputs[0]], ints: rowInts(x) }];
-};
-
-export const lowerSoftmaxGrad: Lower = ({ root }) => {
-  const [y, g] = [needed(root, 0), needed(root, 1)];
-  expectPlain('softmaxGrad', g);
-  return [{ kernel: 'softmax_grad', buffers: [y, g, root.outputs[0]], ints: rowInts(y) }];
-};
 
 function lossInts(type: TensorType, { weighting }: CrossEntropyAttrs): number[] {
   return [...type.shape, flag(weighting === 'normalized')];

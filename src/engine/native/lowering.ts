@@ -4,12 +4,15 @@
 import type { Loop, Step } from '../../compile/plan.ts';
 import type { OpName } from '../../ops/table.ts';
 import type { KernelCall, Lower, Stored } from './kernel-call.ts';
+import * as alif from './lower-alif.ts';
 import * as attention from './lower-attention.ts';
 import * as conv from './lower-conv.ts';
 import * as elementwise from './lower-elementwise.ts';
 import * as layout from './lower-layout.ts';
 import * as loops from './lower-loop.ts';
+import * as matmul from './lower-matmul.ts';
 import * as norm from './lower-norm.ts';
+import * as softmax from './lower-softmax.ts';
 import * as training from './lower-training.ts';
 
 const LOWERINGS: Record<OpName, Lower> = {
@@ -19,14 +22,15 @@ const LOWERINGS: Record<OpName, Lower> = {
   dense: conv.lowerDense,
   denseGradInput: conv.lowerDenseGradInput,
   denseGradWeight: conv.lowerDenseGradWeight,
+  matmul: matmul.lowerMatmul,
   batchNorm: norm.lowerBatchNorm,
   batchNormGrad: norm.lowerBatchNormGrad,
   relu: elementwise.lowerRelu,
   reluGrad: attention.lowerReluGrad,
   sigmoid: elementwise.lowerSigmoid,
   sigmoidGrad: elementwise.lowerSigmoidGrad,
-  softmax: training.lowerSoftmax,
-  softmaxGrad: training.lowerSoftmaxGrad,
+  softmax: softmax.lowerSoftmax,
+  softmaxGrad: softmax.lowerSoftmaxGrad,
   add: attention.lowerAdd,
   mul: attention.lowerMul,
   affine: elementwise.lowerAffine,
@@ -35,6 +39,8 @@ const LOWERINGS: Record<OpName, Lower> = {
   maxPool2dGrad: layout.lowerMaxPool2dGrad,
   avgPool2d: layout.lowerAvgPool2d,
   avgPool2dGrad: layout.lowerAvgPool2dGrad,
+  adaptiveAvgPool2d: layout.lowerAdaptiveAvgPool2d,
+  adaptiveAvgPool2dGrad: layout.lowerAdaptiveAvgPool2dGrad,
   reduceSum: elementwise.lowerReduceSum,
   reduceMean: attention.lowerReduceMean,
   reduceMax: attention.lowerReduceMax,
@@ -47,6 +53,11 @@ const LOWERINGS: Record<OpName, Lower> = {
   dropout: training.lowerDropout,
   neuron: conv.lowerNeuron,
   neuronGrad: conv.lowerNeuronGrad,
+  alif: alif.lowerAlif,
+  alifGrad: alif.lowerAlifGrad,
+  suppress: alif.lowerSuppress,
+  minMax: alif.lowerMinMax,
+  minMaxGrad: alif.lowerMinMaxGrad,
   rateEncode: training.lowerRateEncode,
   latencyEncode: training.lowerLatencyEncode,
   crossEntropy: training.lowerCrossEntropy,

@@ -1,0 +1,230 @@
+/** `soma study`: trains all arms of a comparison, resumably, and writes its table and figures. */
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { EXIT, SomaError } from '../errors.ts';
+import { writeAside } from '../files.ts';
+import { decimal } from '../report/format.ts';
+import { analyse } from '../study/analyse.ts';
+import { trainArguments } from '../study/execute.ts';
+import { isFinished, readJournal } from '../study/journal.ts';
+import { type Performed, perform, type RunEvent } from '../study/perform.ts';
+import { findStudy, STUDIES } from '../study/registry.ts';
+import { studyRows, writeStudy } from '../study/report.ts';
+import { expand, type StudyRun } from '../study/runs.ts';
+import { readStudy, type Study } from '../study/study.ts';
+import { columns, print, say } from './io.ts';
+import { collect, type EngineOptions, wholeNumbers, withEngine } from './options.ts';
+
+interface StudyFlags extends EngineOptions {
+  readonly data?: readonly string[];
+  readonly out?: string;
+  readonly seeds?: readonly number[];
+  readonly quick?: boolean;
+  readonly list?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+export function addStudy(program: Command): void {
+  withEngine(program.command('study'))
+    .argument('[study]', 'name of a study, see --list, or a JSON file with one of your own')
+    .description('Train and compare the arms of a study; a stopped one goes on where it was')
+    .option(
+      '--data <name=path>',
+      'where the data of the study is; only the path where it needs one set',
+      collect,
+    )
+    .option('--out <folder>', 'where runs and results go (default: studies/<study>)')
+    .option('--seeds <list>', 'seeds instead of the study’s, e.g. 0,1,2', wholeNumbers)
+    .option('--quick', 'one epoch and one seed, on built-in data where no other is given')
+    .option('--list', 'list the studies')
+    .option('--dry-run', 'print the commands of the runs that are left, and train nothing')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  soma study --list
+  soma study pooling-or-attention --data bloodmnist_64.npz
+  soma study resolution --data blood-28=bloodmnist.npz --data blood-64=bloodmnist_64.npz
+  soma study my-study.json --data cells=cells/ --seeds 0,1,2
+
+Several processes may work on one study at once. Ctrl-C leaves a checkpoint; the same command goes on.`,
+    )
+    .action(async (name: string | undefined, flags: StudyFlags) => {
+      process.exitCode = await run(name, flags);
+    });
+}
+
+async function run(name: string | undefined, flags: StudyFlags): Promise<number> {
+  if (flags.list) return list(flags.json);
+  if (!name)
+    throw new SomaError('study: expected the name of a study, got none; see soma study --list', EXIT.usage);
+  const study = name.endsWith('.json') ? await readStudy(name) : findStudy(name);
+  const folder = resolve(flags.out ?? join('studies', flags.quick ? `${study.name}-quick` : study.name));
+  const data = dataOf(study, flags);
+  const runs = expand(study, flags);
+  if (flags.dryRun) return dryRun(runs, data, folder, flags.json);
+  await mkdir(folder, { recursive: true });
+  await writeAside(join(folder, 'study.json'), `${JSON.stringify(study, null, 2)}\n`);
+  const performed = await performWatched(runs, data, folder, flags);
+  if (performed.interrupted) {
+    say(`interrupted, ${performed.finished} of ${runs.length} runs are done; the same command goes on`);
+    return EXIT.interrupted;
+  }
+  const slots = Object.keys(study.data);
+  const command = `soma study ${name} ${slots.map((slot) => `--data ${slots.length > 1 ? `${slot}=` : ''}…`).join(' ')}`;
+  return conclude(study, runs, folder, performed, { command, json: flags.json });
+}
+
+function list(json: boolean | undefined): number {
+  const rows = STUDIES.map((study) => [
+    study.name,
+    `${expand(study).length}`,
+    Object.keys(study.data).join(', '),
+    study.question,
+  ]);
+  print(STUDIES, columns([['study', 'runs', 'data', 'question'], ...rows]), json);
+  return EXIT.ok;
+}
+
+/** A path for each data set of the study. */
+function dataOf(study: Study, { data = [], quick }: StudyFlags): Record<string, string> {
+  const slots = Object.keys(study.data);
+  const paths = new Map<string, string>();
+  for (const given of data) {
+    const at = given.indexOf('=');
+    const slot = at < 0 ? slots[0] : given.slice(0, at);
+    if ((at < 0 && slots.length > 1) || !slots.includes(slot))
+      throw usage(study, `--data ${slots.map((each) => `${each}=PATH`).join(' --data ')}`, given);
+    const path = given.slice(at + 1);
+    paths.set(slot, path === 'smear' ? path : resolve(path));
+  }
+  const missing = slots.filter((slot) => !paths.has(slot));
+  if (missing.length > 0 && !quick)
+    throw usage(
+      study,
+      missing.map((slot) => `--data ${slot}=PATH (${study.data[slot]})`).join(' and '),
+      'none',
+    );
+  return Object.fromEntries(slots.map((slot) => [slot, paths.get(slot) ?? 'smear']));
+}
+
+function usage({ name }: Study, expected: string, got: string): SomaError {
+  return new SomaError(`study ${name}: expected ${expected}, got ${got}`, EXIT.usage);
+}
+
+async function dryRun(
+  runs: readonly StudyRun[],
+  data: Readonly<Record<string, string>>,
+  folder: string,
+  json: boolean | undefined,
+): Promise<number> {
+  const journal = await readJournal(folder);
+  const left = runs.filter((run) => !isFinished(journal, run, folder));
+  const commands = left.map((each) =>
+    ['soma', ...trainArguments(each, data, join(folder, 'runs'))].map(quoted).join(' '),
+  );
+  print(
+    { runs: runs.length, left: commands },
+    [...commands, `${left.length} of ${runs.length} runs are left`].join('\n'),
+    json,
+  );
+  return EXIT.ok;
+}
+
+/** A word as a shell wants it. */
+function quoted(word: string): string {
+  return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+async function performWatched(
+  runs: readonly StudyRun[],
+  data: Readonly<Record<string, string>>,
+  folder: string,
+  flags: StudyFlags,
+): Promise<Performed> {
+  const abort = new AbortController();
+  const interrupt = () => {
+    if (abort.signal.aborted) process.exit(EXIT.interrupted);
+    say('stopping the run after this step; once more to leave at once');
+    abort.abort();
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const began = new Map<string, number>();
+  const onRun = ({ run, number, of, state, failure }: RunEvent) => {
+    if (state === 'begins') began.set(run.id, performance.now());
+    const seconds = (performance.now() - (began.get(run.id) ?? performance.now())) / 1000;
+    const texts = {
+      begins: `begins; its words go to ${join(folder, 'logs', `${run.id}.log`)}`,
+      done: `done in ${decimal(seconds / 60, 1)} min`,
+      interrupted: 'interrupted, with a checkpoint',
+      failed: `failed: ${failure}`,
+      elsewhere: 'is in the hands of another process',
+    };
+    say(`${number}/${of} ${run.id} ${texts[state]}`);
+  };
+  try {
+    return await perform(runs, { folder, data, engine: engineArguments(flags), signal: abort.signal, onRun });
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+function engineArguments({ engine, threads, isa }: EngineOptions): string[] {
+  return [
+    '--engine',
+    engine,
+    ...(threads ? ['--threads', `${threads}`] : []),
+    ...(isa ? ['--isa', isa] : []),
+  ];
+}
+
+/** Tables of what is finished, also where runs are still missing. */
+async function conclude(
+  study: Study,
+  runs: readonly StudyRun[],
+  folder: string,
+  { finished, elsewhere, failed }: Performed,
+  { command, json }: { readonly command: string; readonly json?: boolean },
+): Promise<number> {
+  const journal = await readJournal(folder);
+  const analysis = await analyse(
+    study,
+    runs.filter((each) => journal.has(each.id)),
+    folder,
+  );
+  const paths = await writeStudy(analysis, command, folder);
+  const tables = studyRows(analysis);
+  const missing = [
+    ...elsewhere.map(
+      ({ id }) => `${id} is in the hands of another process; the same command shows it when it is done`,
+    ),
+    ...failed.map(({ id }) => `${id} failed: see ${join(folder, 'logs', `${id}.log`)}`),
+  ];
+  const text = [
+    columns(tables.arms),
+    ...(tables.pairs.length > 1 ? ['', columns(tables.pairs)] : []),
+    '',
+    ...missing,
+    `${finished} of ${runs.length} runs`,
+    `table ${paths.markdown}`,
+    `report ${paths.report}`,
+  ].join('\n');
+  const result = {
+    study: study.name,
+    finished,
+    runs: runs.length,
+    arms: analysis.arms.map(
+      ({ arm, accuracy, accuracies, macroF1, parameters, epochSeconds, estimatedSeconds, against }) => ({
+        arm: arm.name,
+        ...{ accuracy, accuracies, macroF1, parameters, epochSeconds, estimatedSeconds, against },
+      }),
+    ),
+    pairs: analysis.pairs,
+    ...paths,
+  };
+  print(result, text, json);
+  return failed.length > 0 ? EXIT.failed : EXIT.ok;
+}

@@ -1,0 +1,60 @@
+/**
+ * Oversampling: new images of the rarer classes behind the images themselves, until each class has as many as wanted.
+ * What is made follows from the seed alone, so that a resumed run sees the same images.
+ */
+import { mismatch } from '../errors.ts';
+import { random } from '../random.ts';
+import { type AugmentOptions, withAugmented } from './augment.ts';
+import type { ImageSource } from './dataset.ts';
+import type { ImageShape } from './image.ts';
+import { withSmote } from './smote.ts';
+
+export type OversampleOptions =
+  | ({
+      readonly kind: 'augment';
+      /** Images that each class is brought to; null: as many as the largest has. */
+      readonly target: number | null;
+      /** All new images of a class are made from its first one: a mistake that paper (c) may rest on, as a replica. */
+      readonly singleSource: boolean;
+    } & AugmentOptions)
+  | { readonly kind: 'smote'; readonly target: number | null; readonly k: number };
+
+export function oversampled(
+  source: ImageSource,
+  shape: ImageShape,
+  options: OversampleOptions,
+  seed: number,
+): ImageSource {
+  const missing = missingImages(source.labels, options.target);
+  if (options.kind === 'smote') return withSmote(source, shape, { missing, k: options.k, seed });
+  const { kind: _kind, target: _target, singleSource, ...augment } = options;
+  const originals = Int32Array.from(
+    missing.flatMap(({ members, count }, label) => {
+      const order = singleSource
+        ? members.slice(0, 1)
+        : random(seed, 'oversample', label).shuffle([...members]);
+      return Array.from({ length: count }, (_, i) => order[i % order.length]);
+    }),
+  );
+  return withAugmented(source, shape, { originals, augment, draw: (i) => random(seed, 'oversampled', i) });
+}
+
+export interface Missing {
+  /** Images of the class. */
+  readonly members: readonly number[];
+  /** New ones that it needs. */
+  readonly count: number;
+}
+
+/** For each class, its images and how many it lacks. Throws where a class has none to begin with. */
+export function missingImages(labels: Int32Array, target: number | null): Missing[] {
+  const members: number[][] = [];
+  labels.forEach((label, i) => {
+    while (members.length <= label) members.push([]);
+    members[label].push(i);
+  });
+  const empty = members.findIndex((images) => images.length === 0);
+  if (empty >= 0) throw mismatch('oversample', 'images of every class', `none of class ${empty}`, 'add some');
+  const wanted = target ?? Math.max(...members.map((images) => images.length));
+  return members.map((images) => ({ members: images, count: Math.max(0, wanted - images.length) }));
+}

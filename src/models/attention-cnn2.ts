@@ -1,0 +1,56 @@
+/**
+ * Attention-CNN 2: paper (d), architecture 2 ("single-headed").
+ *
+ *   4 × (conv → x + attention(x) → BatchNorm → ReLU), otherwise as the VisionNet CNN
+ *
+ * Query, key and value are 1×1 convolutions C → 1 of the layer's maps, through which no gradient passes; the result,
+ * one number a position, is added to all channels. As coded the softmax runs over the whole batch, so that what is
+ * added is about 1e-5 of the signal and the network is the CNN in all but name.
+ */
+import { z } from 'zod';
+import { positionAttention, SOFTMAX_SCOPES } from '../nn/attention/elementwise-attention.ts';
+import { add } from '../ops/elementwise.ts';
+import { defineSystem } from './system.ts';
+import {
+  LAYERS,
+  visionConv,
+  visionHead,
+  visionInput,
+  visionNorm,
+  visionOptions,
+  visionTraining,
+} from './vision-net.ts';
+
+const options = z.strictObject({
+  ...visionOptions,
+  softmaxScope: z
+    .enum(SOFTMAX_SCOPES)
+    .default('image')
+    .describe('what the softmax runs over: an image, as described, or the whole batch, as coded'),
+  qkvBias: z.boolean().default(true).describe('query, key and value have a bias'),
+});
+
+export const attentionCnn2 = defineSystem({
+  name: 'attention-cnn2',
+  title: 'Attention-CNN 2',
+  summary: 'CNN with an elementwise attention over positions in each layer',
+  source: 'paper (d), architecture 2',
+  framework: 'torch',
+  size: 32,
+  options,
+  training: visionTraining,
+  build(net, { image, classes }, o) {
+    const { softmaxScope, qkvBias: bias } = o;
+    let x = visionInput(image, o.normalize);
+    for (const layer of LAYERS) {
+      x = visionConv(net, layer, x);
+      const attended = positionAttention(net, `attention${layer.number}`, x, {
+        softmaxScope,
+        bias,
+        detached: true,
+      });
+      x = visionNorm(net, layer, add(x, attended));
+    }
+    return visionHead(net, x, classes, o.dropout);
+  },
+});

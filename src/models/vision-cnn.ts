@@ -1,0 +1,32 @@
+/**
+ * VisionNet CNN: the network without attention that paper (d) compares with ("traditional CNN").
+ *
+ *   4 × (conv → BatchNorm → ReLU), a max-pool behind the second → 7×7 means → dropout → 512 → 256 → K
+ */
+import { z } from 'zod';
+import { defineSystem } from './system.ts';
+import {
+  LAYERS,
+  visionConv,
+  visionHead,
+  visionInput,
+  visionNorm,
+  visionOptions,
+  visionTraining,
+} from './vision-net.ts';
+
+export const visionCnn = defineSystem({
+  name: 'vision-cnn',
+  title: 'VisionNet CNN',
+  summary: 'CNN that the attention networks of VisionNet are compared with',
+  source: 'paper (d), traditional CNN',
+  framework: 'torch',
+  size: 32,
+  options: z.strictObject(visionOptions),
+  training: visionTraining,
+  build(net, { image, classes }, o) {
+    let x = visionInput(image, o.normalize);
+    for (const layer of LAYERS) x = visionNorm(net, layer, visionConv(net, layer, x));
+    return visionHead(net, x, classes, o.dropout);
+  },
+});

@@ -1,0 +1,179 @@
+/**
+ * What the runs of a study say together. Several seeds of an arm count as one classifier that is right on an image in
+ * the share of its seeds that are; images are resampled, for arms alone and, as pairs, for differences.
+ */
+import { SomaError } from '../errors.ts';
+import { bootstrap, type Estimate } from '../measure/bootstrap.ts';
+import { comparePaired } from '../measure/paired.ts';
+import { type Predictions, predictedClasses } from '../measure/predictions.ts';
+import { findSystem } from '../models/registry.ts';
+import { collectReport } from '../report/collect.ts';
+import { median } from '../report/format.ts';
+import type { RunReport } from '../report/types.ts';
+import { runFolder } from './execute.ts';
+import type { StudyRun } from './runs.ts';
+import type { Arm, Study } from './study.ts';
+
+export interface SeedResult {
+  readonly seed: number;
+  readonly report: RunReport;
+}
+
+export interface ArmResult {
+  readonly arm: Arm;
+  readonly title: string;
+  readonly runs: readonly SeedResult[];
+  /** Mean over seeds with the interval over images; null for an arm that was not trained to its end. */
+  readonly accuracy: Estimate | null;
+  /** Accuracy of each seed. */
+  readonly accuracies: readonly number[];
+  /** Mean over seeds. */
+  readonly macroF1: number | null;
+  readonly parameters: number;
+  readonly epochSeconds: number;
+  /** Seconds that training to the end would take; null where that was done. */
+  readonly estimatedSeconds: number | null;
+  readonly against: PaperComparison | null;
+}
+
+export interface PaperComparison {
+  readonly accuracy: number;
+  /** Ours minus the paper's. */
+  readonly difference: number;
+  /** Both are shares of finite test sets: a difference within 1.96 standard errors is noise. */
+  readonly isNoise: boolean;
+}
+
+export interface PairOutcome {
+  readonly first: string;
+  readonly second: string;
+  /** First minus second, mean over the seeds that both have, with the interval over images. */
+  readonly difference: Estimate;
+  /** Of each seed, with McNemar's mid-p. */
+  readonly seeds: readonly { readonly seed: number; readonly difference: number; readonly p: number }[];
+  /** The interval excludes 0 and every seed has the same sign. */
+  readonly isBeyondNoise: boolean;
+}
+
+export interface Analysis {
+  readonly study: Study;
+  readonly arms: readonly ArmResult[];
+  readonly pairs: readonly PairOutcome[];
+  readonly notes: readonly string[];
+}
+
+/** Reads the finished runs and joins them. */
+export async function analyse(study: Study, runs: readonly StudyRun[], folder: string): Promise<Analysis> {
+  const notes: string[] = [];
+  const arms: ArmResult[] = [];
+  for (const arm of study.arms) {
+    const mine = runs.filter((run) => run.arm.name === arm.name);
+    const results = await Promise.all(
+      mine.map(async (run) => ({ seed: run.seed, report: await collectReport(runFolder(folder, run)) })),
+    );
+    if (results.length > 0) arms.push(summarise(arm, results));
+    for (const { seed, report } of results)
+      notes.push(...report.warnings.map((warning) => `${titleOf(arm)}, seed ${seed}: ${warning}`));
+  }
+  const pairs: PairOutcome[] = [];
+  for (const [first, second] of study.pairs) {
+    const [a, b] = [first, second].map((name) => arms.find(({ arm }) => arm.name === name));
+    if (!a || !b) continue;
+    try {
+      pairs.push(comparePair(a, b));
+    } catch (error) {
+      if (!(error instanceof SomaError)) throw error;
+      notes.push(`${a.title} and ${b.title} cannot be compared. ${error.message}`);
+    }
+  }
+  return { study, arms, pairs, notes };
+}
+
+function titleOf(arm: Arm): string {
+  return arm.title ?? findSystem(arm.system).title;
+}
+
+function summarise(arm: Arm, runs: readonly SeedResult[]): ArmResult {
+  const tests = runs.flatMap(({ report }) => (report.test ? [report.test] : []));
+  const trained = !arm.oneEpoch && tests.length > 0;
+  const [{ report }] = runs;
+  const epochSeconds = median(
+    runs.flatMap(({ report: { history } }) => history.map(({ seconds }) => seconds)),
+  );
+  const accuracy = trained ? meanOver(tests.map(({ predictions }) => hits(predictions))) : null;
+  return {
+    arm,
+    title: titleOf(arm),
+    runs,
+    accuracy,
+    accuracies: tests.map(({ metrics }) => metrics.accuracy.value),
+    macroF1: trained ? mean(tests.map(({ metrics }) => metrics.macro.f1.value)) : null,
+    parameters: report.parameters,
+    epochSeconds,
+    estimatedSeconds: arm.oneEpoch ? findSystem(arm.system).training.epochs * epochSeconds : null,
+    against: accuracy && againstPaper(accuracy, arm.paper.accuracy, tests[0].predictions.labels.length),
+  };
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** 1 where the prediction is right, else 0. */
+function hits(predictions: Predictions): Uint8Array {
+  const predicted = predictedClasses(predictions);
+  return Uint8Array.from(predictions.labels, (label, i) => Number(predicted[i] === label));
+}
+
+/** Mean over seeds and images, with the interval over images. */
+function meanOver(seeds: readonly ArrayLike<number>[]): Estimate {
+  const images = seeds[0].length;
+  const shares = Float64Array.from({ length: images }, (_, i) => mean(seeds.map((each) => each[i])));
+  const [estimate] = bootstrap(images, 1, (weights, out) => {
+    let sum = 0;
+    for (let i = 0; i < images; i++) sum += weights[i] * shares[i];
+    out[0] = sum / images;
+  });
+  if (!estimate) throw new Error('meanOver(): expected a mean');
+  return estimate;
+}
+
+const Z = 1.96;
+
+/** Our figure beside a published one, on as many images. */
+export function againstPaper(
+  { value, low, high }: Estimate,
+  paper: number | undefined,
+  images: number,
+): PaperComparison | null {
+  if (paper === undefined) return null;
+  const ours = (high - low) / (2 * Z);
+  const theirs = Math.sqrt((paper * (1 - paper)) / images);
+  const difference = value - paper;
+  return { accuracy: paper, difference, isNoise: Math.abs(difference) <= Z * Math.hypot(ours, theirs) };
+}
+
+function comparePair(a: ArmResult, b: ArmResult): PairOutcome {
+  const matched = a.runs.flatMap(({ seed, report }) => {
+    const other = b.runs.find((run) => run.seed === seed)?.report.test;
+    return report.test && other ? [{ seed, first: report.test.predictions, second: other.predictions }] : [];
+  });
+  if (matched.length === 0) throw new SomaError('expected a seed that both were tested with, got none');
+  const seeds = matched.map(({ seed, first, second }) => {
+    const { difference, mcnemar } = comparePaired(first, second, { resamples: 1 });
+    return { seed, difference: difference.value, p: mcnemar.midP };
+  });
+  const leads = matched.map(({ first, second }) => {
+    const [mine, theirs] = [hits(first), hits(second)];
+    return Int8Array.from(mine, (hit, i) => hit - theirs[i]);
+  });
+  const difference = meanOver(leads);
+  const sign = Math.sign(difference.value);
+  return {
+    first: a.title,
+    second: b.title,
+    difference,
+    seeds,
+    isBeyondNoise:
+      (difference.low > 0 || difference.high < 0) &&
+      seeds.every((each) => Math.sign(each.difference) === sign),
+  };
+}

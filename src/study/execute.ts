@@ -1,0 +1,83 @@
+/** Trains one run of a study in a process of its own, or goes on with it where it was stopped. */
+import { spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EXIT } from '../errors.ts';
+import { RunFolder } from '../train/run-folder.ts';
+import type { Claim } from './claim.ts';
+import type { StudyRun } from './runs.ts';
+
+const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+
+export interface ExecuteOptions {
+  /** Folder of the study. */
+  readonly folder: string;
+  /** Path of each data set. */
+  readonly data: Readonly<Record<string, string>>;
+  /** Options of the engine for the command line. */
+  readonly engine: readonly string[];
+  readonly signal: AbortSignal;
+  readonly claim: Claim;
+}
+
+export type Outcome = 'done' | 'interrupted' | { readonly failure: string };
+
+export function runFolder(folder: string, { id }: StudyRun): RunFolder {
+  return new RunFolder(join(folder, 'runs', id));
+}
+
+/** The command line of a training, as a user would write it. */
+export function trainArguments(
+  run: StudyRun,
+  data: Readonly<Record<string, string>>,
+  runsDir: string,
+): string[] {
+  const { arm, seed, id, set } = run;
+  return [
+    ...['train', arm.system, '--data', data[arm.data], '--seed', `${seed}`],
+    ...(arm.size ? ['--size', `${arm.size}`] : []),
+    ...Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]),
+    ...['--runs-dir', runsDir, '--name', id],
+  ];
+}
+
+export async function execute(run: StudyRun, options: ExecuteOptions): Promise<Outcome> {
+  const { folder, data, engine, signal, claim } = options;
+  const target = runFolder(folder, run);
+  const resuming = target.hasBegun();
+  if (!resuming) await rm(target.path, { recursive: true, force: true });
+  const args = resuming
+    ? ['train', '--resume', target.path]
+    : trainArguments(run, data, join(folder, 'runs'));
+  await mkdir(join(folder, 'logs'), { recursive: true });
+  const log = createWriteStream(join(folder, 'logs', `${run.id}.log`), { flags: 'a' });
+  // A process group of its own: a Ctrl-C at the terminal reaches it once, through us, and it writes a checkpoint.
+  const child = spawn(process.execPath, [MAIN, ...args, ...engine], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  child.stdout.pipe(log, { end: false });
+  child.stderr.pipe(log, { end: false });
+  child.stderr.on('data', (text) => {
+    said = (said + text).slice(-2000);
+  });
+  const stop = () => child.kill('SIGTERM');
+  signal.addEventListener('abort', stop);
+  const code = new Promise<number | null>((resolve, reject) =>
+    child.once('error', reject).once('close', resolve),
+  );
+  try {
+    if (child.pid) await claim.share(child.pid);
+    if (signal.aborted) stop();
+    const exit = await code;
+    if (exit === EXIT.ok) return 'done';
+    if (signal.aborted || exit === EXIT.interrupted) return 'interrupted';
+    return { failure: said.trim().split('\n').at(-1) ?? `exit code ${exit}` };
+  } finally {
+    signal.removeEventListener('abort', stop);
+    log.end();
+  }
+}

@@ -1,0 +1,165 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { SYSTEMS } from '../models/registry.ts';
+import { claim } from './claim.ts';
+import { trainArguments } from './execute.ts';
+import { appendJournal, isFinished, readJournal } from './journal.ts';
+import { findStudy, STUDIES } from './registry.ts';
+import { expand } from './runs.ts';
+import { defineStudy, readStudy } from './study.ts';
+
+const study = defineStudy({
+  name: 'mine',
+  title: 'Mine',
+  question: 'Which?',
+  data: { cells: 'cells' },
+  seeds: [3, 4],
+  arms: [
+    { name: 'a', system: 'scnn', data: 'cells', size: 28, set: { T: 5, 'optimizer.kind': 'sgd' } },
+    { name: 'b', system: 'ae-cnn', data: 'cells', oneEpoch: true, seeds: [0] },
+  ],
+  pairs: [['a', 'b']],
+});
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'soma-study-'));
+});
+
+describe('built-in studies', () => {
+  it.each(STUDIES.map((each) => [each.name, each] as const))('%s names systems that exist', (name, each) => {
+    expect(findStudy(name)).toBe(each);
+    for (const { system } of each.arms) expect(Object.keys(SYSTEMS)).toContain(system);
+    expect(new Set(expand(each).map(({ id }) => id)).size).toBe(expand(each).length);
+  });
+
+  it('answers a wrong name with the nearest one', () => {
+    expect(() => findStudy('resolutoin')).toThrow(
+      /or a \.json file, got resolutoin; did you mean resolution\?/,
+    );
+  });
+});
+
+describe('expand()', () => {
+  it('gives every arm its first seed before any gets its second', () => {
+    expect(expand(study).map(({ id }) => id)).toEqual(['a-seed3', 'b-seed0', 'a-seed4']);
+  });
+
+  it('takes other seeds, but not for arms that have their own', () => {
+    expect(expand(study, { seeds: [7] }).map(({ id }) => id)).toEqual(['a-seed7', 'b-seed0']);
+  });
+
+  it('cuts down to one epoch and one seed', () => {
+    const runs = expand(study, { quick: true });
+    expect(runs.map(({ id }) => id)).toEqual(['a-seed3', 'b-seed0']);
+    expect(runs.every(({ set }) => set.epochs === 1)).toBe(true);
+  });
+
+  it('has another key wherever what is trained differs', () => {
+    const keys = (set: object) =>
+      expand(defineStudy({ ...study, arms: [{ ...study.arms[0], set: { ...set } }], pairs: [] })).map(
+        ({ key }) => key,
+      );
+    expect(new Set([...keys({ T: 5 }), ...keys({ T: 6 })]).size).toBe(4);
+    expect(keys({ T: 5 })).toEqual(keys({ T: 5 }));
+  });
+
+  it('becomes the command that a user would write', () => {
+    const [run] = expand(study);
+    expect(trainArguments(run, { cells: '/data/cells' }, 'runs').join(' ')).toBe(
+      'train scnn --data /data/cells --seed 3 --size 28 --set T=5 --set optimizer.kind="sgd" --runs-dir runs --name a-seed3',
+    );
+  });
+});
+
+describe('readStudy()', () => {
+  const read = async (text: string) => {
+    const path = join(folder, 'study.json');
+    await writeFile(path, text);
+    return readStudy(path);
+  };
+
+  it('reads what it is given', async () => expect(await read(JSON.stringify(study))).toEqual(study));
+
+  it.each([
+    ['{', /expected JSON/],
+    [JSON.stringify({ ...study, arms: [] }), /arms/],
+    [JSON.stringify({ ...study, pairs: [['a', 'c']] }), /pairs\.0: expected names of arms, got c/],
+    [
+      JSON.stringify({ ...study, arms: [study.arms[0], study.arms[0]] }),
+      /expected a name of its own, got a twice/,
+    ],
+    [JSON.stringify({ ...study, data: { other: '' } }), /expected other, got cells/],
+    [JSON.stringify({ ...study, sedes: [1] }), /sedes/],
+  ])('refuses %s', async (text, message) => expect(read(text)).rejects.toThrow(message));
+
+  it('names a file that is not there', () =>
+    expect(readStudy('/nowhere.json')).rejects.toThrow('/nowhere.json'));
+});
+
+describe('claim()', () => {
+  it('goes to one of many who ask at once', async () => {
+    const claims = await Promise.all(Array.from({ length: 20 }, () => claim(folder, 'a-seed1')));
+    expect(claims.filter(Boolean)).toHaveLength(1);
+    expect(await claim(folder, 'a-seed1')).toBeNull();
+    expect(await claim(folder, 'a-seed10')).not.toBeNull();
+  });
+
+  it('passes on when all who hold it are dead, to one only', async () => {
+    const host = (await import('node:os')).hostname();
+    const child = spawn(process.execPath, ['-e', '']);
+    const { pid } = child;
+    await once(child, 'exit');
+    await writeFile(join(folder, 'x.1'), JSON.stringify({ host, holders: [{ pid, began: null }] }));
+    const claims = await Promise.all(Array.from({ length: 20 }, () => claim(folder, 'x')));
+    expect(claims.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('stays with a child that outlives its parent, and with another machine', async () => {
+    const host = (await import('node:os')).hostname();
+    const dead = { pid: 2 ** 22 + 1, began: null };
+    await writeFile(
+      join(folder, 'x.1'),
+      JSON.stringify({ host, holders: [dead, { pid: process.pid, began: null }] }),
+    );
+    expect(await claim(folder, 'x')).toBeNull();
+    await writeFile(join(folder, 'y.1'), JSON.stringify({ host: `${host}-other`, holders: [dead] }));
+    expect(await claim(folder, 'y')).toBeNull();
+  });
+
+  it('is not held by a process that only has the number of a dead one', async () => {
+    const host = (await import('node:os')).hostname();
+    await writeFile(
+      join(folder, 'x.1'),
+      JSON.stringify({ host, holders: [{ pid: process.pid, began: '1' }] }),
+    );
+    const held = await claim(folder, 'x');
+    if (process.platform === 'linux') expect(held).not.toBeNull();
+  });
+});
+
+describe('journal', () => {
+  it('remembers what is finished, and forgets a line that was cut off', async () => {
+    const [first, second] = expand(study);
+    await appendJournal(folder, first);
+    await writeFile(join(folder, 'results.jsonl'), `{"id":"${second.id}","ke`, { flag: 'a' });
+    const journal = await readJournal(folder);
+    expect(isFinished(journal, first, folder)).toBe(true);
+    expect(isFinished(journal, second, folder)).toBe(false);
+    await appendJournal(folder, second);
+    expect(isFinished(await readJournal(folder), second, folder)).toBe(true);
+  });
+
+  it('refuses the results of another study', async () => {
+    const [run] = expand(study);
+    await appendJournal(folder, run);
+    const journal = await readJournal(folder);
+    expect(() => isFinished(journal, { ...run, key: 'other' }, folder)).toThrow(
+      /a-seed3 with other settings/,
+    );
+  });
+});

@@ -1,0 +1,163 @@
+/** Weights of a file under the names of Soma, PyTorch and Keras; what is missing or does not fit; frozen layers. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/data-fixtures.ts';
+import { createReferenceEngine } from '../engine/reference.ts';
+import { f32, size } from '../graph/value.ts';
+import { findSystem } from '../models/registry.ts';
+import { Net } from '../nn/net.ts';
+import { encodeSafetensors, type NamedTensor } from './safetensors.ts';
+import { trainingStep } from './step.ts';
+import { loadWeights, openWeights } from './weights.ts';
+
+const folder = await temporaryFolder();
+const WIDTH = { width: 1 / 64 };
+
+function network(name: string, classes = 3) {
+  const { framework, build, options, aliases } = findSystem(name);
+  const net = new Net({ framework, training: true, seed: 0 });
+  const side = name === 'xception' ? 71 : 32;
+  const image = net.graph.input('images', f32([1, 3, side, side]));
+  build(net, { image, classes }, options.parse(WIDTH));
+  return { variables: net.variables, aliases };
+}
+
+/** A number that tells where it belongs. */
+const mark = (o: number, c: number, row: number, column: number) => o + c / 16 + row / 64 + column / 256;
+
+function marked(shape: readonly number[]): Float32Array {
+  const [, c = 1, h = 1, w = 1] = shape;
+  return Float32Array.from({ length: size(shape) }, (_, i) =>
+    mark(Math.floor(i / (c * h * w)), Math.floor(i / (h * w)) % c, Math.floor(i / w) % h, i % w),
+  );
+}
+
+type Tensors = ReadonlyMap<string, NamedTensor>;
+
+async function load(name: string, tensors: Tensors, classes = 3) {
+  const path = join(folder, 'weights.safetensors');
+  await writeFile(path, encodeSafetensors({ tensors, metadata: {} }));
+  const target = network(name, classes);
+  const written = new Map<string, Float32Array>();
+  const session = createReferenceEngine().createSession();
+  session.writeVariable = (of, data) => void written.set(of, data);
+  return { written, ...loadWeights(await openWeights(path), target, session), ...target };
+}
+
+const own = (name: string, classes = 3) =>
+  new Map(
+    network(name, classes).variables.map(({ name: of, shape }) => [of, { shape, data: marked(shape) }]),
+  );
+
+/** The same numbers as Keras keeps them. */
+function asKeras(name: string): Tensors {
+  const aliased = network(name).aliases ?? {};
+  const tensors = new Map<string, NamedTensor>();
+  for (const [of, { shape, data }] of own(name)) {
+    const [layer, part] = [of.slice(0, of.lastIndexOf('.')), of.slice(of.lastIndexOf('.') + 1)];
+    const known = aliased[layer]?.find((other) => !other.startsWith('features')) ?? layer;
+    const isNorm = layer.endsWith('bn');
+    const parts: Record<string, string> = {
+      weight: isNorm ? 'gamma' : 'kernel',
+      bias: isNorm ? 'beta' : 'bias',
+      running_mean: 'moving_mean',
+      running_var: 'moving_variance',
+    };
+    if (shape.length < 2) {
+      tensors.set(`${known}/${parts[part]}:0`, { shape, data });
+      continue;
+    }
+    const [o, c, h = 1, w = 1] = shape;
+    const depthwise = layer.endsWith('.depthwise');
+    const [ins, outs] = depthwise ? [o, c] : [c, o];
+    const turned = Float32Array.from({ length: size(shape) }, (_, i) => {
+      const [last, before] = [i % outs, Math.floor(i / outs) % ins];
+      const [row, column] = [Math.floor(i / (outs * ins * w)), Math.floor(i / (outs * ins)) % w];
+      return depthwise ? mark(before, last, row, column) : mark(last, before, row, column);
+    });
+    const separable = layer.match(/^(.*)\.(depthwise|pointwise)$/);
+    const kernel = separable ? `${separable[1]}/${separable[2]}_kernel` : `${known}/kernel`;
+    tensors.set(kernel, { shape: shape.length === 2 ? [ins, outs] : [h, w, ins, outs], data: turned });
+  }
+  return tensors;
+}
+
+describe('loadWeights', () => {
+  it.each(['vgg16', 'resnet50', 'xception'])(
+    'reads %s as Soma and as Keras names and lays it out',
+    async (name) => {
+      for (const tensors of [own(name), asKeras(name)]) {
+        const { written, drawn, variables } = await load(name, tensors);
+        expect(drawn).toEqual([]);
+        for (const { name: of, shape } of variables) expect(written.get(of), of).toEqual(marked(shape));
+      }
+    },
+  );
+
+  it("reads torchvision's VGG16", async () => {
+    const places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28];
+    const layers = [...own('vgg16')].filter(([name]) => name.startsWith('block'));
+    const tensors = new Map(
+      layers.map(([name, tensor], i) => [
+        `features.${places[Math.floor(i / 2)]}.${name.split('.')[1]}`,
+        tensor,
+      ]),
+    );
+    const { loaded, drawn } = await load('vgg16', tensors);
+    expect(loaded).toHaveLength(26);
+    expect(drawn).toEqual(['predictions.weight', 'predictions.bias']);
+  });
+
+  it('leaves a last layer for other classes as it was drawn', async () => {
+    const { drawn, written } = await load('vgg16', own('vgg16', 1000), 3);
+    expect(drawn).toEqual(['predictions.weight', 'predictions.bias']);
+    expect(written.has('block5_conv3.bias')).toBe(true);
+  });
+
+  it('names the first that are missing or do not fit, and writes nothing', async () => {
+    const tensors = new Map(own('vgg16'));
+    for (const name of [...tensors.keys()].slice(2, 8)) tensors.delete(name);
+    tensors.set('block1_conv1.weight', { shape: [2, 3, 3, 3], data: new Float32Array(54) });
+    await expect(load('vgg16', tensors)).rejects.toThrow(
+      /expected block1_conv1.weight \[1×3×3×3\], block1_conv2.weight .*, got block1_conv1.weight \[2×3×3×3\], no such tensor and 4 more/,
+    );
+  });
+
+  it('refuses numbers that are not finite', async () => {
+    const tensors = own('vgg16');
+    tensors.get('block1_conv1.bias')?.data.fill(Number.NaN);
+    await expect(load('vgg16', tensors)).rejects.toThrow(
+      /expected finite weights, got NaN in block1_conv1.bias\[0\]/,
+    );
+  });
+});
+
+describe('frozen layers', () => {
+  it.each([
+    ['vgg16', 32, /^(block5_conv3|predictions)\./],
+    ['resnet50', 32, /^predictions\./],
+    ['xception', 71, /^(block14_sepconv2_bn|predictions)\./],
+  ])('of %s stay as they are in a training step, statistics too', async (name, side, trained) => {
+    const system = findSystem(name);
+    const options = { ...WIDTH, freeze: 'transfer' };
+    const spec = { system, options, classes: 3, height: side, width: side, channels: 3, seed: 2 };
+    const session = createReferenceEngine().createSession();
+    const { plan } = trainingStep(spec, system.training, 2, null);
+    const program = session.load(plan);
+    const read = () => new Map(session.variableNames.map((of) => [of, [...session.readVariable(of)]]));
+    const before = read();
+    const images = Float32Array.from({ length: 2 * 3 * side * side }, (_, i) => (i % 7) / 7);
+    await program.run({
+      ...{ images, labels: Int32Array.of(0, 2), lr: Float32Array.of(0.01), step: Int32Array.of(1) },
+      rng: Int32Array.of(1, 1),
+    });
+    const changed = [...read()].filter(([of, numbers]) => numbers.join() !== before.get(of)?.join());
+    const layers = changed.map(([of]) => of).filter((of) => !/\.(m|v)$/.test(of));
+    expect(layers.length).toBeGreaterThan(0);
+    expect(layers.filter((of) => !trained.test(of))).toEqual([]);
+    expect(
+      plan.variables.filter(({ kind }) => kind === 'slot').every(({ name: of }) => trained.test(of)),
+    ).toBe(true);
+  });
+});

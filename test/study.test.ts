@@ -1,0 +1,161 @@
+/** `soma study` as a user runs it: killed, resumed, shared by two processes; its figures worked out again. */
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { soma, start, until } from './cli.ts';
+
+const STUDY = {
+  name: 'small',
+  title: 'Small study',
+  question: 'Does the machinery work?',
+  data: { cells: 'any' },
+  seeds: [0, 1],
+  arms: [
+    {
+      name: 'cnn',
+      system: 'cnn-stride2',
+      data: 'cells',
+      size: 16,
+      set: { epochs: 2 },
+      paper: { accuracy: 0.5 },
+    },
+    { name: 'se', system: 'se-cnn', data: 'cells', size: 16, set: { epochs: 2, reduction: 4 } },
+    { name: 'slow', system: 'vgg', data: 'cells', size: 16, oneEpoch: true, seeds: [0] },
+  ],
+  pairs: [['se', 'cnn']],
+};
+
+let folder: string;
+let file: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'soma-study-'));
+  file = join(folder, 'small.json');
+  await writeFile(file, JSON.stringify(STUDY));
+});
+
+const args = (out: string, ...more: string[]) =>
+  ['study', file, '--data', 'smear', '--out', join(folder, out), '--json', ...more] as const;
+
+/** Whether each test image was classified right, by image name. */
+async function hits(out: string, run: string): Promise<Map<string, number>> {
+  const text = await readFile(join(folder, out, 'runs', run, 'predictions-test.csv'), 'utf8');
+  const rows = text.trim().split('\r\n').slice(1);
+  return new Map(
+    rows.map((row) => {
+      const [name, label, predicted] = row.split(',');
+      return [name, Number(label === predicted)];
+    }),
+  );
+}
+
+const mean = (values: Iterable<number>) => {
+  const all = [...values];
+  return all.reduce((a, b) => a + b, 0) / all.length;
+};
+
+describe('soma study', () => {
+  it('goes on after a kill, with what is finished kept, and reports what its runs say', async () => {
+    const first = start(args('a'));
+    await until(() => /cnn-seed0 done/.test(first.stderr()));
+    first.child.kill('SIGKILL');
+    await first.finished;
+
+    // The training that was killed's goes on by itself until its end; then the study may take it over.
+    let code: number | null = 1;
+    let stdout = '';
+    let stderr = '';
+    for (let i = 0; i < 20; i++) {
+      ({ code, stdout, stderr } = await soma(...args('a')));
+      if (JSON.parse(stdout).finished === 5) break;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    expect(code, stderr).toBe(0);
+    expect(stderr).not.toMatch(/cnn-seed0 begins/);
+    const result = JSON.parse(stdout);
+    expect(result.finished).toBe(5);
+
+    const [cnn, se, slow] = result.arms;
+    const of = (arm: string) => Promise.all([0, 1].map((seed) => hits('a', `${arm}-seed${seed}`)));
+    const [ofCnn, ofSe] = [await of('cnn'), await of('se')];
+    const accuracies = (maps: Map<string, number>[]) => maps.map((map) => mean(map.values()));
+    expect(cnn.accuracies).toEqual(accuracies(ofCnn));
+    expect(cnn.accuracy.value).toBeCloseTo(mean(accuracies(ofCnn)), 12);
+    expect(cnn.accuracy.low).toBeLessThan(cnn.accuracy.value);
+    expect(cnn.against.difference).toBeCloseTo(cnn.accuracy.value - 0.5, 12);
+    const [pair] = result.pairs;
+    expect(pair.difference.value).toBeCloseTo(mean(accuracies(ofSe)) - mean(accuracies(ofCnn)), 12);
+    expect(pair.seeds.map((each: { seed: number }) => each.seed)).toEqual([0, 1]);
+    expect(slow.accuracy).toBeNull();
+    expect(slow.estimatedSeconds).toBeCloseTo(20 * slow.epochSeconds, 9);
+    expect(se.parameters).toBeGreaterThan(cnn.parameters);
+
+    const markdown = await readFile(result.markdown, 'utf8');
+    expect(markdown).toContain('| SE-CNN − CNN, stride-2 pools |');
+    const page = await readFile(result.report, 'utf8');
+    expect(page).toContain('Does the machinery work?');
+    expect(await readdir(join(folder, 'a', 'figures'))).toEqual([
+      'arms.svg',
+      'pairs.svg',
+      'validation-curves.svg',
+    ]);
+  }, 120_000);
+
+  it('is shared by two processes without a run done twice, to the same figures', async () => {
+    const both = [start(args('b')), start(args('b'))];
+    const finished = await Promise.all(both.map((each) => each.finished));
+    for (const { code, stderr } of finished) expect(code, stderr).toBe(0);
+    const begun = finished.flatMap(({ stderr }) => [...stderr.matchAll(/(\S+) begins/g)].map(([, id]) => id));
+    expect(begun.sort()).toEqual(['cnn-seed0', 'cnn-seed1', 'se-seed0', 'se-seed1', 'slow-seed0']);
+    const [a, b] = await Promise.all(
+      ['a', 'b'].map(async (out) => JSON.parse((await soma(...args(out))).stdout)),
+    );
+    expect(b.pairs).toEqual(a.pairs);
+  }, 120_000);
+
+  it('says what is left, and which data it needs', async () => {
+    const { stdout } = await soma(...args('a', '--seeds', '0,1,2', '--dry-run'));
+    const { runs, left } = JSON.parse(stdout);
+    expect(runs).toBe(7);
+    expect(left.map((command: string) => command.match(/--name (\S+)/)?.[1])).toEqual([
+      'cnn-seed2',
+      'se-seed2',
+    ]);
+    const missing = await soma('study', 'resolution', '--data', 'blood-28=x.npz');
+    expect(missing.code).toBe(2);
+    expect(missing.stderr).toContain('expected --data blood-64=PATH');
+    const wrong = await soma('study', 'resolution', '--data', 'x.npz');
+    expect(wrong.stderr).toContain('expected --data blood-28=PATH --data blood-64=PATH, got x.npz');
+  });
+
+  it('refuses a folder with results of other settings', async () => {
+    const other = join(folder, 'other.json');
+    await writeFile(
+      other,
+      JSON.stringify({ ...STUDY, arms: [{ ...STUDY.arms[0], set: { epochs: 3 } }], pairs: [] }),
+    );
+    const { code, stderr } = await soma('study', other, '--data', 'smear', '--out', join(folder, 'a'));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/got cnn-seed0 with other settings; choose another --out/);
+  });
+
+  it('goes on past a run that fails, and says where to look', async () => {
+    const failing = join(folder, 'failing.json');
+    const arms = [{ ...STUDY.arms[0], set: { epochs: 1, dropout: 2 } }, { ...STUDY.arms[2] }];
+    await writeFile(failing, JSON.stringify({ ...STUDY, seeds: [0], arms, pairs: [] }));
+    const { code, stdout, stderr } = await soma(
+      'study',
+      failing,
+      '--data',
+      'smear',
+      '--out',
+      join(folder, 'f'),
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /cnn-seed0 failed: soma: options of cnn-stride2: expected valid values, got dropout/,
+    );
+    expect(stdout).toContain('cnn-seed0 failed: see');
+    expect(stdout).toContain('1 of 2 runs');
+  }, 60_000);
+});
