@@ -112,7 +112,9 @@ void alifGrad(const Call& call) {
             const size_t at = s.at(t, n, place) * LANES + k * VL;
             const Vec above = history[t].part[k] - thresholdAt(t, k);
             const Vec kept = select(above > Vec{}, Vec{}, carried.part[k]);
-            const Vec total = load(g + at) * surrogate(above) + kept;
+            Vec slope[] = {above};
+            surrogate.replace(slope);
+            const Vec total = load(g + at) * slope[0] + kept;
             store(dx + at, keepBits(real >> (k * VL) & ((1u << VL) - 1), total));
             carried.part[k] = tau * total;
           }

@@ -12,22 +12,38 @@ struct Surrogate {
   int kind;
   float parameter, scale;
 
-  Vec operator()(Vec x) const {
-    const Vec one = broadcast(1.0f), distance = max(x, -x);
+  // Replaces distances by the derivative there; several side by side do not wait for each other's divisions.
+  template <int K>
+  void replace(Vec (&x)[K]) const {
+    const Vec one = broadcast(1.0f);
+    const auto each = [&](const auto& slope) {
+#pragma GCC unroll 4
+      for (int k = 0; k < K; k++) x[k] = slope(x[k]);
+    };
     switch (kind) {
-      case FAST_SIGMOID: {
-        const Vec d = one + parameter * distance;
-        return scale / (d * d);
-      }
-      case ARCTAN: {
-        const Vec z = std::numbers::pi_v<float> / 2 * parameter * x;
-        return scale * (parameter / 2) / (one + z * z);
-      }
-      case RECTANGLE: return select(broadcast(parameter / 2) > distance, broadcast(scale / parameter), Vec{});
-      case TRIANGLE: return scale / parameter * max(Vec{}, one - distance / parameter);
-      default: return broadcast(scale);
+      case FAST_SIGMOID:
+        return each([&](Vec x) {
+          const Vec d = one + parameter * absolute(x);
+          return scale / (d * d);
+        });
+      case ARCTAN:
+        return each([&](Vec x) {
+          const Vec z = std::numbers::pi_v<float> / 2 * parameter * x;
+          return scale * (parameter / 2) / (one + z * z);
+        });
+      case RECTANGLE:
+        return each([&](Vec x) {
+          return select(broadcast(parameter / 2) > absolute(x), broadcast(scale / parameter), Vec{});
+        });
+      case TRIANGLE:
+        return each([&](Vec x) { return scale / parameter * max(Vec{}, one - absolute(x) / parameter); });
+      default:
+        return each([&](Vec) { return broadcast(scale); });
     }
   }
+
+ private:
+  static Vec absolute(Vec x) { return max(x, -x); }
 };
 
 }  // namespace soma::SOMA_ISA

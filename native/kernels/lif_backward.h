@@ -1,0 +1,127 @@
+// Leaky integrate-and-fire neurons, back through time. No membrane is kept: each strand is run again before it is walked
+// back. The spike inside a reset is detached; the theta that a subtraction takes away is not.
+#pragma once
+#include "lif_neuron.h"
+#include "surrogate.h"
+
+namespace soma::SOMA_ISA {
+
+struct LifBackward {
+  const float *current, *beta, *theta, *gSpikes, *gMembrane;
+  float* dCurrent;
+  Surrogate surrogate;
+};
+
+// Sums over a strand's time, before clip's own gradient.
+struct ParameterGradient {
+  Vec beta, theta;
+};
+
+// Register `part` of K strands, back through time. `history` holds T * K registers; sums[k] is strand k's.
+template <int K, int RESET, bool DELAY>
+static inline void backwardPart(const LifShape& s, const LifBackward& b, const Strand& strand, int part, float* history,
+                                ParameterGradient (&sums)[K]) {
+  const int lane = part * VL, lanes = strand.lanes - lane;
+  const unsigned real = ((1u << strand.filled) - 1) >> lane & ((1u << VL) - 1);
+  const Vec beta = strand.beta.part[part], theta = strand.theta.part[part], zero{};
+  const size_t offset = strand.offset + lane;
+  const float* current = b.current + offset;
+  const auto currentAt = [&](int t, int k) {
+    return loadLanes<K>(current + t * s.currentStride() + k * LANES, lanes);
+  };
+  // With respect to a current; the gradient of a ReLU before it is zero where it clamped.
+  const auto storeGradient = [&](int t, int k, Vec g) {
+    if (s.reluGrad) g = select(currentAt(t, k) <= zero, zero, g);
+    storeLanes<K>(b.dCurrent + offset + t * s.timeStride() + k * LANES, keepBits(real, g), lanes);
+  };
+  integrate<K, RESET, DELAY>(s.T, beta, theta, currentAt,
+                             [&](int t, int k, Vec U) { store(history + (t * K + k) * VL, U); });
+
+  Vec gState[K] = {}, gCurrent[K] = {};  // with respect to what t + 1 receives; summed over time
+  Vec sumBeta[K] = {}, sumTheta[K] = {}, U[K];
+  for (int k = 0; k < K; k++) U[k] = load(history + ((s.T - 1) * K + k) * VL);
+  for (int t = s.T - 1; t >= 0; t--) {
+    const size_t at = offset + t * s.timeStride();
+    Vec gU[K];
+#pragma GCC unroll 4
+    for (int k = 0; k < K; k++) gU[k] = b.gMembrane ? loadLanes<K>(b.gMembrane + at + k * LANES, lanes) : zero;
+    if (b.gSpikes) {
+      Vec slope[K];
+#pragma GCC unroll 4
+      for (int k = 0; k < K; k++) slope[k] = U[k] - theta;
+      b.surrogate.replace(slope);
+#pragma GCC unroll 4
+      for (int k = 0; k < K; k++) {
+        const Vec viaSpike = loadLanes<K>(b.gSpikes + at + k * LANES, lanes) * slope[k];
+        gU[k] = gU[k] + viaSpike;
+        sumTheta[k] = sumTheta[k] - viaSpike;
+      }
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < K; k++) {
+      const Vec previous = t > 0 ? load(history + ((t - 1) * K + k) * VL) : zero;
+      const VecI spike = U[k] > theta, previousSpike = previous > theta;
+      Vec carried = previous;
+      if (DELAY) {
+        gU[k] = gU[k] + gState[k];
+        if (RESET == SUBTRACT) sumTheta[k] = sumTheta[k] - select(previousSpike, gU[k], zero);
+        if (RESET == ZERO) gU[k] = select(previousSpike, zero, gU[k]);
+      } else {
+        if (RESET == SUBTRACT) sumTheta[k] = sumTheta[k] - select(spike, gState[k], zero);
+        gU[k] = gU[k] + (RESET == ZERO ? select(spike, zero, gState[k]) : gState[k]);
+        if (t > 0) carried = resetBy<RESET>(previousSpike, previous, theta);
+      }
+      sumBeta[k] = fma(gU[k], carried, sumBeta[k]);
+      gState[k] = beta * gU[k];
+      if (s.timedCurrent && b.dCurrent) storeGradient(t, k, gU[k]);
+      gCurrent[k] = gCurrent[k] + gU[k];
+      U[k] = previous;
+    }
+  }
+  for (int k = 0; k < K; k++) {
+    if (!s.timedCurrent && b.dCurrent) storeGradient(0, k, gCurrent[k]);
+    sums[k] = {sumBeta[k], sumTheta[k]};
+  }
+}
+
+// Partial sums of one task, by lane (by channel in a plain map).
+struct PartialGradient {
+  double beta[LANES], theta[LANES];
+};
+
+template <int RESET, bool DELAY>
+static inline void backwardTask(const LifShape& s, const LifBackward& b, int task, float* history, PartialGradient& partial) {
+  partial = {};
+  eachStrand(s, b.beta, b.theta, task / s.runs, task % s.runs,
+             [&](const Strand& strand, int, int firstChannel, int) {
+    for (int i = 0; i < PARTS && i * VL < strand.lanes; i++) {
+      if (strand.count > 1) {
+        ParameterGradient sums[TOGETHER];
+        backwardPart<TOGETHER, RESET, DELAY>(s, b, strand, i, history, sums);
+        for (int k = 0; k < TOGETHER; k++)
+          for (int l = 0; l < VL; l++) {
+            partial.beta[i * VL + l] += sums[k].beta[l];
+            partial.theta[i * VL + l] += sums[k].theta[l];
+          }
+        continue;
+      }
+      ParameterGradient sums[1];
+      backwardPart<1, RESET, DELAY>(s, b, strand, i, history, sums);
+      const ParameterGradient& sum = sums[0];
+      if (s.plain) {
+        const int real = smaller(VL, strand.lanes - i * VL);
+        for (int l = 0; l < real; l++) {
+          partial.beta[firstChannel] += sum.beta[l];
+          partial.theta[firstChannel] += sum.theta[l];
+        }
+      } else {
+        for (int l = 0; l < VL; l++) {
+          partial.beta[i * VL + l] += sum.beta[l];
+          partial.theta[i * VL + l] += sum.theta[l];
+        }
+      }
+    }
+  });
+}
+
+}  // namespace soma::SOMA_ISA
