@@ -48,8 +48,8 @@ function attentionOf(o: z.output<typeof options>, neuron: 'alif' | 'lif'): Spike
     reduction: o.reduction,
     tau: o.attentionTau,
     threshold: o.attentionThreshold,
-    // With α = 2 the derivative at the threshold is the factor itself.
-    surrogate: arctan(o.alpha, (2 / o.alpha) * (o.arctanScale === '1/pi' ? 1 / Math.PI : o.alpha / 2)),
+    // The factor before the fraction is (α/2)·scale.
+    surrogate: arctan(o.alpha, o.arctanScale === '1/pi' ? 2 / (o.alpha * Math.PI) : 1),
     adaptTau: o.adaptTau,
     adaptStep: o.adaptStep,
     rule: o.thresholdRule,
