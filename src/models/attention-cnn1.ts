@@ -10,15 +10,7 @@ import { z } from 'zod';
 import { SOFTMAX_SCOPES, scalarAttention } from '../nn/attention/elementwise-attention.ts';
 import { add } from '../ops/elementwise.ts';
 import { defineSystem } from './system.ts';
-import {
-  LAYERS,
-  visionConv,
-  visionHead,
-  visionInput,
-  visionNorm,
-  visionOptions,
-  visionTraining,
-} from './vision-net.ts';
+import { visionNet, visionNorm, visionOptions, visionTraining } from './vision-net.ts';
 
 const options = z.strictObject({
   ...visionOptions,
@@ -38,14 +30,9 @@ export const attentionCnn1 = defineSystem({
   size: 32,
   options,
   training: visionTraining,
-  build(net, { image, classes }, o) {
+  build(net, problem, o) {
     const { softmaxScope, qkvBias: bias } = o;
     const attend = scalarAttention(net, 'attention', { softmaxScope, bias, detached: true });
-    let x = visionInput(image, o.normalize);
-    for (const layer of LAYERS) {
-      x = visionConv(net, layer, x);
-      x = visionNorm(net, layer, add(x, attend(x)));
-    }
-    return visionHead(net, x, classes, o.dropout);
+    return visionNet(net, problem, o, (layer, x) => visionNorm(net, layer, add(x, attend(x))));
   },
 });

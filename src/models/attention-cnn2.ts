@@ -11,15 +11,7 @@ import { z } from 'zod';
 import { positionAttention, SOFTMAX_SCOPES } from '../nn/attention/elementwise-attention.ts';
 import { add } from '../ops/elementwise.ts';
 import { defineSystem } from './system.ts';
-import {
-  LAYERS,
-  visionConv,
-  visionHead,
-  visionInput,
-  visionNorm,
-  visionOptions,
-  visionTraining,
-} from './vision-net.ts';
+import { visionNet, visionNorm, visionOptions, visionTraining } from './vision-net.ts';
 
 const options = z.strictObject({
   ...visionOptions,
@@ -39,18 +31,10 @@ export const attentionCnn2 = defineSystem({
   size: 32,
   options,
   training: visionTraining,
-  build(net, { image, classes }, o) {
-    const { softmaxScope, qkvBias: bias } = o;
-    let x = visionInput(image, o.normalize);
-    for (const layer of LAYERS) {
-      x = visionConv(net, layer, x);
-      const attended = positionAttention(net, `attention${layer.number}`, x, {
-        softmaxScope,
-        bias,
-        detached: true,
-      });
-      x = visionNorm(net, layer, add(x, attended));
-    }
-    return visionHead(net, x, classes, o.dropout);
+  build(net, problem, o) {
+    const attention = { softmaxScope: o.softmaxScope, bias: o.qkvBias, detached: true };
+    return visionNet(net, problem, o, (layer, x) =>
+      visionNorm(net, layer, add(x, positionAttention(net, `attention${layer.number}`, x, attention))),
+    );
   },
 });

@@ -12,15 +12,7 @@ import { SOFTMAX_AXES } from '../nn/attention/dot-product-attention.ts';
 import { mapAttention } from '../nn/attention/map-attention.ts';
 import { concat } from '../ops/concat.ts';
 import { defineSystem } from './system.ts';
-import {
-  LAYERS,
-  visionConv,
-  visionHead,
-  visionInput,
-  visionNorm,
-  visionOptions,
-  visionTraining,
-} from './vision-net.ts';
+import { visionNet, visionNorm, visionOptions, visionTraining } from './vision-net.ts';
 
 const options = z.strictObject({
   ...visionOptions,
@@ -40,7 +32,7 @@ export const attentionCnn3 = defineSystem({
   size: 32,
   options,
   training: visionTraining,
-  build(net, { image, classes }, o) {
+  build(net, problem, o) {
     const attention = {
       units: o.units,
       softmaxAxis: o.softmaxAxis,
@@ -48,13 +40,10 @@ export const attentionCnn3 = defineSystem({
       bias: o.qkvBias,
       detached: true,
     };
-    let x = visionInput(image, o.normalize);
-    for (const layer of LAYERS) {
-      const maps = visionConv(net, layer, x);
+    return visionNet(net, problem, o, (layer, maps) => {
       const normed = visionNorm(net, layer, maps);
-      x = layer.number === 1 && !o.layer1Norm ? maps : normed;
-      x = concat([x, mapAttention(net, `attention${layer.number}`, x, attention)], 1);
-    }
-    return visionHead(net, x, classes, o.dropout);
+      const x = layer.number === 1 && !o.layer1Norm ? maps : normed;
+      return concat([x, mapAttention(net, `attention${layer.number}`, x, attention)], 1);
+    });
   },
 });

@@ -5,15 +5,7 @@
  */
 import { z } from 'zod';
 import { defineSystem } from './system.ts';
-import {
-  LAYERS,
-  visionConv,
-  visionHead,
-  visionInput,
-  visionNorm,
-  visionOptions,
-  visionTraining,
-} from './vision-net.ts';
+import { visionNet, visionOptions, visionTraining } from './vision-net.ts';
 
 export const visionCnn = defineSystem({
   name: 'vision-cnn',
@@ -24,9 +16,5 @@ export const visionCnn = defineSystem({
   size: 32,
   options: z.strictObject(visionOptions),
   training: visionTraining,
-  build(net, { image, classes }, o) {
-    let x = visionInput(image, o.normalize);
-    for (const layer of LAYERS) x = visionNorm(net, layer, visionConv(net, layer, x));
-    return visionHead(net, x, classes, o.dropout);
-  },
+  build: (net, problem, o) => visionNet(net, problem, o),
 });

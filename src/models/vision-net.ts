@@ -14,6 +14,7 @@ import { relu } from '../ops/elementwise.ts';
 import { maxPool2d } from '../ops/pool.ts';
 import { flatten } from '../ops/reduce.ts';
 import { settings } from './settings.ts';
+import type { Problem } from './system.ts';
 
 export const visionOptions = {
   dropout: z.number().min(0).lt(1).default(0.5).describe('in front of the first dense layer'),
@@ -29,21 +30,33 @@ export const visionTraining = settings({
 });
 
 /** The convolutions; all have a padding of 1, also those of 5×5. */
-export const LAYERS = [
+const LAYERS = [
   { number: 1, filters: 5, kernel: 3, pool: false },
   { number: 2, filters: 8, kernel: 5, pool: true },
   { number: 3, filters: 16, kernel: 5, pool: false },
   { number: 4, filters: 16, kernel: 5, pool: false },
 ];
 
-export type Layer = (typeof LAYERS)[number];
+type Layer = (typeof LAYERS)[number];
 
-export function visionInput(image: Value, normalize: boolean): Value {
+/** The network; `between` makes of a layer's convolution what the next layer reads. */
+export function visionNet(
+  net: Net,
+  { image, classes }: Problem,
+  o: { readonly dropout: number; readonly normalize: boolean },
+  between: (layer: Layer, maps: Value) => Value = (layer, maps) => visionNorm(net, layer, maps),
+): Value {
+  let x = visionInput(image, o.normalize);
+  for (const layer of LAYERS) x = between(layer, visionConv(net, layer, x));
+  return visionHead(net, x, classes, o.dropout);
+}
+
+function visionInput(image: Value, normalize: boolean): Value {
   const half = Array.from({ length: image.shape[1] }, () => 0.5);
   return normalize ? normalizeImage(image, { mean: half, deviation: half }) : image;
 }
 
-export function visionConv(net: Net, { number, filters, kernel }: Layer, x: Value): Value {
+function visionConv(net: Net, { number, filters, kernel }: Layer, x: Value): Value {
   return conv(net, `conv${number}`, x, { filters, kernel, padding: 1 });
 }
 
@@ -53,7 +66,7 @@ export function visionNorm(net: Net, { number, pool }: Layer, x: Value): Value {
   return pool ? maxPool2d(y, { kernel: 2 }) : y;
 }
 
-export function visionHead(net: Net, x: Value, classes: number, rate: number): Value {
+function visionHead(net: Net, x: Value, classes: number, rate: number): Value {
   const features = dropout(net, flatten(adaptiveAvgPool2d(x, 7)), rate);
   const hidden = relu(dense(net, 'fc1', features, { units: 512 }));
   return dense(net, 'fc3', relu(dense(net, 'fc2', hidden, { units: 256 })), { units: classes });
