@@ -13,6 +13,7 @@ import { findStudy, STUDIES } from '../study/registry.ts';
 import { studyRows, writeStudy } from '../study/report.ts';
 import { expand, type StudyRun } from '../study/runs.ts';
 import { readStudy, type Study } from '../study/study.ts';
+import { interruptible } from './interrupt.ts';
 import { columns, print, say } from './io.ts';
 import { collect, type EngineOptions, wholeNumbers, withEngine } from './options.ts';
 
@@ -145,13 +146,6 @@ async function performWatched(
   folder: string,
   flags: StudyFlags,
 ): Promise<Performed> {
-  const abort = new AbortController();
-  const interrupt = () => {
-    if (abort.signal.aborted) process.exit(EXIT.interrupted);
-    say('stopping the run after this step; once more to leave at once');
-    abort.abort();
-  };
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const began = new Map<string, number>();
   const onRun = ({ run, number, of, state, failure }: RunEvent) => {
     if (state === 'begins') began.set(run.id, performance.now());
@@ -165,11 +159,10 @@ async function performWatched(
     };
     say(`${number}/${of} ${run.id} ${texts[state]}`);
   };
-  try {
-    return await perform(runs, { folder, data, engine: engineArguments(flags), signal: abort.signal, onRun });
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-  }
+  const engine = engineArguments(flags);
+  return interruptible('stopping the run after this step; once more to leave at once', (signal) =>
+    perform(runs, { folder, data, engine, signal, onRun }),
+  );
 }
 
 function engineArguments({ engine, threads, isa }: EngineOptions): string[] {

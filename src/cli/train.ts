@@ -16,6 +16,7 @@ import { configure, initialWeights, specOf } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { openWeights } from '../train/weights.ts';
 import { evaluateRun, writeResults } from './finish.ts';
+import { interruptible } from './interrupt.ts';
 import { print, say } from './io.ts';
 import {
   applySets,
@@ -191,14 +192,7 @@ async function trainWatched(
   };
   known.forEach(warn);
   const weights = run.hasBegun() ? undefined : await initialWeights(config);
-  const abort = new AbortController();
-  const interrupt = () => {
-    if (abort.signal.aborted) process.exit(EXIT.interrupted);
-    say('stopping after this step; once more to stop at once');
-    abort.abort();
-  };
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  try {
+  const watched = async (signal: AbortSignal) => {
     const result = await train({
       run,
       spec: specOf(config),
@@ -213,7 +207,7 @@ async function trainWatched(
         ),
       resume: flags.resume !== undefined,
       checkpointEvery: flags.checkpointEvery,
-      signal: abort.signal,
+      signal,
       onStep: (report) => display.step(report),
       onEpoch: (record, cursor) => display.epoch(record, cursor.progress.bestEpoch === record.epoch),
       onWarning: warn,
@@ -228,8 +222,8 @@ async function trainWatched(
     };
     await writeAside(run.file('summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
     return result;
-  } finally {
-    display.close();
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-  }
+  };
+  return interruptible('stopping after this step; once more to stop at once', (signal) =>
+    watched(signal).finally(() => display.close()),
+  );
 }
