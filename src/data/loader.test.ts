@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { memorySource, noise } from '../../test/data-fixtures.ts';
 import { PixelCache } from './cache.ts';
-import { type Batch, countBatches, epochOrder, loadBatches } from './loader.ts';
+import { type Batch, comesClassByClass, countBatches, epochOrder, loadBatches } from './loader.ts';
 import { toValues, valueTable } from './planar.ts';
 
 const SHAPE = { height: 3, width: 2, channels: 3 };
@@ -70,6 +70,19 @@ describe('loadBatches', () => {
     expect(await order(1, 1)).not.toEqual(first);
     expect(await order(2, 0)).not.toEqual(first);
     expect([...epochOrder(COUNT, { shuffle: true, seed: 1 })]).toEqual(first);
+    const once = [0, 1].map((epoch) => [...epochOrder(COUNT, { shuffle: 'once', seed: 1, epoch })]);
+    expect(once[1]).toEqual(once[0]);
+    expect(once[0]).not.toEqual([...epochOrder(COUNT, {})]);
+  });
+
+  it('knows an order that is class by class', () => {
+    const sorted = Int32Array.from({ length: 400 }, (_, i) => Math.floor(i / 50));
+    expect(comesClassByClass(sorted)).toBe(true);
+    expect(comesClassByClass(sorted.map((_, i) => sorted[(i * 53) % 400]))).toBe(false);
+    expect(comesClassByClass(sorted.map((_, i) => sorted[epochOrder(400, { shuffle: 'once' })[i]]))).toBe(
+      false,
+    );
+    expect(comesClassByClass(new Int32Array(400))).toBe(false);
   });
 
   it('resumes in the middle of an epoch with the same bits, cached or not', async () => {

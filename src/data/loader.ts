@@ -28,10 +28,12 @@ export interface Batch {
   readonly size: number;
 }
 
+export type Shuffle = boolean | 'once';
+
 export interface LoadOptions {
   batchSize: number;
-  /** Random order, new each epoch. Default false. */
-  shuffle?: boolean;
+  /** Random order, new each epoch or the same in all of them. Default false: the order of the source. */
+  shuffle?: Shuffle;
   /** Seed of order and augmentation. Default 0. */
   seed?: number;
   /** Epoch, from 0 on. Default 0. */
@@ -57,11 +59,24 @@ export function countBatches(images: number, batchSize: number, dropLast = false
 /** The order in which an epoch takes the images. */
 export function epochOrder(
   images: number,
-  options: { shuffle?: boolean; seed?: number; epoch?: number },
+  options: { shuffle?: Shuffle; seed?: number; epoch?: number },
 ): Int32Array {
   const { shuffle = false, seed = 0, epoch = 0 } = options;
   const order = Int32Array.from({ length: images }, (_, i) => i);
-  return shuffle ? random(seed, 'shuffle', epoch).shuffle(order) : order;
+  if (shuffle === false) return order;
+  return random(seed, 'shuffle', shuffle === 'once' ? 'once' : epoch).shuffle(order);
+}
+
+/** Whether images of a class follow each other far more often than chance would have it, as in folders. */
+export function comesClassByClass(labels: Int32Array): boolean {
+  const counts = new Map<number, number>();
+  let changes = 0;
+  labels.forEach((label, i) => {
+    counts.set(label, (counts.get(label) ?? 0) + 1);
+    if (i > 0 && label !== labels[i - 1]) changes++;
+  });
+  const pairs = [...counts.values()].reduce((sum, count) => sum + (count / labels.length) ** 2, 0);
+  return counts.size > 1 && changes < (labels.length * (1 - pairs)) / 4;
 }
 
 /**

@@ -87,7 +87,7 @@ function ablation(number: number, { convolutions, finalPool, units, norm }: Abla
       batchSize: 64,
       epochs: 10,
       evaluate: 'last',
-      shuffle: false,
+      shuffle: 'once',
     }),
     build(net, { image, classes }) {
       let x = image;

@@ -56,6 +56,8 @@ export const oversampleSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('smote'), target, k: z.int().positive().default(5) }),
 ]);
 
+const shuffleSchema = z.union([z.boolean(), z.literal('once')], 'must be true, false or once');
+
 export const settingsSchema = z.strictObject({
   optimizer: optimizerSchema,
   lr: rate,
@@ -80,8 +82,8 @@ export const settingsSchema = z.strictObject({
   offlineAugment: augmentSchema.extend({ copies: z.int().positive() }).nullable().default(null),
   /** New images of the rarer classes, until each has as many as the largest. */
   oversample: oversampleSchema.nullable().default(null),
-  /** Order of the training images is drawn anew in each epoch. */
-  shuffle: z.boolean().default(true),
+  /** Order of the training images: drawn anew in each epoch, drawn once, or that of the data set. */
+  shuffle: shuffleSchema.default(true),
 });
 
 export type TrainingSettings = z.output<typeof settingsSchema>;

@@ -8,7 +8,7 @@ import { withAugmentedCopies } from '../data/augment.ts';
 import { classWeights } from '../data/balance.ts';
 import { PixelCache } from '../data/cache.ts';
 import type { Dataset, ImageSource } from '../data/dataset.ts';
-import { type Batch, countBatches, loadBatches } from '../data/loader.ts';
+import { type Batch, comesClassByClass, countBatches, loadBatches } from '../data/loader.ts';
 import { oversampled } from '../data/oversample.ts';
 import type { Feed, Program, Session } from '../engine/engine.ts';
 import { EXIT, SomaError } from '../errors.ts';
@@ -122,6 +122,11 @@ class Trainer {
       history: this.history,
       bestEpoch: this.cursor.progress.bestEpoch,
     });
+    if (settings.shuffle === false && comesClassByClass(this.source.labels)) {
+      this.o.onWarning?.(
+        'the training images come class by class; do train with --set shuffle=once (or true)',
+      );
+    }
     while (this.cursor.epoch < settings.epochs) {
       if (shouldStop(this.cursor.progress, settings)) return done('early');
       const start = performance.now();
