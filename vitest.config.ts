@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     // The native engine is an add-on with threads of its own: one process a test file keeps crashes apart.
     pool: 'forks',
+    // All processors: by default one is left idle, which of two is half.
+    maxWorkers: '100%',
     testTimeout: 60_000,
   },
 });

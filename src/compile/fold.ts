@@ -5,7 +5,7 @@
  */
 import type { Node, Value } from '../graph/value.ts';
 import type { BatchNormAttrs } from '../ops/batch-norm.ts';
-import type { Uses } from './fuse.ts';
+import type { Uses } from './match.ts';
 
 /** The normalisation that `layer` (conv2d or dense) takes into its weights, if there is one. */
 export function foldable(layer: Node, uses: Uses): Node | undefined {

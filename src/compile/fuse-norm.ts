@@ -4,10 +4,9 @@
  * what they kept of the forward pass is computed again from the normalisation's input.
  */
 import type { Node, Value } from '../graph/value.ts';
-import type { Uses } from './fuse.ts';
 import { type ChannelGradient, channelGradient, mapSummaries } from './fuse-attention.ts';
 import { isBlocked } from './layout.ts';
-import { isHalvingPool, producer, sameType } from './match.ts';
+import { isHalvingPool, producer, sameType, type Uses } from './match.ts';
 
 export function fuseNorm(root: Node, uses: Uses): Node[] {
   const nodes = [root];

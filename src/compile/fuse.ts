@@ -13,16 +13,7 @@ import { foldable } from './fold.ts';
 import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
 import { fuseNorm, undoneNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
-import { isHalvingPool } from './match.ts';
-
-export interface Uses {
-  /** The only node that reads the value, or undefined where there are others or the caller reads it. */
-  soleConsumer(value: Value): Node | undefined;
-  /** Nodes that read the value and are not yet in a step. */
-  consumers(value: Value): readonly Node[];
-  /** Whether the value is there when a node runs. */
-  precedes(value: Value, node: Node): boolean;
-}
+import { isHalvingPool, type Uses } from './match.ts';
 
 /** The nodes of the step that has `root` as its root, in order of execution. */
 export function fuse(root: Node, uses: Uses): Node[] {

@@ -5,6 +5,16 @@ import type { ReduceAttrs } from '../ops/reduce.ts';
 import type { OpName } from '../ops/table.ts';
 import { isMap } from './layout.ts';
 
+/** Who reads which values, as far as rules that fuse have to know. */
+export interface Uses {
+  /** The only node that reads the value, or undefined where there are others or the caller reads it. */
+  soleConsumer(value: Value): Node | undefined;
+  /** Nodes that read the value and are not yet in a step. */
+  consumers(value: Value): readonly Node[];
+  /** Whether the value is there when a node runs. */
+  precedes(value: Value, node: Node): boolean;
+}
+
 /** The node that makes a value, if it is one of this op. */
 export function producer(value: Value | null | undefined, op: OpName): Node | undefined {
   return value?.source.kind === 'node' && value.source.node.op.name === op ? value.source.node : undefined;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { memorySource, noise } from '../../test/data-fixtures.ts';
 import { oversampleSchema } from '../models/settings.ts';
+import { missingImages } from './balance.ts';
 import type { ImageSource } from './dataset.ts';
-import { missingImages, oversampled } from './oversample.ts';
+import { oversampled } from './oversample.ts';
 
 const SHAPE = { height: 4, width: 5, channels: 3 };
 const BYTES = 60;

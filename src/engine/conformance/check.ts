@@ -20,16 +20,16 @@ export const OP_TOLERANCE = 1e-5;
 export const NETWORK_TOLERANCE = 1e-4;
 const THREADS = [1, 2, 3];
 
-/** Engines of one instruction set, with one, two and three threads. */
+/** Engines of one instruction set, each with another number of threads. */
 export interface Contestant {
   readonly isa: string;
   readonly engines: readonly Engine[];
 }
 
-export function contestants(isas: readonly string[]): Contestant[] {
+export function contestants(isas: readonly string[], threads: readonly number[] = THREADS): Contestant[] {
   return isas.map((isa) => ({
     isa,
-    engines: THREADS.map((threads) => createNativeEngine({ isa, threads })),
+    engines: threads.map((count) => createNativeEngine({ isa, threads: count })),
   }));
 }
 
