@@ -51,6 +51,7 @@ export async function collectReport(run: RunFolder, tested?: RunReport['test']):
       () => 0,
     );
   const test = tested ?? (await readTest(run));
+  const bestEpoch = summary.bestEpoch || bestOf(config, history);
   return {
     name: run.name,
     system: { name, title: system.title, paper: system.source },
@@ -58,7 +59,8 @@ export async function collectReport(run: RunFolder, tested?: RunReport['test']):
     config: { created, seed, data: data.source, size: data.height, options, settings },
     environment,
     history,
-    bestEpoch: summary.bestEpoch || bestOf(config, history),
+    bestEpoch,
+    keptEpoch: settings.evaluate === 'last' ? history.length : bestEpoch,
     parameters,
     sizes: {
       weightsBytes: parameters * 4,

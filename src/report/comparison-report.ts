@@ -99,7 +99,7 @@ const CAPTIONS: Readonly<Record<string, string>> = {
     'Confusion matrices on the test images: number of images, and share of the true class. Shades follow the square root of the share. Empty cells are zero.',
   'class-f1': 'F1 of each class with 95 % bootstrap intervals. The axis need not begin at 0.',
   'validation-curves':
-    'Loss and accuracy on the validation images over the epochs. Dots mark the epochs whose weights were kept.',
+    'Loss and accuracy on the validation images over the epochs. Dots mark the best epochs.',
   'paired-differences':
     'Difference in accuracy of each pair on the same test images with its 95 % bootstrap interval; grey where the interval holds 0. Intervals are not adjusted for the number of pairs.',
 };
@@ -128,7 +128,7 @@ export async function renderComparison(
 <main>
 ${pairs.length > 0 && html`<ul>${pairs.map(sentence)}</ul>`}
 ${warningBox(notes)}
-<p>${protocol(tested)}</p>
+<p>${protocol(runs, tested)}</p>
 <section id="test"><h2>Test results</h2>
 ${tested.length > 0 ? resultTable(tested) : html`<p>No run has been tested yet.</p>`}
 ${figure('headline')}</section>
@@ -187,8 +187,10 @@ function sentence({ first, second, comparison, adjustedP }: PairResult): Html {
   return html`<li>${verdictSentence(comparison, first, second, adjustedP)}</li>`;
 }
 
-function protocol(tested: readonly TestedRun[]): string {
-  const chosen = 'The epoch of each run was chosen with the validation images only.';
+function protocol(runs: readonly NamedRun[], tested: readonly TestedRun[]): string {
+  const chosen = runs.every(({ run }) => run.keptEpoch === run.bestEpoch)
+    ? 'The epoch of each run was chosen with the validation images only.'
+    : 'The epoch of each run is the last, where its paper has it so, or was chosen with the validation images only.';
   if (tested.length === 0) return chosen;
   const resamples = [...new Set(tested.map(({ metrics }) => whole(metrics.bootstrap.resamples)))];
   return (
@@ -274,14 +276,14 @@ function runTable(runs: readonly NamedRun[]): Html {
       { title: 'name here' },
       { title: 'run' },
       { title: 'published in' },
-      { title: 'best epoch', number: true },
+      { title: 'epoch tested', number: true },
     ],
     runs.map(({ name, run }) => ({
       cells: [
         name,
         html`<span class="path">${run.name}</span>`,
         run.system.paper,
-        run.bestEpoch > 0 ? `${run.bestEpoch} of ${run.history.length}` : NONE,
+        run.keptEpoch > 0 ? `${run.keptEpoch} of ${run.history.length}` : NONE,
       ],
     })),
   );

@@ -210,8 +210,18 @@ test('names, settings and warnings that look like markup stay text', async () =>
   await expect(bad).rejects.toThrow(SomaError);
 });
 
+test('says whether validation or the plan of the paper chose the epoch', async () => {
+  const last = { ...scnn, keptEpoch: scnn.history.length };
+  expect(last.keptEpoch).not.toBe(last.bestEpoch);
+  expect(await renderRunReport(last)).toContain(
+    `the last, as published (validation was best in epoch ${scnn.bestEpoch})`,
+  );
+  const both = await renderComparison([scnn, { ...last, name: 'other' }], { title: 'both' });
+  expect(both).toContain('is the last, where its paper has it so');
+});
+
 test('a run that has not got far still has a report', async () => {
-  const young = await renderRunReport({ ...scnn, history: [], bestEpoch: 0, test: undefined });
+  const young = await renderRunReport({ ...scnn, history: [], bestEpoch: 0, keptEpoch: 0, test: undefined });
   expect(young).toContain('No epoch has ended yet.');
   expect(young).toContain('The test images have not been read.');
   expect(young).not.toContain('<figure');
@@ -219,6 +229,7 @@ test('a run that has not got far still has a report', async () => {
     ...scnn,
     history: scnn.history.slice(0, 1),
     bestEpoch: 1,
+    keptEpoch: 1,
     test: undefined,
   });
   expect(first).toContain('id="training-curves"');

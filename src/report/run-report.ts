@@ -34,7 +34,7 @@ export async function runFigures(run: RunReport): Promise<Figure[]> {
 /** Captions by slug: what to see, and how to read it. */
 const CAPTIONS: Readonly<Record<string, string>> = {
   'training-curves':
-    'Loss and accuracy over the epochs, on the training images (dashed) and the validation images (solid). The dotted line marks the epoch whose weights were kept.',
+    'Loss and accuracy over the epochs, on the training images (dashed) and the validation images (solid). The dotted line marks the epoch that was best on validation.',
   'firing-rates': 'Mean number of spikes per neuron and time step in each spiking layer.',
   'confusion-matrix':
     'Confusion matrix on the test images: number of images, and share of the true class. Shades follow the square root of the share, so that rare confusions can be seen. Empty cells are zero.',
@@ -103,7 +103,7 @@ function headline(run: RunReport): Tile[] {
       items.push({ name: 'macro AUC', value: decimal(macroAuc.value, 4), note: range(macroAuc, 4) });
   } else if (run.history.length > 0) {
     const best =
-      run.history.find((record) => record.epoch === run.bestEpoch) ?? run.history[run.history.length - 1];
+      run.history.find((record) => record.epoch === run.keptEpoch) ?? run.history[run.history.length - 1];
     items.push({
       name: 'validation accuracy',
       value: percent(best.val_accuracy),
@@ -124,9 +124,14 @@ function range({ low, high }: { low: number; high: number }, decimals = 3): stri
 
 /** Which images decided what, and what the intervals mean. */
 function protocol(run: RunReport): string {
+  const { keptEpoch, bestEpoch, history } = run;
+  const reason =
+    keptEpoch === bestEpoch
+      ? 'chosen with the validation images only'
+      : `the last, as published (validation was best in epoch ${bestEpoch})`;
   const chosen =
-    run.bestEpoch > 0
-      ? `The weights are those of epoch ${run.bestEpoch} of ${run.history.length}, chosen with the validation images only.`
+    keptEpoch > 0
+      ? `The weights are those of epoch ${keptEpoch} of ${history.length}, ${reason}.`
       : 'No weights have been chosen yet.';
   if (!run.test) return `${chosen} The test images have not been read.`;
   const { images, bootstrap } = run.test.metrics;
@@ -183,7 +188,7 @@ function epochTable(run: RunReport): Html {
     `All epochs; the one that was kept is bold.${layers.length > 0 ? ' Last columns: spikes per neuron and step.' : ''}`,
     [{ title: 'epoch' }, ...titles.map((title) => ({ title, number: true }))],
     run.history.map((record) => ({
-      differs: record.epoch === run.bestEpoch,
+      differs: record.epoch === run.keptEpoch,
       cells: [
         record.epoch,
         decimal(record.train_loss, 4),

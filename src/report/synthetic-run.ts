@@ -78,6 +78,7 @@ export function syntheticRun(options: SyntheticOptions = {}): RunReport {
     },
     history,
     bestEpoch: best.epoch,
+    keptEpoch: best.epoch,
     parameters: 337_806,
     sizes: {
       weightsBytes: 1_351_224,

@@ -59,8 +59,10 @@ export interface RunReport {
   readonly config: Readonly<Record<string, unknown>>;
   readonly environment: Environment;
   readonly history: readonly EpochRecord[];
-  /** Epoch whose weights were kept, chosen on validation; 0 before the first epoch ended. */
+  /** Epoch that was best on validation; 0 before the first epoch ended. */
   readonly bestEpoch: number;
+  /** Epoch whose weights are tested: the best or, as some papers have it, the last. */
+  readonly keptEpoch: number;
   /** Trainable parameters. */
   readonly parameters: number;
   readonly sizes: Sizes;
