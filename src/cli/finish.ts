@@ -90,6 +90,7 @@ export function metricsText(metrics: Metrics): string {
     `accuracy  ${percentInterval(metrics.accuracy)}`,
     `macro F1  ${percentInterval(metrics.macro.f1)}`,
     `macro AUC ${percentInterval(metrics.macroAuc)}`,
+    `ECE       ${percentInterval(metrics.ece)}`,
   ];
   const rows = metrics.perClass.map((c) => [
     c.name,

@@ -15,6 +15,7 @@ import sklearn
 from scipy.stats import binom, binomtest
 from sklearn.metrics import (
     accuracy_score,
+    brier_score_loss,
     confusion_matrix,
     log_loss,
     precision_recall_fscore_support,
@@ -76,7 +77,37 @@ def figures(labels, scores):
         "auc": auc,
         "roc": curves,
         "logLoss": log_loss(labels, scores, labels=range(size)),
+        "brier": brier(labels, scores),
+        "ece": calibration(labels, scores)[0],
+        "mce": calibration(labels, scores)[1],
+        "aurc": aurc(labels, scores),
     }
+
+
+def brier(labels, scores):
+    if scores.shape[1] == 2:  # one column only, and half of the definition
+        return 2 * brier_score_loss(labels, scores[:, 1], labels=[0, 1], pos_label=1, scale_by_half=True)
+    return brier_score_loss(labels, scores, labels=range(scores.shape[1]), scale_by_half=False)
+
+
+def calibration(labels, scores, bins=15):
+    """ECE and MCE by their definition: bins open below, closed above."""
+    confidence, right = scores.max(1), scores.argmax(1) == labels
+    edges = np.linspace(0, 1, bins + 1)
+    ece, mce = 0.0, 0.0
+    for low, high in zip(edges[:-1], edges[1:]):
+        inside = (confidence > low) & (confidence <= high)
+        if inside.any():
+            gap = abs(right[inside].mean() - confidence[inside].mean())
+            ece += inside.mean() * gap
+            mce = max(mce, gap)
+    return ece, mce
+
+
+def aurc(labels, scores):
+    """Mean over the images of the risk at the coverage that their confidence sets."""
+    confidence, wrong = scores.max(1), scores.argmax(1) != labels
+    return float(np.mean([wrong[confidence >= each].mean() for each in confidence]))
 
 
 CASES = [

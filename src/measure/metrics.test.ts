@@ -63,6 +63,8 @@ for (const { case: arguments_, figures } of golden.cases) {
     expect(metrics.confusion).toEqual(figures.confusion);
     expect(metrics.accuracy.value).toBeCloseTo(figures.accuracy, 12);
     expect(metrics.logLoss.value).toBeCloseTo(figures.logLoss, 10);
+    for (const name of ['brier', 'ece', 'mce', 'aurc'] as const)
+      expect(metrics[name].value, name).toBeCloseTo(figures[name], 12);
     const { macro, weighted, perClass } = metrics;
     close([macro.precision.value, macro.recall.value, macro.f1.value], figures.macro);
     close([weighted.precision.value, weighted.recall.value, weighted.f1.value], figures.weighted);

@@ -5,11 +5,11 @@
 import { SomaError } from '../errors.ts';
 import type { BootstrapOptions } from '../measure/bootstrap.ts';
 import { holm } from '../measure/mcnemar.ts';
-import type { Metrics } from '../measure/metrics.ts';
 import { comparePaired, type PairedComparison, pText, verdict, verdictSentence } from '../measure/paired.ts';
 import { drawFigure, type Figure, type FigureSource } from './figure.ts';
 import { classF1Comparison } from './figures/class-scores.ts';
 import { headlineFigure, pairedFigure, validationCurves } from './figures/comparison-figures.ts';
+import { reliabilityFigure, riskCoverageFigure, type Tested } from './figures/confidence-figures.ts';
 import { confusionFigures } from './figures/confusion-figure.ts';
 import { decimal, interval, NONE, percentInterval, whole } from './format.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
@@ -88,6 +88,7 @@ export async function comparisonFigures({ runs, pairs }: ComparedRuns): Promise<
   const sources: FigureSource[] = [];
   if (tested.length > 0) sources.push(headlineFigure(tested), confusionFigures(tested));
   if (tested.length > 0 && sameClasses(tested)) sources.push(classF1Comparison(tested));
+  if (tested.length > 0) sources.push(reliabilityFigure(tested), riskCoverageFigure(tested));
   if (runs.some(({ run }) => run.history.length > 0)) sources.push(validationCurves(runs));
   if (pairs.length > 0) sources.push(pairedFigure(pairs));
   return Promise.all(sources.map(drawFigure));
@@ -98,6 +99,10 @@ const CAPTIONS: Readonly<Record<string, string>> = {
   'confusion-matrices':
     'Confusion matrices on the test images: number of images, and share of the true class. Shades follow the square root of the share. Empty cells are zero.',
   'class-f1': 'F1 of each class with 95 % bootstrap intervals. The axis need not begin at 0.',
+  reliability:
+    'Reliability: share of right answers against the probability that the systems gave them, in 15 bins of equal width, with 95 % intervals (Wilson), and the share of the images in each. On the dashed line a probability means what it says; below it they are too sure.',
+  'risk-coverage':
+    'Share of wrong answers if only the images that a system is surest of are answered and the others are left to a person.',
   'validation-curves':
     'Loss and accuracy on the validation images over the epochs. Dots mark the best epochs.',
   'paired-differences':
@@ -142,7 +147,9 @@ ${figure('paired-differences')}</section>`
 ${
   tested.length > 0 &&
   html`<section id="classes"><h2>Classes</h2>
-${figure('class-f1')}${sameClasses(tested) && aucTable(tested)}${figure('confusion-matrices')}</section>`
+${figure('class-f1')}${sameClasses(tested) && aucTable(tested)}${figure('confusion-matrices')}</section>
+<section id="confidence"><h2>How far probabilities can be trusted</h2>
+${figure('reliability')}${figure('risk-coverage')}</section>`
 }
 <section id="training"><h2>Training</h2>
 ${figure('validation-curves')}
@@ -157,12 +164,10 @@ ${environmentTable(runs)}</section>
   );
 }
 
-interface TestedRun extends NamedRun {
-  readonly metrics: Metrics;
-}
+interface TestedRun extends NamedRun, Tested {}
 
 function testedOf(runs: readonly NamedRun[]): TestedRun[] {
-  return runs.flatMap(({ name, run }) => (run.test ? [{ name, run, metrics: run.test.metrics }] : []));
+  return runs.flatMap(({ name, run }) => (run.test ? [{ name, run, ...run.test }] : []));
 }
 
 /** The systems' titles; where one comes twice, with the run's name, and with a number where that comes twice too. */
@@ -205,10 +210,12 @@ function resultTable(tested: readonly TestedRun[]): Html {
     `Test figures, with 95 % intervals. Test images: ${list([...new Set(tested.map(({ metrics }) => whole(metrics.images)))])}.`,
     [
       { title: 'run' },
-      ...['accuracy, %', 'macro F1', 'weighted F1', 'macro AUC', 'log loss, nats'].map((title) => ({
-        title,
-        number: true,
-      })),
+      ...['accuracy, %', 'macro F1', 'weighted F1', 'macro AUC', 'log loss, nats', 'ECE, %', 'AURC'].map(
+        (title) => ({
+          title,
+          number: true,
+        }),
+      ),
     ],
     tested.map(({ name, metrics }) => ({
       cells: [
@@ -218,6 +225,8 @@ function resultTable(tested: readonly TestedRun[]): Html {
         interval(metrics.weighted.f1),
         interval(metrics.macroAuc, 4),
         interval(metrics.logLoss),
+        percentInterval(metrics.ece),
+        interval(metrics.aurc, 4),
       ],
     })),
   );

@@ -7,6 +7,7 @@ import { SomaError } from '../errors.ts';
 import { measure } from '../measure/metrics.ts';
 import { compareRuns, comparisonFigures, renderComparison } from './comparison-report.ts';
 import { type Figure, writeFigures } from './figure.ts';
+import { decimal, percent } from './format.ts';
 import { renderRunReport, runFigures } from './run-report.ts';
 import { syntheticRun } from './synthetic-run.ts';
 import type { RunReport } from './types.ts';
@@ -57,6 +58,8 @@ test('a run and a comparison have the figures that they have data for', async ()
     'confusion-matrix',
     'class-f1',
     'roc',
+    'reliability',
+    'risk-coverage',
   ]);
   expect((await runFigures({ ...aeCnn, test: undefined })).map(({ slug }) => slug)).toEqual([
     'training-curves',
@@ -65,6 +68,8 @@ test('a run and a comparison have the figures that they have data for', async ()
     'headline',
     'confusion-matrices',
     'class-f1',
+    'reliability',
+    'risk-coverage',
     'validation-curves',
     'paired-differences',
   ]);
@@ -95,6 +100,15 @@ test('the confusion matrix draws a cell for each pair of classes, its counts and
   expect(marks(figure, 'text')).toBe(2 * filled);
   expect(figure.svg).toContain(`>${confusion[1][1]}</text>`);
   expect(figure.description).toMatch(/Most frequent confusions: .+ as .+ \(\d+\)/);
+});
+
+test('confidence: what the diagram and the curve say is what was measured', () => {
+  const reliability = figures.find(({ slug }) => slug === 'reliability')!;
+  const { ece, aurc } = scnn.test!.metrics;
+  expect(reliability.description).toContain(`expected calibration error ${percent(ece.value)}`);
+  const risk = figures.find(({ slug }) => slug === 'risk-coverage')!;
+  expect(risk.description).toContain(`area under the curve ${decimal(aurc.value, 4)}`);
+  expect(risk.description).toContain(`${percent(1 - scnn.test!.metrics.accuracy.value)} at 100`);
 });
 
 test('curves: two lines a panel, the best epoch named, a curve for each class and one for chance', () => {
@@ -161,7 +175,7 @@ test('a run report is one self-contained page with figures, intervals, settings 
   ]) {
     expect(page).toContain(text);
   }
-  expect(page.match(/<figure id=/g)).toHaveLength(5);
+  expect(page.match(/<figure id=/g)).toHaveLength(7);
   expect(page.match(/<h1>/g)).toHaveLength(1);
   expect(await renderRunReport(scnn, { samples: [sample] })).toBe(page);
 });

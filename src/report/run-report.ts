@@ -5,6 +5,7 @@
 import type { Metrics } from '../measure/metrics.ts';
 import { drawFigure, type Figure } from './figure.ts';
 import { classF1Figure } from './figures/class-scores.ts';
+import { reliabilityFigure, riskCoverageFigure } from './figures/confidence-figures.ts';
 import { confusionFigure } from './figures/confusion-figure.ts';
 import { rocFigure } from './figures/roc-figure.ts';
 import { firingRates, trainingCurves } from './figures/training-curves.ts';
@@ -27,6 +28,8 @@ export async function runFigures(run: RunReport): Promise<Figure[]> {
     const { metrics, predictions } = run.test;
     sources.push(confusionFigure(metrics, run.name), classF1Figure(metrics, run.name));
     sources.push(rocFigure(predictions, metrics, run.name));
+    const tested = [{ name: run.name, metrics, predictions }];
+    sources.push(reliabilityFigure(tested), riskCoverageFigure(tested));
   }
   return Promise.all(sources.filter((source) => source !== null).map(drawFigure));
 }
@@ -41,6 +44,10 @@ const CAPTIONS: Readonly<Record<string, string>> = {
   'class-f1':
     'F1 of each class on the test images with 95 % bootstrap intervals. The axis need not begin at 0.',
   roc: 'ROC curve of each class against all others on the test images; on the right the upper left corner, enlarged.',
+  reliability:
+    'Reliability: share of right answers against the probability that the system gave them, in 15 bins of equal width, with 95 % intervals (Wilson), and the share of the images in each. On the dashed line a probability means what it says; below it the system is too sure.',
+  'risk-coverage':
+    'Share of wrong answers if only the images that the system is surest of are answered and the others are left to a person.',
 };
 
 /** Renders a run as a self-contained HTML page. */
@@ -67,7 +74,7 @@ ${
   html`<section id="test"><h2>Test results</h2>
 ${figureTable(run.test.metrics)}
 ${classTable(run.test.metrics)}
-${figure('class-f1')}${figure('confusion-matrix')}${figure('roc')}</section>`
+${figure('class-f1')}${figure('confusion-matrix')}${figure('roc')}${figure('reliability')}${figure('risk-coverage')}</section>`
 }
 ${
   samples.length > 0 &&
@@ -142,7 +149,7 @@ function protocol(run: RunReport): string {
   );
 }
 
-function figureTable({ accuracy, macro, weighted, macroAuc, logLoss }: Metrics): Html {
+function figureTable({ accuracy, macro, weighted, macroAuc, ...metrics }: Metrics): Html {
   const rows: [string, string][] = [
     ['accuracy, %', percentInterval(accuracy)],
     ['macro F1', interval(macro.f1)],
@@ -152,7 +159,11 @@ function figureTable({ accuracy, macro, weighted, macroAuc, logLoss }: Metrics):
     ['weighted precision', interval(weighted.precision)],
     ['weighted recall', interval(weighted.recall)],
     ['macro AUC', interval(macroAuc, 4)],
-    ['log loss, nats', interval(logLoss)],
+    ['log loss, nats', interval(metrics.logLoss)],
+    ['Brier score', interval(metrics.brier)],
+    ['expected calibration error, %', percentInterval(metrics.ece)],
+    ['maximal calibration error, %', percentInterval(metrics.mce)],
+    ['area under risk–coverage', interval(metrics.aurc, 4)],
   ];
   return table(
     'Test figures over all classes. Macro: mean of the classes; weighted: by their number of images.',
