@@ -221,6 +221,34 @@ describe('train, evaluate, compare, predict', () => {
     expect(readFileSync(out, 'utf8')).toContain('AE-CNN');
   });
 
+  it('robustness keeps what it measured, and sets runs side by side', async () => {
+    const lines = () =>
+      readFileSync(at('runs', 'scnn', 'robustness.jsonl'), 'utf8')
+        .trim()
+        .split(/\n+/);
+    const only = ['--corruptions', 'jpeg', '--severities', '2,4'];
+    const first = await json('robustness', at('runs', 'scnn'), ...only);
+    const evaluated = JSON.parse(readFileSync(at('runs', 'scnn', 'evaluation.json'), 'utf8'));
+    const [{ result }] = first.runs;
+    expect(result.clean.value).toBe(evaluated.metrics.accuracy.value);
+    expect(result.corruptions[0].accuracies.map((a: { severity: number }) => a.severity)).toEqual([2, 4]);
+    expect(lines()).toHaveLength(3);
+    expect(readFileSync(at('runs', 'scnn', 'robustness', 'robustness.html'), 'utf8')).toContain('JPEG');
+
+    const both = [at('runs', 'scnn'), at('runs', 'ae-cnn'), '--severities', '2', '--out', at('robustness')];
+    const { runs, report } = await json('robustness', ...both, '--corruptions', 'occlusion,jpeg');
+    expect(runs.map((run: { name: string }) => run.name)).toEqual(['scnn', 'ae-cnn']);
+    expect(runs[0].result.corruptions[1].mean).toBe(result.corruptions[0].accuracies[0].value);
+    expect(lines()).toHaveLength(4);
+    expect(existsSync(report)).toBe(true);
+    const page = readFileSync(report, 'utf8');
+    expect(page.match(/data:image\/webp/g)).toHaveLength(2);
+    expect(page).not.toMatch(/(src|href)="https?:/);
+
+    const { code, stderr } = await soma('robustness', at('runs', 'scnn'), '--corruptions', 'ocllusion');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('did you mean occlusion?')]);
+  });
+
   it('predict gives a probability for each class', async () => {
     const image = at('smear', 'test', 'platelet', readdirSync(at('smear', 'test', 'platelet'))[0]);
     const [result] = await json('predict', at('runs', 'ae-cnn'), image);

@@ -11,6 +11,7 @@ import { explain } from './io.ts';
 import { addModels } from './models.ts';
 import { addPlan } from './plan.ts';
 import { addPredict } from './predict.ts';
+import { addRobustness } from './robustness.ts';
 import { addStudy } from './study.ts';
 import { addTrain } from './train.ts';
 
@@ -39,6 +40,7 @@ for (const add of [
   addTrain,
   addEvaluate,
   addCompare,
+  addRobustness,
   addStudy,
   addPredict,
 ])

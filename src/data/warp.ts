@@ -148,7 +148,11 @@ function sampleEdge(
 function within(at: number, length: number, fill: Fill): number {
   if (at >= 0 && at < length) return at;
   if (fill === 'constant') return -1;
-  if (fill === 'nearest') return at < 0 ? 0 : length - 1;
+  return fill === 'nearest' ? (at < 0 ? 0 : length - 1) : mirrored(at, length);
+}
+
+/** Coordinate in [0, length), mirrored at the edge (cba|abcd|dcb) as often as it takes. */
+export function mirrored(at: number, length: number): number {
   const period = 2 * length;
   const folded = ((at % period) + period) % period;
   return folded < length ? folded : period - 1 - folded;

@@ -1,0 +1,26 @@
+/** A source whose images are read and decoded once and then held, as bytes, within a bound. */
+import type { ImageSource } from './dataset.ts';
+import { type ImageShape, imageBytes } from './image.ts';
+
+/** Bytes that are held at most. */
+const BOUND = 2 ** 30;
+
+/** The same images; what does not fit in the bound is read anew each time. */
+export function heldInMemory(source: ImageSource, shape: ImageShape): ImageSource {
+  const bytes = imageBytes(shape);
+  const held = new Map<number, Uint8Array>();
+  return {
+    length: source.length,
+    labels: source.labels,
+    name: (index) => source.name(index),
+    async read(index, target) {
+      const known = held.get(index);
+      if (known) {
+        target.set(known);
+        return;
+      }
+      await source.read(index, target);
+      if ((held.size + 1) * bytes <= BOUND) held.set(index, target.slice(0, bytes));
+    },
+  };
+}
