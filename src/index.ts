@@ -37,7 +37,16 @@ export {
 } from './nn/attention/elementwise-attention.ts';
 export { type MapAttentionOptions, mapAttention } from './nn/attention/map-attention.ts';
 export { type SpatialAttentionOptions, spatialAttention } from './nn/attention/spatial-attention.ts';
-export { type SpikeAttentionOptions, spikeAttention } from './nn/attention/spike-attention.ts';
+export {
+  type MaskOptions,
+  type SpikeAttentionOptions,
+  spikeAttention,
+} from './nn/attention/spike-attention.ts';
+export {
+  SPIKING_ATTENTION,
+  type SpikingAttentionName,
+  type SpikingAttentionOptions,
+} from './nn/attention/spiking-table.ts';
 export { squeezeExcite } from './nn/attention/squeeze-excite.ts';
 export { ATTENTION, type AttentionName, type AttentionOptions } from './nn/attention/table.ts';
 export { type ConvNormOptions, convNorm } from './nn/conv-norm.ts';

@@ -24,6 +24,8 @@ interface Small {
 
 /** Small enough for a step in a moment; 16 pixels where nothing is said. */
 const SMALL: Partial<Record<string, Small>> = {
+  // Untrained attention halves currents, CBAM twice: neurons must fire all the same.
+  scnn: { side: 16, options: { threshold: 0.25 } },
   'vision-cnn': { side: 20 },
   'attention-cnn1': { side: 20 },
   'attention-cnn2': { side: 20 },
@@ -40,7 +42,8 @@ const SMALL: Partial<Record<string, Small>> = {
   biasnn: { side: 16, options: { width: 8, gamma: 'one', reduction: 2 } },
   lasnn: { side: 16, options: { width: 8, gamma: 'one', reduction: 2 } },
   neurallnet: { side: 16, options: { reduction: 2 } },
-  'ms-resnet18': { side: 16, options: { width: 8, gamma: 'one' } },
+  'ms-resnet18': { side: 16, options: { width: 8, gamma: 'one', reduction: 2 } },
+  'spiking-attention-net': { side: 32, options: { width: 8, reduction: 2 } },
 };
 
 interface Exemption {
@@ -73,13 +76,17 @@ function isNormalized(nodes: readonly Node[], maps: Value): boolean {
 
 const nameOf = ({ source }: Value) => (source.kind === 'variable' ? source.variable.name : '');
 
-async function silentParameters(system: System): Promise<string[]> {
+async function silentParameters(system: System, more: object = {}): Promise<string[]> {
   const { side, options = {} } = SMALL[system.name] ?? { side: 16 };
   const net = new Net({ framework: system.framework, training: true, seed: 1 });
   const shape = [BATCH, 3, side, side];
   const image = net.graph.input('images', f32(shape));
   const labels = net.graph.input('labels', { dtype: 'i32', shape: [BATCH], time: null, format: 'flat' });
-  const logits = system.build(net, { image, classes: CLASSES }, system.options.parse(options));
+  const logits = system.build(
+    net,
+    { image, classes: CLASSES },
+    system.options.parse({ ...options, ...more }),
+  );
   const { loss } = crossEntropy(logits, labels);
   const forward = [...net.graph.nodes];
   const gradients = differentiate(loss, net.parameters);
@@ -109,4 +116,15 @@ describe('every parameter has a gradient', () => {
       const silent = await silentParameters(system);
       expect(silent.filter((name) => !exempt.some(({ parameter }) => parameter.test(name)))).toEqual([]);
     });
+
+  describe.each(['scnn', 'ms-resnet18', 'neurallnet', 'spiking-attention-net'] as const)('%s', (name) => {
+    it.each(['squeeze-excite', 'cbam', 'alif-mask'])('with attention=%s', async (attention) => {
+      expect(await silentParameters(SYSTEMS[name] as System, { attention, reduction: 2 })).toEqual([]);
+    });
+  });
+
+  it('the dense twin of spiking-attention-net', async () => {
+    const twin = await silentParameters(SYSTEMS['spiking-attention-net'] as System, { neuron: 'relu' });
+    expect(twin).toEqual([]);
+  });
 });

@@ -87,6 +87,28 @@ describe('parameter counts', () => {
     expect(parameters('neurallnet', 64, 8)).toBe(336_548 + 1_028);
     expect(parameters('neurallnet', 96, 4, { attention: 'none' })).toBe(336_548 - 64 - 4_096 - 16_384);
   });
+  it.each([
+    ['scnn', 'squeeze-excite', 64 * 8 * 2 + 128 * 16 * 2],
+    ['scnn', 'shared-cbam', 64 * 8 * 2 + 128 * 16 * 2 + 2 * 98],
+    ['ms-resnet18', 'spatial', 3 * 98],
+    ['ms-resnet18', 'squeeze-excite', 2 * (64 * 4 + 128 * 8 + 256 * 16)],
+    ['ms-resnet18', 'alif-mask', 6_954],
+    ['biasnn', 'none', -6_954],
+    ['lasnn', 'alif-mask', 0],
+    ['neurallnet', 'none', -64 - 4_096 - 16_384],
+  ])('%s with attention=%s: %i more', (name, attention, more) => {
+    expect(parameters(name, 32, 10, { attention }) - parameters(name, 32, 10)).toBe(more);
+  });
+  it.each([
+    ['none', 475_752],
+    ['squeeze-excite', 475_752 + 2 * (64 * 8 + 96 * 12 + 128 * 16)],
+    ['cbam', 475_752 + 4 * (64 * 8 + 96 * 12 + 128 * 16) + 3 * 98],
+    ['alif-mask', 475_752 + 970 + 1_814 + 2_914],
+  ])('spiking attention net with %s: %i, also in its dense twin', (attention, count) => {
+    expect(parameters('spiking-attention-net', 64, 8, { attention })).toBe(count);
+    expect(parameters('spiking-attention-net', 64, 8, { attention, neuron: 'relu' })).toBe(count);
+    expect(count).toBeLessThan(500_000);
+  });
   it('MS-ResNet18, CIFAR-10: 11,181,642', () => expect(parameters('ms-resnet18', 32, 10)).toBe(11_181_642));
   it('MS-ResNet18, CIFAR-100: 11,227,812', () =>
     expect(parameters('ms-resnet18', 32, 100, { normalization: 'cifar100' })).toBe(11_227_812));
@@ -164,6 +186,32 @@ describe('BIASNN', () => {
     expect(slope({})).toBeCloseTo(1 / Math.PI, 12);
     expect(slope({ alpha: 4 })).toBeCloseTo(1 / Math.PI, 12);
     expect(slope({ alpha: 4, arctanScale: '1' })).toBeCloseTo(2, 12);
+  });
+});
+
+describe('spiking attention net', () => {
+  it('has 7 spiking layers, none with time above a quarter of the pixels; its twin has neither', () => {
+    const net = trace('spiking-attention-net', 64);
+    const maps = [...net.spikes.values()].map(({ shape }) => shape.slice(1, 3).join('@'));
+    expect(maps).toEqual(['32@32', '64@16', '64@16', '96@8', '96@8', '128@4', '128@4']);
+    const twin = trace('spiking-attention-net', 64, 8, { neuron: 'relu' });
+    expect(twin.spikes.size).toBe(0);
+    expect(twin.graph.nodes.every(({ outputs }) => outputs.every(({ time }) => time === null))).toBe(true);
+  });
+
+  it.each(['squeeze-excite', 'cbam', 'alif-mask'])(
+    'reads spikes in all 3×3 convolutions behind %s',
+    (attention) => {
+      const { nodes } = trace('spiking-attention-net', 64, 8, { attention }).graph;
+      const convolutions = nodes.filter(
+        ({ op, scope }) => op.name === 'conv2d' && /^block\d\.conv\d$/.test(scope),
+      );
+      expect(convolutions.map(({ inputs }) => inputs[0]?.dtype)).toEqual(Array(6).fill('spike'));
+    },
+  );
+
+  it('has more blocks with depth', () => {
+    expect(trace('spiking-attention-net', 64, 8, { depth: 2, width: 16 }).spikes.size).toBe(13);
   });
 });
 

@@ -7,6 +7,8 @@
  * What runs along the shortcuts is membrane current, not spikes. The first block of stages 2 to 4 has stride 2;
  * its shortcut is a 1×1 convolution with BatchNorm of the current itself. Convolutions have no bias.
  *
+ * The option `attention` weighs the current behind blocks 2, 4 and 6, where paper (b) has its own: `biasnn.ts`.
+ *
  * The paper presents the image T times to the stem. Nothing there depends on time, so it is computed once; its
  * batch statistics are the same, and its running variance differs by the factor of n/(n − 1) alone.
  */
@@ -14,11 +16,19 @@ import { z } from 'zod';
 import { mismatch } from '../errors.ts';
 import type { Value } from '../graph/value.ts';
 import { RESETS } from '../neurons/neuron.ts';
-import { SURROGATES, surrogate } from '../neurons/surrogate.ts';
+import { arctan, SURROGATES, surrogate } from '../neurons/surrogate.ts';
+import { MASK } from '../nn/attention/spike-attention.ts';
+import {
+  SPIKING_ATTENTION,
+  SPIKING_ATTENTION_NAMES,
+  type SpikingAttentionName,
+  type SpikingAttentionOptions,
+} from '../nn/attention/spiking-table.ts';
 import { batchNorm, conv, dense } from '../nn/layers.ts';
 import type { Net } from '../nn/net.ts';
 import { type ImageStatistics, normalizeImage } from '../nn/normalize.ts';
 import { type LifOptions, lif } from '../nn/spiking/lif.ts';
+import { THRESHOLD_RULES } from '../ops/alif.ts';
 import { add } from '../ops/elementwise.ts';
 import { reduceMean } from '../ops/reduce.ts';
 import { settings } from './settings.ts';
@@ -31,7 +41,7 @@ const STATISTICS: Record<string, ImageStatistics> = {
   'fashion-mnist': { mean: [0.286], deviation: [0.353] },
 };
 
-export const msResnetOptions = z.strictObject({
+const msResnetOptions = z.strictObject({
   T: z.int().positive().default(4).describe('time steps'),
   width: z
     .int()
@@ -53,9 +63,65 @@ export const msResnetOptions = z.strictObject({
     .enum(['cifar10', 'cifar100', 'fashion-mnist', 'none'])
     .default('cifar10')
     .describe('whose mean and deviation the images are normalised by; the paper is silent'),
+  attention: z.enum(SPIKING_ATTENTION_NAMES).default('none').describe('of the current behind blocks 2, 4, 6'),
+  reduction: z
+    .int()
+    .positive()
+    .default(16)
+    .describe('r of the attention: 4, 8 or 16; not given in the paper'),
+  attentionTau: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(MASK.tau)
+    .describe('decay of the membranes in the attention by masks'),
+  attentionThreshold: z.number().positive().default(MASK.threshold),
+  alpha: z.number().positive().default(2).describe('α of the arctan surrogate of the attention'),
+  arctanScale: z
+    .enum(['1/pi', '1'])
+    .default('1/pi')
+    .describe('factor of that surrogate: as printed, or as snnTorch computes it'),
+  adaptTau: z
+    .number()
+    .positive()
+    .default(MASK.adaptTau)
+    .describe('τ of the adaptation, in steps; not given in the paper'),
+  adaptStep: z
+    .number()
+    .positive()
+    .default(MASK.adaptStep)
+    .describe('what the adaptation is drawn to where all fire'),
+  thresholdRule: z
+    .enum(THRESHOLD_RULES)
+    .default(MASK.rule)
+    .describe('base: threshold + adaptation, as described; cumulative: as printed, can only rise'),
+  evaluation: z
+    .enum(['running', 'frozen'])
+    .default(MASK.evaluation)
+    .describe('running: adapts anew over what is evaluated; frozen: keeps the last of training'),
 });
 
 type Options = z.output<typeof msResnetOptions>;
+
+/** Blocks, from 1, behind which there is attention. */
+const ATTENDED = [2, 4, 6];
+
+function attentionOf(o: Options): SpikingAttentionOptions {
+  return {
+    steps: o.T,
+    reduction: o.reduction,
+    mask: {
+      tau: o.attentionTau,
+      threshold: o.attentionThreshold,
+      // The factor before the fraction is (α/2)·scale.
+      surrogate: arctan(o.alpha, o.arctanScale === '1/pi' ? 2 / (o.alpha * Math.PI) : 1),
+      adaptTau: o.adaptTau,
+      adaptStep: o.adaptStep,
+      rule: o.thresholdRule,
+      evaluation: o.evaluation,
+    },
+  };
+}
 
 function neuronOf({ T, beta, threshold, reset, ...o }: Options): LifOptions {
   return { steps: T, beta, threshold, reset, resetDelay: false, surrogate: surrogate(o.surrogate, o.slope) };
@@ -96,7 +162,7 @@ function normalized(image: Value, of: Options['normalization']): Value {
   return normalizeImage(image, statistics);
 }
 
-export const msResnetTraining = settings({
+const training = settings({
   optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 5e-5 },
   lr: 0.1,
   schedule: { kind: 'cosine' },
@@ -105,33 +171,46 @@ export const msResnetTraining = settings({
   augment: { flipHorizontal: true, cropPadding: 4, fill: 'constant' },
 });
 
-/** Traces the network; `after` may change what comes out of a block, counted from 1. */
-export function msResnet(
-  net: Net,
-  { image, classes }: Problem,
-  o: Options,
-  after: (x: Value, block: number) => Value = (x) => x,
-): Value {
+function msResnet(net: Net, { image, classes }: Problem, o: Options): Value {
   const stem = { filters: o.width, kernel: 7, padding: 3, bias: false };
   let x = conv(net, 'conv1', normalized(image, o.normalization), stem);
   x = batchNorm(net, 'bn1', x, { gamma: gammas(o).first });
-  for (let i = 0; i < 8; i++) {
-    const stage = Math.floor(i / 2);
-    const stride = i % 2 === 0 && stage > 0 ? 2 : 1;
-    x = after(block(net, `block${i + 1}`, x, o.width * 2 ** stage, stride, o), i + 1);
+  const attend = SPIKING_ATTENTION[o.attention];
+  for (let i = 1; i <= 8; i++) {
+    const stage = Math.floor((i - 1) / 2);
+    const stride = i % 2 === 1 && stage > 0 ? 2 : 1;
+    x = block(net, `block${i}`, x, o.width * 2 ** stage, stride, o);
+    if (ATTENDED.includes(i)) x = attend(net, `attention${i}`, x, attentionOf(o));
   }
   const { spikes } = lif(net, 'lif', x, neuronOf(o));
   return dense(net, 'fc', reduceMean(spikes, { axes: [2, 3], time: true }), { units: classes });
 }
 
-export const msResnet18 = defineSystem({
+export interface MsResnetVariant {
+  readonly name: string;
+  readonly title: string;
+  readonly summary: string;
+  readonly source: string;
+  /** What its option `attention` is unless it is set. */
+  readonly attention: SpikingAttentionName;
+}
+
+/** A system that is this network with one attention or another. */
+export function msResnetSystem({ attention, ...names }: MsResnetVariant) {
+  return defineSystem({
+    ...names,
+    framework: 'torch',
+    size: 32,
+    options: msResnetOptions.extend({ attention: msResnetOptions.shape.attention.default(attention) }),
+    training,
+    build: msResnet,
+  });
+}
+
+export const msResnet18 = msResnetSystem({
   name: 'ms-resnet18',
   title: 'MS-ResNet18',
   summary: 'spiking residual network with BatchNorm, whose shortcuts carry current',
   source: 'paper (b), backbone',
-  framework: 'torch',
-  size: 32,
-  options: msResnetOptions,
-  training: msResnetTraining,
-  build: (net, problem, o) => msResnet(net, problem, o),
+  attention: 'none',
 });

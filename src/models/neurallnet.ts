@@ -8,7 +8,7 @@
  */
 import { z } from 'zod';
 import { SURROGATES, surrogate } from '../neurons/surrogate.ts';
-import { ATTENTION, ATTENTION_NAMES } from '../nn/attention/table.ts';
+import { SPIKING_ATTENTION, SPIKING_ATTENTION_NAMES } from '../nn/attention/spiking-table.ts';
 import { batchNorm, conv, dense, globalAvgPool } from '../nn/layers.ts';
 import { type LifOptions, lif } from '../nn/spiking/lif.ts';
 import { READOUTS, readOut } from '../nn/spiking/readout.ts';
@@ -22,7 +22,10 @@ const options = z.strictObject({
   threshold: z.number().positive().default(1),
   surrogate: z.enum(SURROGATES).default('fastSigmoid'),
   slope: z.number().positive().default(25).describe('k of fastSigmoid, α of arctan, width of the others'),
-  attention: z.enum(ATTENTION_NAMES).default('squeeze-excite').describe('none: the ablation of the paper'),
+  attention: z
+    .enum(SPIKING_ATTENTION_NAMES)
+    .default('squeeze-excite')
+    .describe('none: the ablation of the paper'),
   reduction: z.int().positive().default(8).describe('r: hidden units of the attention are C/r'),
   readout: z.enum(READOUTS).default('count'),
 });
@@ -50,11 +53,13 @@ export const neurallnet = defineSystem({
       threshold: o.threshold,
       surrogate: surrogate(o.surrogate, o.slope),
     };
+    const attend = SPIKING_ATTENTION[o.attention];
     let x = image;
     for (const [i, filters] of [16, 128, 256].entries()) {
       x = batchNorm(net, `bn${i + 1}`, conv(net, `conv${i + 1}`, x, { filters, kernel: 3, padding: 1 }));
       x = lif(net, `lif${i + 1}`, x, neuron).spikes;
-      x = maxPool2d(ATTENTION[o.attention](net, `attention${i + 1}`, x, o), { kernel: 2 });
+      x = attend(net, `attention${i + 1}`, x, { steps: o.T, reduction: o.reduction });
+      x = maxPool2d(x, { kernel: 2 });
     }
     x = dense(net, 'fc', globalAvgPool(x), { units: classes });
     return readOut(lif(net, 'lif4', x, neuron).spikes, o.readout);

@@ -13,6 +13,7 @@ import { neurallnet } from './neurallnet.ts';
 import { resnet34 } from './resnet34.ts';
 import { resnet50 } from './resnet50.ts';
 import { scnn } from './scnn.ts';
+import { spikingAttentionNet } from './spiking-attention-net.ts';
 import type { System } from './system.ts';
 import { cbamVgg15, saVgg15, seVgg15, vgg, vgg8, vgg12, vgg15, vgg18 } from './vgg.ts';
 import { vgg16 } from './vgg16.ts';
@@ -49,6 +50,7 @@ export const SYSTEMS = {
   vgg16,
   resnet50,
   xception,
+  'spiking-attention-net': spikingAttentionNet,
 } as const satisfies Record<string, System>;
 
 /** The system called `name`; throws with the nearest name where there is none. */

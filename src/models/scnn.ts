@@ -3,6 +3,8 @@
  *
  *   image → conv 64 → ReLU → max-pool → LIF → conv 128 → ReLU → max-pool → LIF → dense K → LIF → counts
  *
+ * The option `attention`, which the paper does not have, weighs the current that goes into the first two LIF layers.
+ *
  * The same image is presented at every step, so the first convolution is computed once. Output spikes are
  * counted over T steps, and the counts are the logits of a cross-entropy (snnTorch's `ce_count_loss`).
  */
@@ -10,6 +12,7 @@ import { z } from 'zod';
 import type { Value } from '../graph/value.ts';
 import { RESETS } from '../neurons/neuron.ts';
 import { SURROGATES, surrogate } from '../neurons/surrogate.ts';
+import { SPIKING_ATTENTION, SPIKING_ATTENTION_NAMES } from '../nn/attention/spiking-table.ts';
 import { conv, dense } from '../nn/layers.ts';
 import { ENCODINGS, encode } from '../nn/spiking/encode.ts';
 import { type LifOptions, lif } from '../nn/spiking/lif.ts';
@@ -35,6 +38,11 @@ const options = z.strictObject({
     .enum(['spikes', 'membrane'])
     .default('spikes')
     .describe('what a LIF layer passes on: the description says spikes, a caption membrane states'),
+  attention: z
+    .enum(SPIKING_ATTENTION_NAMES)
+    .default('none')
+    .describe('of the currents into the first two LIF layers; not in the paper'),
+  reduction: z.int().positive().default(8).describe('r: hidden units of the attention are C/r'),
 });
 
 export const scnn = defineSystem({
@@ -63,15 +71,17 @@ export const scnn = defineSystem({
       learnBeta: o.learnBeta,
       learnThreshold: o.learnThreshold,
     };
-    const spiking = (name: string, current: Value) => {
-      const { spikes, membrane } = lif(net, name, current, neuron);
+    const attend = SPIKING_ATTENTION[o.attention];
+    const spiking = (stage: number, current: Value) => {
+      const weighed = attend(net, `attention${stage}`, current, { steps: o.T, reduction: o.reduction });
+      const { spikes, membrane } = lif(net, `lif${stage}`, weighed, neuron);
       return o.handover === 'spikes' ? spikes : membrane;
     };
     let x = encode(net, image, o.encoding, o.T);
     x = maxPool2d(relu(conv(net, 'conv1', x, { filters: 64, kernel: 3, padding: 1 })), { kernel: 2 });
-    x = spiking('lif1', x);
+    x = spiking(1, x);
     x = maxPool2d(relu(conv(net, 'conv2', x, { filters: 128, kernel: 3, padding: 1 })), { kernel: 2 });
-    x = spiking('lif2', x);
+    x = spiking(2, x);
     x = dense(net, 'fc', flatten(x), { units: classes });
     return readOut(lif(net, 'lif3', x, neuron).spikes, o.readout);
   },

@@ -3,6 +3,7 @@ import { EXIT, nearest, SomaError } from '../errors.ts';
 import { attentionOnCnnAndVgg } from './studies/attention-on-cnn-and-vgg.ts';
 import { bloodArchitectures } from './studies/blood-architectures.ts';
 import { cnnAblations } from './studies/cnn-ablations.ts';
+import { hybrids } from './studies/hybrids.ts';
 import { oversampling } from './studies/oversampling.ts';
 import { poolingOrAttention } from './studies/pooling-or-attention.ts';
 import { resolution } from './studies/resolution.ts';
@@ -17,6 +18,7 @@ export const STUDIES: readonly Study[] = [
   attentionOnCnnAndVgg,
   poolingOrAttention,
   oversampling,
+  hybrids,
 ];
 
 /** The study called `name`; throws with the nearest name where there is none. */

@@ -8,7 +8,7 @@
  * convolutions in an order that would end in C/r channels. In words it expands to C. No bias, nothing between them.
  */
 import type { Value } from '../../graph/value.ts';
-import type { Surrogate } from '../../neurons/surrogate.ts';
+import { arctan, type Surrogate } from '../../neurons/surrogate.ts';
 import { alif, type ThresholdRule } from '../../ops/alif.ts';
 import { concat } from '../../ops/concat.ts';
 import { toFloat } from '../../ops/elementwise.ts';
@@ -20,12 +20,8 @@ import { conv } from '../layers.ts';
 import type { Net } from '../net.ts';
 import { lif } from '../spiking/lif.ts';
 
-export interface SpikeAttentionOptions {
-  /** Number of time steps T. */
-  readonly steps: number;
-  /** r: the convolutions meet at C/r channels. */
-  readonly reduction: number;
-  readonly neuron: 'alif' | 'lif';
+/** How the neurons of the mask behave. */
+export interface MaskOptions {
   /** τ: share of the membrane that is left after a step. */
   readonly tau: number;
   readonly threshold: number;
@@ -38,8 +34,28 @@ export interface SpikeAttentionOptions {
   readonly evaluation: 'running' | 'frozen';
 }
 
+/** Those of paper (b); its surrogate is printed with a factor of 1/π. The paper does not give `adaptTau`. */
+export const MASK: MaskOptions = {
+  tau: 0.5,
+  threshold: 1,
+  surrogate: arctan(2, 1 / Math.PI),
+  adaptTau: 10,
+  adaptStep: 1,
+  rule: 'base',
+  evaluation: 'running',
+};
+
+export interface SpikeAttentionOptions extends Partial<MaskOptions> {
+  /** Number of time steps T. */
+  readonly steps: number;
+  /** r: the convolutions meet at C/r channels. */
+  readonly reduction: number;
+  readonly neuron: 'alif' | 'lif';
+}
+
 /** x [N, C, H, W], with time or presented at every step → the same with T steps. */
-export function spikeAttention(net: Net, name: string, x: Value, o: SpikeAttentionOptions): Value {
+export function spikeAttention(net: Net, name: string, x: Value, options: SpikeAttentionOptions): Value {
+  const o = { ...MASK, ...options };
   return net.layer(name, () => {
     const maps = toFloat(x);
     const over = { axes: [1], keepDims: true };
@@ -66,7 +82,7 @@ function separable(
 }
 
 /** Spikes of neurons on the turned-over maps. */
-function fire(net: Net, current: Value, o: SpikeAttentionOptions): Value {
+function fire(net: Net, current: Value, o: MaskOptions & SpikeAttentionOptions): Value {
   const { steps, tau, threshold, surrogate, adaptTau, adaptStep, rule } = o;
   if (o.neuron === 'lif')
     return lif(net, 'lif', current, {
