@@ -249,6 +249,51 @@ describe('train, evaluate, compare, predict', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining('did you mean occlusion?')]);
   });
 
+  it('ensemble votes, is measured like a run, and compares like one', async () => {
+    const runs = [at('runs', 'scnn'), at('runs', 'ae-cnn')];
+    const both = await json('ensemble', ...runs, '--vote', 'majority', '--out', at('runs', 'both'));
+    expect(both.metrics.images).toBe(40);
+    expect(both.validation.images).toBe(24);
+    for (const [i, path] of runs.entries()) {
+      const own = JSON.parse(readFileSync(join(path, 'evaluation.json'), 'utf8'));
+      expect(both.members[i].test).toBe(own.metrics.accuracy.value);
+      const val = await json('evaluate', path, '--split', 'val');
+      expect(both.members[i].validation).toBeCloseTo(val.metrics.accuracy.value, 12);
+    }
+    const report = readFileSync(at('runs', 'both', 'report.html'), 'utf8');
+    expect(report).toContain('<h2>Members</h2>');
+    expect(report).not.toContain('No epoch has ended yet');
+
+    const out = at('with-ensemble.html');
+    const compared = await json('compare', at('runs', 'both'), at('runs', 'scnn'), '--out', out);
+    expect(compared.pairs).toHaveLength(1);
+    expect(compared.runs[0].run.test.metrics.accuracy).toEqual(both.metrics.accuracy);
+    expect(readFileSync(out, 'utf8')).toContain('Ensemble of 2, majority');
+  }, 60_000);
+
+  it('ensemble does without validation, and says what does not go together', async () => {
+    const runs = [at('runs', 'scnn'), at('runs', 'ae-cnn')];
+    const mean = await json('ensemble', ...runs, '--no-validation', '--out', at('runs', 'mean'));
+    expect(mean.validation).toBeNull();
+    expect(existsSync(at('runs', 'mean', 'predictions-val.csv'))).toBe(false);
+    const fails = async (...args: string[]) => {
+      const { code, stderr } = await soma('ensemble', ...args);
+      expect(code).not.toBe(0);
+      return stderr;
+    };
+    expect(await fails(...runs, '--out', at('runs', 'mean'))).toMatch(/one that holds ensemble\.json/);
+    expect(await fails(runs[0])).toMatch(/expected two or more runs, got 1/);
+    expect(await fails(runs[0], runs[0])).toMatch(/scnn twice; name it once/);
+    expect(await fails(runs[0], at('runs', 'mean'))).toMatch(/got an ensemble; name one of its members/);
+    const table = join(runs[1], 'predictions-test.csv');
+    const before = readFileSync(table, 'utf8');
+    writeFileSync(table, before.replace(/^(\S+?)\.png/m, '$1-other.png'));
+    expect(await fails(...runs, '--no-validation')).toMatch(
+      /ae-cnn: expected the same images, .*\.png in row 1, got .*-other\.png/,
+    );
+    writeFileSync(table, before);
+  }, 60_000);
+
   it('predict gives a probability for each class', async () => {
     const image = at('smear', 'test', 'platelet', readdirSync(at('smear', 'test', 'platelet'))[0]);
     const [result] = await json('predict', at('runs', 'ae-cnn'), image);

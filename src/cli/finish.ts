@@ -11,7 +11,7 @@ import { collectReport } from '../report/collect.ts';
 import { writeFigures } from '../report/figure.ts';
 import { percentInterval } from '../report/format.ts';
 import { renderRunReport, runFigures } from '../report/run-report.ts';
-import type { SampleImage } from '../report/types.ts';
+import type { RunReport, SampleImage } from '../report/types.ts';
 import type { RunConfig } from '../train/config.ts';
 import { type Evaluation, evaluate, evaluationBatch } from '../train/evaluate.ts';
 import { loadNetwork, specOf, type Weights } from '../train/open-run.ts';
@@ -46,17 +46,31 @@ export async function evaluateRun(
 /** Writes predictions, `evaluation.json`, figures and the report of a run's own test split. */
 export async function writeResults(run: RunFolder, evaluated: Evaluated, dataset: Dataset): Promise<string> {
   const { metrics, predictions, rates, loss } = evaluated;
-  await writePredictions(run.file('predictions-test.csv'), predictions);
+  return writeTested(run, { metrics, predictions }, { loss, rates }, dataset);
+}
+
+/**
+ * The files that tested runs and ensembles have alike; returns the path of the report.
+ * @param more what else `evaluation.json` says
+ */
+export async function writeTested(
+  folder: RunFolder,
+  test: NonNullable<RunReport['test']>,
+  more: object,
+  dataset: Dataset | null,
+): Promise<string> {
+  const { metrics, predictions } = test;
+  await writePredictions(folder.file('predictions-test.csv'), predictions);
   await writeAside(
-    run.file('evaluation.json'),
-    `${JSON.stringify({ split: 'test', loss, rates, metrics }, null, 2)}\n`,
+    folder.file('evaluation.json'),
+    `${JSON.stringify({ split: 'test', ...more, metrics }, null, 2)}\n`,
   );
-  const report = await collectReport(run, { metrics, predictions });
-  await mkdir(run.file('figures'), { recursive: true });
-  await writeFigures(run.file('figures'), await runFigures(report));
-  const samples = await confidentErrors(predictions, dataset);
-  await writeAside(run.file('report.html'), await renderRunReport(report, { samples }));
-  return run.file('report.html');
+  const report = await collectReport(folder, test);
+  await mkdir(folder.file('figures'), { recursive: true });
+  await writeFigures(folder.file('figures'), await runFigures(report));
+  const samples = dataset ? await confidentErrors(predictions, dataset) : [];
+  await writeAside(folder.file('report.html'), await renderRunReport(report, { samples }));
+  return folder.file('report.html');
 }
 
 /** The errors of which the network was surest, as small pictures. */

@@ -6,6 +6,7 @@ import { VERSION } from '../train/config.ts';
 import { addBench } from './bench.ts';
 import { addCompare } from './compare.ts';
 import { addData } from './data.ts';
+import { addEnsemble } from './ensemble.ts';
 import { addEvaluate } from './evaluate.ts';
 import { explain } from './io.ts';
 import { addModels } from './models.ts';
@@ -41,6 +42,7 @@ for (const add of [
   addEvaluate,
   addCompare,
   addRobustness,
+  addEnsemble,
   addStudy,
   addPredict,
 ])

@@ -29,6 +29,7 @@ import {
 } from './options.ts';
 import { progressDisplay } from './progress.ts';
 import { engineWarning, reopen } from './resume.ts';
+import { runName } from './run-name.ts';
 
 interface TrainFlags extends EngineOptions {
   readonly data?: string;
@@ -142,7 +143,7 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
   const dataset = await openData({ source: flags.data, size: flags.size ?? system.size, seed: flags.seed });
   const weights = flags.weights ? await openWeights(resolve(flags.weights)) : undefined;
   const source = flags.data === 'smear' ? 'smear' : resolve(flags.data);
-  const name = flags.name ?? [timestamp(), system.name, dataset.name, flags.seed].join('-');
+  const name = flags.name ?? runName(system.name, dataset.name, flags.seed);
   const { seed } = flags;
   const config = configure({
     ...{ name, system: system.name, options, settings, seed, source, dataset, engine },
@@ -150,13 +151,6 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
   });
   const folder = await RunFolder.create(join(flags.runsDir, name), config);
   return { folder, config, dataset };
-}
-
-function timestamp(): string {
-  return new Date()
-    .toISOString()
-    .replace(/[-:]|\..*/g, '')
-    .replace('T', '-');
 }
 
 function announce(folder: RunFolder, config: RunConfig, engine: Engine): void {

@@ -2,10 +2,10 @@
  * Two runs compared on the same images: who was right where, McNemar's test, and the bootstrap interval of
  * the difference in accuracy. Images are resampled in pairs, so what is hard for both cancels.
  */
-import { mismatch } from '../errors.ts';
 import { type BootstrapOptions, bootstrap, type Estimate } from './bootstrap.ts';
 import { type McNemar, mcnemar } from './mcnemar.ts';
 import { type Predictions, predictedClasses } from './predictions.ts';
+import { checkSameImages } from './same-images.ts';
 
 export interface PairedComparison {
   readonly images: number;
@@ -29,7 +29,7 @@ export function comparePaired(
   second: Predictions,
   options: BootstrapOptions = {},
 ): PairedComparison {
-  checkSameImages(first, second);
+  checkSameImages(first, second, 'comparePaired()');
   const { labels } = first;
   const firstPredicted = predictedClasses(first);
   const secondPredicted = predictedClasses(second);
@@ -64,35 +64,6 @@ export function comparePaired(
     difference: difference!,
     mcnemar: mcnemar(onlyFirst, onlySecond),
   };
-}
-
-function checkSameImages(first: Predictions, second: Predictions): void {
-  const where = 'comparePaired()';
-  const advice = 'evaluate both runs on the same test set';
-  const k = first.classes.findIndex((name, index) => second.classes[index] !== name);
-  if (k >= 0 || first.classes.length !== second.classes.length) {
-    throw mismatch(where, `the same classes ${first.classes.join(', ')}`, second.classes.join(', '), advice);
-  }
-  const count = Math.min(first.labels.length, second.labels.length);
-  for (let i = 0; i < count; i++) {
-    if (first.names[i] !== second.names[i]) {
-      throw mismatch(where, `the same images, ${first.names[i]} in row ${i + 1}`, second.names[i], advice);
-    }
-    if (first.labels[i] !== second.labels[i]) {
-      const [mine, theirs] = [first.classes[first.labels[i]], second.classes[second.labels[i]]];
-      throw mismatch(where, `the same label of image ${first.names[i]}, ${mine}`, theirs, advice);
-    }
-  }
-  if (first.labels.length !== second.labels.length) {
-    const longer = first.labels.length > count ? first : second;
-    const lengths = `${first.labels.length} and ${second.labels.length}`;
-    throw mismatch(
-      where,
-      'as many images in both runs',
-      `${lengths}, ${longer.names[count]} in one only`,
-      advice,
-    );
-  }
 }
 
 /** Level of the tests; the intervals cover the rest, 95 %. */

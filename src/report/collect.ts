@@ -1,4 +1,4 @@
-/** From a run folder to what a report is made from. */
+/** From the folder of a run or an ensemble to what a report is made from. */
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
@@ -7,6 +7,7 @@ import { readPredictions } from '../measure/predictions-csv.ts';
 import { findSystem } from '../models/registry.ts';
 import type { RunConfig } from '../train/config.ts';
 import type { RunFolder } from '../train/run-folder.ts';
+import { ensembleReport, isEnsemble } from './ensemble.ts';
 import type { RunReport } from './types.ts';
 
 /** `summary.json`: what only the training process knew. */
@@ -36,10 +37,16 @@ async function readSummary(run: RunFolder): Promise<Summary> {
 }
 
 /**
- * Everything known of a run; `test` is left out where it has not been evaluated.
+ * Everything known of a run or an ensemble; `test` is left out where it has not been evaluated.
  * @param tested results that were just measured; read back from the folder when absent
  */
 export async function collectReport(run: RunFolder, tested?: RunReport['test']): Promise<RunReport> {
+  const report = isEnsemble(run) ? await ensembleReport(run) : await runReport(run);
+  const test = tested ?? (await readTest(run));
+  return { ...report, ...(test ? { test } : {}) };
+}
+
+async function runReport(run: RunFolder): Promise<RunReport> {
   const config = await run.config();
   const summary = await readSummary(run);
   const history = await run.history();
@@ -50,7 +57,6 @@ export async function collectReport(run: RunFolder, tested?: RunReport['test']):
       (s) => s.size,
       () => 0,
     );
-  const test = tested ?? (await readTest(run));
   const bestEpoch = summary.bestEpoch || bestOf(config, history);
   return {
     name: run.name,
@@ -68,7 +74,6 @@ export async function collectReport(run: RunFolder, tested?: RunReport['test']):
       peakBytes: summary.peakBytes,
       residentBytes: summary.residentBytes,
     },
-    ...(test ? { test } : {}),
     warnings: summary.warnings,
   };
 }

@@ -13,7 +13,7 @@ import { bytes, decimal, duration, interval, NONE, percent, percentInterval, who
 import { type Html, type HtmlValue, html } from './html.ts';
 import { figureBlock, page, sampleGrid, type Tile, table, tiles, warningBox } from './page.ts';
 import { configurationTable, costTable, dataTable, environmentTable } from './setup-sections.ts';
-import type { RunReport, SampleImage } from './types.ts';
+import type { EnsembleFacts, RunReport, SampleImage } from './types.ts';
 
 export interface RunReportOptions {
   /** Pictures to show, e.g. the most confident errors on the test set, as PNG data URIs. */
@@ -82,8 +82,9 @@ ${
 <p>Test images that were classified wrongly, with the probability that the system gave to its answer.</p>
 ${sampleGrid(samples)}</section>`
 }
-<section id="training"><h2>Training</h2>
-${run.history.length === 0 ? html`<p>No epoch has ended yet.</p>` : null}
+${run.ensemble && html`<section id="members"><h2>Members</h2>\n${memberTable(run.ensemble)}</section>`}
+<section id="training"><h2>${run.ensemble ? 'Cost' : 'Training'}</h2>
+${run.history.length === 0 && !run.ensemble ? html`<p>No epoch has ended yet.</p>` : null}
 ${figure('training-curves')}${figure('firing-rates')}
 ${costTable(named)}</section>
 <section id="setup"><h2>How it was made</h2>
@@ -129,6 +130,28 @@ function range({ low, high }: { low: number; high: number }, decimals = 3): stri
   return `${decimal(low, decimals)}–${decimal(high, decimals)}`;
 }
 
+const VOTING: Record<EnsembleFacts['vote'], string> = {
+  mean: 'Probabilities are the mean of those of the members.',
+  majority:
+    'The class that most members choose; a tie goes to the larger mean probability. Scores are shares of votes, with the mean probabilities as one more voter.',
+};
+
+function memberTable({ members, validation }: EnsembleFacts): Html {
+  const share = (accuracy: number | null) => (accuracy === null ? NONE : decimal(100 * accuracy, 2));
+  return table(
+    'Members and their accuracies. Choose members by those on validation: test images must decide nothing.',
+    [
+      { title: 'run' },
+      { title: 'system' },
+      ...['seed', 'validation, %', 'test, %'].map((title) => ({ title, number: true })),
+    ],
+    members.map(({ name, title, seed, validation: ofMember, test }) => ({
+      cells: [html`<span class="path">${name}</span>`, title, seed, share(ofMember), share(test)],
+    })),
+    validation === null ? [] : [{ cells: ['together', '', '', share(validation), ''] }],
+  );
+}
+
 /** Which images decided what, and what the intervals mean. */
 function protocol(run: RunReport): string {
   const { keptEpoch, bestEpoch, history } = run;
@@ -136,8 +159,9 @@ function protocol(run: RunReport): string {
     keptEpoch === bestEpoch
       ? 'chosen with the validation images only'
       : `the last, as published (validation was best in epoch ${bestEpoch})`;
-  const chosen =
-    keptEpoch > 0
+  const chosen = run.ensemble
+    ? `${VOTING[run.ensemble.vote]} The members are runs of their own; they are to be chosen by their validation accuracy.`
+    : keptEpoch > 0
       ? `The weights are those of epoch ${keptEpoch} of ${history.length}, ${reason}.`
       : 'No weights have been chosen yet.';
   if (!run.test) return `${chosen} The test images have not been read.`;

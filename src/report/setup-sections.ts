@@ -86,8 +86,8 @@ export function costTable(runs: readonly NamedRun[]): Html {
           seconds.length,
           seconds.length > 0 ? duration(median(seconds)) : NONE,
           seconds.length > 0 ? duration(sum(seconds)) : NONE,
-          bytes(run.sizes.peakBytes),
-          bytes(run.sizes.residentBytes),
+          run.sizes.peakBytes > 0 ? bytes(run.sizes.peakBytes) : NONE,
+          run.sizes.residentBytes > 0 ? bytes(run.sizes.residentBytes) : NONE,
         ],
       };
     }),

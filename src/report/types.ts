@@ -2,6 +2,7 @@
  * What a report is made from. The training loop and the commands fill these in; nothing here is computed.
  */
 import type { Split } from '../data/dataset.ts';
+import type { Vote } from '../measure/ensemble.ts';
 import type { Metrics } from '../measure/metrics.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import type { EpochRecord } from '../train/record.ts';
@@ -35,7 +36,22 @@ export interface Sizes {
   readonly residentBytes: number;
 }
 
-/** A run, as far as it went. */
+/** Who votes in an ensemble, and how. */
+export interface EnsembleFacts {
+  readonly vote: Vote;
+  readonly members: readonly {
+    readonly name: string;
+    readonly title: string;
+    readonly seed: number;
+    /** Accuracies, 0 … 1; null where validation was left out. */
+    readonly validation: number | null;
+    readonly test: number;
+  }[];
+  /** Of the ensemble. */
+  readonly validation: number | null;
+}
+
+/** A run, as far as it went; or an ensemble of runs, which has no history. */
 export interface RunReport {
   /** Name of the run: its folder. */
   readonly name: string;
@@ -68,6 +84,8 @@ export interface RunReport {
   readonly sizes: Sizes;
   /** The test set, read once after training; left out while it has not been read. */
   readonly test?: { readonly metrics: Metrics; readonly predictions: Predictions };
+  /** Left out where it is a run of one network. */
+  readonly ensemble?: EnsembleFacts;
   /** What the reader must know: dead layers, duplicates across splits, a slow engine. */
   readonly warnings: readonly string[];
 }

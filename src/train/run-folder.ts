@@ -54,6 +54,11 @@ export class RunFolder {
   async config(): Promise<RunConfig> {
     const path = this.file('config.json');
     const text = await readFile(path, 'utf8').catch(() => {
+      if (existsSync(this.file('ensemble.json')))
+        throw new SomaError(
+          `${this.path}: expected the run of one network, got an ensemble; name one of its members`,
+          EXIT.usage,
+        );
       throw new SomaError(
         `${this.path}: expected a run folder with config.json, got none; check the path`,
         EXIT.usage,
