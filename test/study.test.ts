@@ -23,7 +23,15 @@ const STUDY = {
     { name: 'se', system: 'se-cnn', data: 'cells', size: 16, set: { epochs: 2, reduction: 4 } },
     { name: 'slow', system: 'vgg', data: 'cells', size: 16, oneEpoch: true, seeds: [0] },
   ],
-  pairs: [['se', 'cnn']],
+  ensembles: [
+    { name: 'both', title: 'Both', of: ['cnn', 'se'] },
+    { name: 'seeds', title: 'All seeds', of: ['se'], over: 'seeds', vote: 'majority' },
+  ],
+  pairs: [
+    ['se', 'cnn'],
+    ['both', 'se'],
+    ['seeds', 'cnn'],
+  ],
 };
 
 let folder: string;
@@ -47,6 +55,27 @@ async function hits(out: string, run: string): Promise<Map<string, number>> {
       return [name, Number(label === predicted)];
     }),
   );
+}
+
+/** Accuracy of the mean of the probabilities of runs, worked out from their tables. */
+async function meanVote(out: string, runs: readonly string[]): Promise<number> {
+  const tables = await Promise.all(
+    runs.map(async (run) => {
+      const text = await readFile(join(folder, out, 'runs', run, 'predictions-test.csv'), 'utf8');
+      return text
+        .trim()
+        .split('\r\n')
+        .map((row) => row.split(','));
+    }),
+  );
+  const [[header], rows] = [tables[0], tables[0].slice(1)];
+  const right = rows.filter(([, label], i) => {
+    const sums = header
+      .slice(3)
+      .map((_, k) => tables.reduce((sum, table) => sum + Number(table[i + 1][k + 3]), 0));
+    return header[3 + sums.indexOf(Math.max(...sums))] === `p_${label}`;
+  });
+  return right.length / rows.length;
 }
 
 const mean = (values: Iterable<number>) => {
@@ -83,7 +112,16 @@ describe('soma study', () => {
     expect(cnn.accuracy.value).toBeCloseTo(mean(accuracies(ofCnn)), 12);
     expect(cnn.accuracy.low).toBeLessThan(cnn.accuracy.value);
     expect(cnn.against.difference).toBeCloseTo(cnn.accuracy.value - 0.5, 12);
-    const [pair] = result.pairs;
+    const [, , , both, seeds] = result.arms;
+    const voted = [0, 1].map((seed) => meanVote('a', [`cnn-seed${seed}`, `se-seed${seed}`]));
+    expect(both.accuracies).toEqual(await Promise.all(voted));
+    expect(both.parameters).toBe(cnn.parameters + se.parameters);
+    expect([both.epochSeconds, seeds.epochSeconds]).toEqual([null, null]);
+    // Of two votes that differ the larger mean decides, as the mean of the probabilities does.
+    expect(seeds.accuracies).toEqual([await meanVote('a', ['se-seed0', 'se-seed1'])]);
+    const [pair, , ofSeeds] = result.pairs;
+    expect(ofSeeds.difference.value).toBeCloseTo(seeds.accuracies[0] - cnn.accuracy.value, 12);
+    expect(ofSeeds.seeds.map((each: { seed: number }) => each.seed)).toEqual([0, 1]);
     expect(pair.difference.value).toBeCloseTo(mean(accuracies(ofSe)) - mean(accuracies(ofCnn)), 12);
     expect(pair.seeds.map((each: { seed: number }) => each.seed)).toEqual([0, 1]);
     expect(slow.accuracy).toBeNull();
@@ -92,6 +130,7 @@ describe('soma study', () => {
 
     const markdown = await readFile(result.markdown, 'utf8');
     expect(markdown).toContain('| SE-CNN − CNN, stride-2 pools |');
+    expect(markdown).toMatch(/^\| All seeds \| .* \| all: [\d.]+ \| .* \| – \| – \|$/m);
     const page = await readFile(result.report, 'utf8');
     expect(page).toContain('Does the machinery work?');
     expect(await readdir(join(folder, 'a', 'figures'))).toEqual([
@@ -132,7 +171,12 @@ describe('soma study', () => {
     const other = join(folder, 'other.json');
     await writeFile(
       other,
-      JSON.stringify({ ...STUDY, arms: [{ ...STUDY.arms[0], set: { epochs: 3 } }], pairs: [] }),
+      JSON.stringify({
+        ...STUDY,
+        arms: [{ ...STUDY.arms[0], set: { epochs: 3 } }],
+        ensembles: [],
+        pairs: [],
+      }),
     );
     const { code, stderr } = await soma('study', other, '--data', 'smear', '--out', join(folder, 'a'));
     expect(code).toBe(1);
@@ -142,7 +186,7 @@ describe('soma study', () => {
   it('goes on past a run that fails, and says where to look', async () => {
     const failing = join(folder, 'failing.json');
     const arms = [{ ...STUDY.arms[0], set: { epochs: 1, dropout: 2 } }, { ...STUDY.arms[2] }];
-    await writeFile(failing, JSON.stringify({ ...STUDY, seeds: [0], arms, pairs: [] }));
+    await writeFile(failing, JSON.stringify({ ...STUDY, seeds: [0], arms, ensembles: [], pairs: [] }));
     const { code, stdout, stderr } = await soma(
       'study',
       failing,

@@ -210,8 +210,8 @@ async function conclude(
     finished,
     runs: runs.length,
     arms: analysis.arms.map(
-      ({ arm, accuracy, accuracies, macroF1, parameters, epochSeconds, estimatedSeconds, against }) => ({
-        arm: arm.name,
+      ({ name, accuracy, accuracies, macroF1, parameters, epochSeconds, estimatedSeconds, against }) => ({
+        arm: name,
         ...{ accuracy, accuracies, macroF1, parameters, epochSeconds, estimatedSeconds, against },
       }),
     ),

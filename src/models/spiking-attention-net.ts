@@ -77,7 +77,8 @@ export const spikingAttentionNet = defineSystem({
     batchSize: 64,
     epochs: 30,
     labelSmoothing: 0.1,
-    augment: { flipHorizontal: true, flipVertical: true, rotation: 180, fill: 'reflect' },
+    // Nothing that resamples pixels: statistics of rotated, softer images do not fit sharp ones, at 4.6 points on validation.
+    augment: { flipHorizontal: true, flipVertical: true, cropPadding: 4, fill: 'reflect' },
   }),
   build(net, { image, classes }, o) {
     let x = conv(net, 'conv1', image, { filters: o.width, kernel: 3, padding: 1, bias: false });

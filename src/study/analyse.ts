@@ -10,18 +10,23 @@ import { findSystem } from '../models/registry.ts';
 import { collectReport } from '../report/collect.ts';
 import { median } from '../report/format.ts';
 import type { RunReport } from '../report/types.ts';
+import { ensembleRuns } from './ensembles.ts';
 import { runFolder } from './execute.ts';
 import type { StudyRun } from './runs.ts';
-import type { Arm, Study } from './study.ts';
+import type { Arm, EnsembleArm, Study } from './study.ts';
 
 export interface SeedResult {
-  readonly seed: number;
+  /** Null for an ensemble over seeds. */
+  readonly seed: number | null;
   readonly report: RunReport;
 }
 
+/** What came out for an arm, or for an ensemble of arms. */
 export interface ArmResult {
-  readonly arm: Arm;
+  readonly name: string;
   readonly title: string;
+  /** What its authors report, if they do. */
+  readonly paperAccuracy: number | undefined;
   readonly runs: readonly SeedResult[];
   /** Mean over seeds with the interval over images; null for an arm that was not trained to its end. */
   readonly accuracy: Estimate | null;
@@ -30,7 +35,8 @@ export interface ArmResult {
   /** Mean over seeds. */
   readonly macroF1: number | null;
   readonly parameters: number;
-  readonly epochSeconds: number;
+  /** Null for an ensemble. */
+  readonly epochSeconds: number | null;
   /** Seconds that training to the end would take; null where that was done. */
   readonly estimatedSeconds: number | null;
   readonly against: PaperComparison | null;
@@ -47,10 +53,17 @@ export interface PaperComparison {
 export interface PairOutcome {
   readonly first: string;
   readonly second: string;
-  /** First minus second, mean over the seeds that both have, with the interval over images. */
+  /**
+   * First minus second, mean over the seeds that both have, with the interval over images. An ensemble over seeds is
+   * compared with each seed of the other.
+   */
   readonly difference: Estimate;
   /** Of each seed, with McNemar's mid-p. */
-  readonly seeds: readonly { readonly seed: number; readonly difference: number; readonly p: number }[];
+  readonly seeds: readonly {
+    readonly seed: number | null;
+    readonly difference: number;
+    readonly p: number;
+  }[];
   /** The interval excludes 0 and every seed has the same sign. */
   readonly isBeyondNoise: boolean;
 }
@@ -71,20 +84,30 @@ export async function analyse(study: Study, runs: readonly StudyRun[], folder: s
     const results = await Promise.all(
       mine.map(async (run) => ({ seed: run.seed, report: await collectReport(runFolder(folder, run)) })),
     );
-    if (results.length > 0) arms.push(summarise(arm, results));
+    if (results.length > 0) arms.push(summarise(arm, titleOf(arm), results));
     for (const { seed, report } of results)
       notes.push(...report.warnings.map((warning) => `${titleOf(arm)}, seed ${seed}: ${warning}`));
   }
-  const pairs: PairOutcome[] = [];
-  for (const [first, second] of study.pairs) {
-    const [a, b] = [first, second].map((name) => arms.find(({ arm }) => arm.name === name));
-    if (!a || !b) continue;
+  /** Leaves out what the runs do not allow, and says why. */
+  const attempt = (what: string, body: () => void) => {
     try {
-      pairs.push(comparePair(a, b));
+      body();
     } catch (error) {
       if (!(error instanceof SomaError)) throw error;
-      notes.push(`${a.title} and ${b.title} cannot be compared. ${error.message}`);
+      notes.push(`${what} ${error.message}`);
     }
+  };
+  for (const ensemble of study.ensembles)
+    attempt(`${ensemble.title} cannot be made.`, () => {
+      arms.push(summarise(ensemble, ensemble.title, ensembleRuns(ensemble, arms)));
+    });
+  const pairs: PairOutcome[] = [];
+  for (const [first, second] of study.pairs) {
+    const [a, b] = [first, second].map((name) => arms.find((each) => each.name === name));
+    if (!a || !b) continue;
+    attempt(`${a.title} and ${b.title} cannot be compared.`, () => {
+      pairs.push(comparePair(a, b));
+    });
   }
   return { study, arms, pairs, notes };
 }
@@ -93,24 +116,26 @@ function titleOf(arm: Arm): string {
   return arm.title ?? findSystem(arm.system).title;
 }
 
-function summarise(arm: Arm, runs: readonly SeedResult[]): ArmResult {
+function summarise(arm: Arm | EnsembleArm, title: string, runs: readonly SeedResult[]): ArmResult {
   const tests = runs.flatMap(({ report }) => (report.test ? [report.test] : []));
-  const trained = !arm.oneEpoch && tests.length > 0;
+  const measured = 'oneEpoch' in arm && arm.oneEpoch ? arm : null;
+  const trained = !measured && tests.length > 0;
   const [{ report }] = runs;
-  const epochSeconds = median(
-    runs.flatMap(({ report: { history } }) => history.map(({ seconds }) => seconds)),
-  );
+  const seconds = runs.flatMap(({ report: { history } }) => history.map((record) => record.seconds));
+  const epochSeconds = seconds.length > 0 ? median(seconds) : null;
   const accuracy = trained ? meanOver(tests.map(({ predictions }) => hits(predictions))) : null;
   return {
-    arm,
-    title: titleOf(arm),
+    name: arm.name,
+    title,
+    paperAccuracy: arm.paper.accuracy,
     runs,
     accuracy,
     accuracies: tests.map(({ metrics }) => metrics.accuracy.value),
     macroF1: trained ? mean(tests.map(({ metrics }) => metrics.macro.f1.value)) : null,
     parameters: report.parameters,
     epochSeconds,
-    estimatedSeconds: arm.oneEpoch ? findSystem(arm.system).training.epochs * epochSeconds : null,
+    estimatedSeconds:
+      measured && epochSeconds !== null ? findSystem(measured.system).training.epochs * epochSeconds : null,
     against: accuracy && againstPaper(accuracy, arm.paper.accuracy, tests[0].predictions.labels.length),
   };
 }
@@ -152,10 +177,21 @@ export function againstPaper(
 }
 
 function comparePair(a: ArmResult, b: ArmResult): PairOutcome {
-  const matched = a.runs.flatMap(({ seed, report }) => {
-    const other = b.runs.find((run) => run.seed === seed)?.report.test;
-    return report.test && other ? [{ seed, first: report.test.predictions, second: other.predictions }] : [];
-  });
+  const matched = a.runs.flatMap(({ seed, report }) =>
+    b.runs
+      .filter((run) => run.seed === seed || run.seed === null || seed === null)
+      .flatMap((run) =>
+        report.test && run.report.test
+          ? [
+              {
+                seed: seed ?? run.seed,
+                first: report.test.predictions,
+                second: run.report.test.predictions,
+              },
+            ]
+          : [],
+      ),
+  );
   if (matched.length === 0) throw new SomaError('expected a seed that both were tested with, got none');
   const seeds = matched.map(({ seed, first, second }) => {
     const { difference, mcnemar } = comparePaired(first, second, { resamples: 1 });

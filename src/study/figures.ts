@@ -27,15 +27,15 @@ export function armFigure(arms: readonly ArmResult[]): FigureSource {
   const seeds = arms.flatMap(({ accuracies }, i) =>
     accuracies.length > 1 ? accuracies.map((value) => ({ row: labels[i], value })) : [],
   );
-  const papers = arms.flatMap(({ arm }, i) =>
-    arm.paper.accuracy === undefined ? [] : [{ row: labels[i], value: arm.paper.accuracy }],
+  const papers = arms.flatMap(({ paperAccuracy }, i) =>
+    paperAccuracy === undefined ? [] : [{ row: labels[i], value: paperAccuracy }],
   );
   return {
     slug: 'arms',
     title: 'Test accuracy of each arm',
     description: arms
-      .map(({ title, accuracy, arm }) => {
-        const paper = arm.paper.accuracy === undefined ? '' : `, in the paper ${percent(arm.paper.accuracy)}`;
+      .map(({ title, accuracy, paperAccuracy }) => {
+        const paper = paperAccuracy === undefined ? '' : `, in the paper ${percent(paperAccuracy)}`;
         return `${title}: ${accuracy ? percent(accuracy.value) : 'not trained'}${paper}.`;
       })
       .join(' '),

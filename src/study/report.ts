@@ -42,7 +42,7 @@ function armCells({
   estimatedSeconds,
 }: ArmResult): string[] {
   const epochs = [...new Set(runs.map(({ report }) => report.history.length))].join(', ');
-  const seeds = runs.map(({ seed }, i) => `${seed}: ${decimal(100 * accuracies[i], 2)}`);
+  const seeds = runs.map(({ seed }, i) => `${seed ?? 'all'}: ${decimal(100 * accuracies[i], 2)}`);
   return [
     title,
     accuracy ? percentInterval(accuracy) : `to its end ≈ ${duration(estimatedSeconds ?? 0)}`,
@@ -52,8 +52,8 @@ function armCells({
     against ? points(against.difference) : NONE,
     against ? (against.isNoise ? 'yes' : 'no') : NONE,
     whole(parameters),
-    epochs,
-    decimal(epochSeconds, 1),
+    epochSeconds === null ? NONE : epochs,
+    epochSeconds === null ? NONE : decimal(epochSeconds, 1),
   ];
 }
 
@@ -115,6 +115,7 @@ function environmentText({ environment: e }: Report): string {
 
 async function figuresOf({ arms, pairs }: Analysis): Promise<{ figure: Figure; caption: string }[]> {
   const trained = arms.filter(({ accuracy }) => accuracy);
+  const curves = trained.filter(({ epochSeconds }) => epochSeconds !== null).map(firstRun);
   const sources = [
     ...(trained.length > 0
       ? [
@@ -134,10 +135,10 @@ async function figuresOf({ arms, pairs }: Analysis): Promise<{ figure: Figure; c
           },
         ]
       : []),
-    ...(trained.length > 0
+    ...(curves.length > 0
       ? [
           {
-            source: validationCurves(trained.map(firstRun)),
+            source: validationCurves(curves),
             caption:
               'Loss and accuracy on the validation images, first seed of each arm. Dots mark the epochs whose weights were kept.',
           },

@@ -93,6 +93,18 @@ describe('readStudy()', () => {
       JSON.stringify({ ...study, arms: [study.arms[0], study.arms[0]] }),
       /expected a name of its own, got a twice/,
     ],
+    [
+      JSON.stringify({ ...study, ensembles: [{ name: 'a', title: 'A', of: ['a'], over: 'seeds' }] }),
+      /ensembles\.0\.name: expected a name of its own, got a twice/,
+    ],
+    [
+      JSON.stringify({ ...study, ensembles: [{ name: 'e', title: 'E', of: ['a', 'b'] }] }),
+      /ensembles\.0\.of: expected names of arms that are trained to their end, got b/,
+    ],
+    [
+      JSON.stringify({ ...study, ensembles: [{ name: 'e', title: 'E', of: ['a'] }] }),
+      /expected two or more arms, got a; set over to seeds/,
+    ],
     [JSON.stringify({ ...study, data: { other: '' } }), /expected other, got cells/],
     [JSON.stringify({ ...study, sedes: [1] }), /sedes/],
   ])('refuses %s', async (text, message) => expect(read(text)).rejects.toThrow(message));

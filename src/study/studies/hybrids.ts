@@ -28,11 +28,26 @@ export const hybrids = defineStudy({
     }),
     { name: 'se-cnn', system: 'se-cnn', data: 'blood', paper: { accuracy: 0.9819 } },
   ],
+  // Settled before any test image was read.
+  ensembles: [
+    { name: 'spiking-seeds', title: 'spiking, all seeds', of: ['squeeze-excite'], over: 'seeds' },
+    { name: 'se-cnn-seeds', title: 'SE-CNN, all seeds', of: ['se-cnn'], over: 'seeds' },
+    { name: 'spiking-and-dense', title: 'spiking and SE-CNN', of: ['squeeze-excite', 'se-cnn'] },
+    {
+      name: 'attentions',
+      title: 'majority of the three attentions',
+      of: ['squeeze-excite', 'cbam', 'alif-mask'],
+      vote: 'majority',
+    },
+  ],
   pairs: [
     ['squeeze-excite', 'none'],
     ['cbam', 'none'],
     ['alif-mask', 'none'],
     ['squeeze-excite', 'dense-twin'],
     ['squeeze-excite', 'se-cnn'],
+    ['spiking-seeds', 'se-cnn-seeds'],
+    ['spiking-and-dense', 'se-cnn'],
+    ['attentions', 'squeeze-excite'],
   ],
 });
