@@ -50,7 +50,16 @@ export {
 export { squeezeExcite } from './nn/attention/squeeze-excite.ts';
 export { ATTENTION, type AttentionName, type AttentionOptions } from './nn/attention/table.ts';
 export { type ConvNormOptions, convNorm } from './nn/conv-norm.ts';
-export { batchNorm, conv, dense, dropout, globalAvgPool, globalMaxPool } from './nn/layers.ts';
+export {
+  batchNorm,
+  type ConvTransposeLayerOptions,
+  conv,
+  convTranspose,
+  dense,
+  dropout,
+  globalAvgPool,
+  globalMaxPool,
+} from './nn/layers.ts';
 export { Net } from './nn/net.ts';
 export { type ImageStatistics, normalizeImage } from './nn/normalize.ts';
 export { encode } from './nn/spiking/encode.ts';
@@ -59,10 +68,11 @@ export { ceCountLoss, readOut } from './nn/spiking/readout.ts';
 export { adaptiveAvgPool2d } from './ops/adaptive-pool.ts';
 export { concat } from './ops/concat.ts';
 export { crossEntropy } from './ops/cross-entropy.ts';
-export { add, affine, mul, relu, sigmoid } from './ops/elementwise.ts';
+export { add, affine, elu, mul, relu, sigmoid } from './ops/elementwise.ts';
 export { matmul } from './ops/matmul.ts';
 export { avgPool2d, maxPool2d } from './ops/pool.ts';
 export { broadcastTo, flatten, reduceMax, reduceMean, reduceSum, reshapeTo } from './ops/reduce.ts';
+export { meanSquaredError, type RowErrors } from './ops/row-errors.ts';
 export { softmax } from './ops/softmax.ts';
 export { type Random, random } from './random.ts';
 export { type RunConfig, VERSION } from './train/config.ts';

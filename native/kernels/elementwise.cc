@@ -148,6 +148,11 @@ void reluGrad(const Call& call) {
 void sigmoidGrad(const Call& call) {
   binary(call, [](Vec y, Vec g) { return g * y * (broadcast(1) - y); });
 }
+// (y, g) → g where y > 0, else g·(y + α)
+void eluGrad(const Call& call) {
+  const Vec alpha = broadcast(call.floats[0]);
+  binary(call, [&](Vec y, Vec g) { return select(y > Vec{}, g, g * (y + alpha)); });
+}
 // NaN stays NaN, so that a check finds where it came from.
 void relu(const Call& call) {
   unary(call, [](Vec x) { return select(x <= Vec{}, Vec{}, x); });
@@ -160,6 +165,11 @@ void sigmoid(const Call& call) {
   unary(call, [](Vec x) { return broadcast(1) / (broadcast(1) + exponential(-x)); });
 }
 
+void elu(const Call& call) {
+  const Vec alpha = broadcast(call.floats[0]);
+  unary(call, [&](Vec x) { return select(x > Vec{}, x, alpha * exponentialMinusOne(x)); });
+}
+
 constexpr int UNARY = 2 + 2 * AXES, BINARY = 2 + 3 * AXES;
 const Kernel KERNELS[] = {
     {"add", 3, BINARY, 0, add, nullptr},
@@ -169,7 +179,9 @@ const Kernel KERNELS[] = {
     {"exp_difference", 3, BINARY, 0, expDifference, nullptr},
     {"relu_grad", 3, BINARY, 0, reluGrad, nullptr},
     {"sigmoid_grad", 3, BINARY, 0, sigmoidGrad, nullptr},
+    {"elu_grad", 3, BINARY, 1, eluGrad, nullptr},
     {"relu", 2, UNARY, 0, relu, nullptr},
+    {"elu", 2, UNARY, 1, elu, nullptr},
     {"sigmoid", 2, UNARY, 0, sigmoid, nullptr},
     {"affine", 2, UNARY, 2, affine, nullptr},
 };

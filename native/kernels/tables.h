@@ -25,6 +25,7 @@ KernelTable normGradKernels();
 KernelTable channelKernels();
 KernelTable foldKernels();
 KernelTable softmaxKernels();
+KernelTable rowErrorKernels();
 KernelTable randomKernels();
 KernelTable microBatchKernels();
 KernelTable optimizerKernels();

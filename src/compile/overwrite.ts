@@ -8,7 +8,7 @@ import { sameType } from './match.ts';
 import type { Step } from './plan.ts';
 
 const ELEMENTWISE: ReadonlySet<string> = new Set<OpName>([
-  ...(['relu', 'reluGrad', 'sigmoid', 'sigmoidGrad', 'affine', 'add', 'mul'] as const),
+  ...(['relu', 'reluGrad', 'elu', 'eluGrad', 'sigmoid', 'sigmoidGrad', 'affine', 'add', 'mul'] as const),
   // They read all of x for their sums, and then once more, element by element.
   ...(['batchNorm', 'batchNormGrad'] as const),
 ]);

@@ -14,7 +14,7 @@ import type { Step } from './plan.ts';
 const LARGE_BYTES = 1 << 20;
 /** So many MACs take about as long as writing their sum to memory: a first convolution of 3×3 on 3 channels has 27. */
 const CHEAP_MACS = 32;
-const CHEAP_OPS: ReadonlySet<string> = new Set(['conv2d', 'relu', 'sigmoid', 'affine', 'add', 'mul']);
+const CHEAP_OPS: ReadonlySet<string> = new Set(['conv2d', 'relu', 'elu', 'sigmoid', 'affine', 'add', 'mul']);
 
 export interface RecomputeContext {
   readonly guards: readonly Value[];

@@ -41,7 +41,10 @@ export interface OpDef<A extends object = object> {
   readonly name: string;
   /** Types of the outputs. Throws a SomaError where inputs or attributes do not fit. */
   infer(inputs: readonly (TensorType | null)[], attrs: A): readonly TensorType[];
-  /** Gradient for each input, null where there is none. Ops that are themselves gradients have no rule. */
+  /**
+   * Gradient for each input, null where there is none. Ops that are themselves gradients have no rule, but for that of
+   * a convolution's input, which is a transposed convolution.
+   */
   gradient?(args: GradientArgs<A>): readonly (Value | null)[];
   /** Multiply–accumulates of one call; ops that do not multiply a matrix count as zero. */
   macs?(node: { inputs: readonly (TensorType | null)[]; outputs: readonly TensorType[]; attrs: A }): number;

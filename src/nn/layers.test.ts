@@ -1,10 +1,10 @@
-/** Conventions of the two frameworks: initial weights, "same" padding, and running statistics. */
+/** Conventions of the two frameworks: initial weights, "same" padding, transposed convolutions, and running statistics. */
 import { describe, expect, it } from 'vitest';
 import { compile } from '../compile/compile.ts';
 import { createReferenceEngine } from '../engine/reference.ts';
 import { f32 } from '../graph/value.ts';
 import { glorotUniform, torchBias, torchUniform } from './init.ts';
-import { batchNorm, conv } from './layers.ts';
+import { batchNorm, type ConvTransposeLayerOptions, conv, convTranspose } from './layers.ts';
 import { type Framework, Net } from './net.ts';
 
 describe('initial weights', () => {
@@ -50,6 +50,56 @@ describe('same padding', () => {
       expected,
       expected,
     ]);
+  });
+});
+
+describe('transposed convolution', () => {
+  /** Of the row 1, 2 by a kernel of 1, 10, 100 and a bias of 0.5. */
+  async function row(options: Partial<ConvTransposeLayerOptions>) {
+    const net = new Net({ framework: 'keras', training: false, seed: 0 });
+    const x = net.graph.input('x', f32([1, 1, 1, 2]));
+    net.graph.output(
+      'y',
+      convTranspose(net, 'c', x, { filters: 1, kernel: [1, 3], stride: [1, 2], ...options }),
+    );
+    const session = createReferenceEngine().createSession();
+    const program = session.load(compile(net.graph));
+    session.writeVariable('c.weight', Float32Array.of(1, 10, 100));
+    session.writeVariable('c.bias', Float32Array.of(0.5));
+    await program.run({ x: Float32Array.of(1, 2) });
+    return [...program.read('y')].map((y) => y - 0.5);
+  }
+
+  it('Keras valid: all that the kernel reaches', async () => {
+    expect(await row({ padding: 'valid' })).toEqual([1, 10, 102, 20, 200]);
+    expect(await row({ padding: 'valid', stride: [1, 4] })).toEqual([1, 10, 100, 0, 2, 20, 200, 0]);
+  });
+
+  it('Keras same: twice as large, the odd one off at the end', async () => {
+    expect(await row({ padding: 'same' })).toEqual([1, 10, 102, 20]);
+    expect(await row({ padding: 'same', stride: 1 })).toEqual([12, 120]);
+    expect(await row({ padding: 'same', stride: [1, 4] })).toEqual([1, 10, 100, 0, 2, 20, 200, 0]);
+  });
+
+  it('PyTorch: padding off both sides, output padding at the end', async () => {
+    expect(await row({})).toEqual([1, 10, 102, 20, 200]);
+    expect(await row({ padding: [0, 1] })).toEqual([10, 102, 20]);
+    expect(await row({ padding: [0, 1], outputPadding: [0, 1] })).toEqual([10, 102, 20, 200]);
+  });
+
+  it('has weights as PyTorch keeps them, and undoes the size of a convolution', () => {
+    const net = new Net({ framework: 'torch', training: false, seed: 0 });
+    const x = net.graph.input('x', f32([2, 6, 5, 4]));
+    const options = { filters: 8, kernel: [3, 5], stride: 2, padding: 'same', groups: 2 } as const;
+    expect(convTranspose(net, 'c', x, options).shape).toEqual([2, 8, 10, 8]);
+    const [weight, bias] = net.parameters;
+    expect([weight.shape, bias.shape]).toEqual([[6, 4, 3, 5], [8]]);
+  });
+
+  it('says what it cannot do', async () => {
+    await expect(row({ padding: 'same', outputPadding: 1 })).rejects.toThrow(/beside a padding of numbers/);
+    await expect(row({ outputPadding: [0, 2] })).rejects.toThrow(/an output padding from 0 to 1, got 2/);
+    await expect(row({ padding: [1, 0] })).rejects.toThrow(/leaves something of the result, got 2/);
   });
 });
 

@@ -1,13 +1,14 @@
 /** The layers that every network here is made of. Shapes are NCHW; names become parameter names. */
 
+import { mismatch } from '../errors.ts';
 import { apply } from '../graph/graph.ts';
 import type { Value } from '../graph/value.ts';
 import { batchNormOp } from '../ops/batch-norm.ts';
-import { type Conv2dOptions, convolve } from '../ops/conv2d.ts';
+import { type Conv2dOptions, convolve, convolveTransposed } from '../ops/conv2d.ts';
 import { linear } from '../ops/dense.ts';
 import { dropout as dropoutOp } from '../ops/dropout.ts';
-import { toFloat } from '../ops/elementwise.ts';
-import { reduceMax, reduceMean } from '../ops/reduce.ts';
+import { add, toFloat } from '../ops/elementwise.ts';
+import { reduceMax, reduceMean, reshapeTo } from '../ops/reduce.ts';
 import { pair } from '../ops/shapes.ts';
 import { constant, type Initializer } from './init.ts';
 import type { Net } from './net.ts';
@@ -50,6 +51,72 @@ function samePadding(
   });
   const [rows, columns] = total;
   return [Math.floor(rows / 2), Math.ceil(rows / 2), Math.floor(columns / 2), Math.ceil(columns / 2)];
+}
+
+export interface ConvTransposeLayerOptions extends Omit<Conv2dOptions, 'padding'> {
+  /** Output channels. */
+  readonly filters: number;
+  readonly kernel: number | readonly [number, number];
+  /**
+   * As the frameworks say it. `same` (Keras): the result is `stride` times as large; where that leaves an odd number of
+   * rows to take off, the bottom and right lose the one more. `valid` (Keras): all that the kernel reaches, and at
+   * least `stride` times as large. Numbers (PyTorch's `padding`; for all sides, or [rows, columns]) are taken off on
+   * both sides. Default: 0.
+   */
+  readonly padding?: 'same' | 'valid' | number | readonly [number, number];
+  /** PyTorch's `output_padding`: rows and columns more at the bottom and right. Only beside a `padding` of numbers. */
+  readonly outputPadding?: number | readonly [number, number];
+  readonly bias?: boolean;
+  readonly init?: Initializer;
+}
+
+/**
+ * Transposed convolution with weight `<name>.weight` [C, O/groups, kh, kw], as PyTorch keeps it, and bias
+ * `<name>.bias` [O]: x [N, C, H, W] → [N, O, H', W'] with
+ *
+ *   `same`   H' = H·stride
+ *   `valid`  H' = H·stride + max(dilation·(kh − 1) + 1 − stride, 0)
+ *   numbers  H' = (H − 1)·stride − 2·padding + dilation·(kh − 1) + 1 + outputPadding
+ *
+ * It is the gradient of the input of a `conv` with the same options from O to C channels, which halves what this
+ * doubles. Throws where nothing would be left of the result, or where `outputPadding` is not less than the stride.
+ */
+export function convTranspose(net: Net, name: string, x: Value, options: ConvTransposeLayerOptions): Value {
+  return net.layer(name, () => {
+    const { filters, groups = 1, bias = true, init = net.framework.kernel } = options;
+    const kernel = pair(options.kernel);
+    const shape = [x.shape[1], filters / groups, ...kernel];
+    const weight = net.parameter('weight', shape, init);
+    const y = convolveTransposed(x, weight, { ...options, ...transposedPadding(kernel, options) });
+    if (!bias) return y;
+    // Both frameworks take the fan-in of the convolution that this is the gradient of.
+    const fanIn = shape[1] * kernel[0] * kernel[1];
+    return add(y, reshapeTo(net.parameter('bias', [filters], net.framework.bias(fanIn)), [filters, 1, 1]));
+  });
+}
+
+function transposedPadding(kernel: readonly [number, number], options: ConvTransposeLayerOptions) {
+  const { padding = 0, outputPadding = 0 } = options;
+  if (typeof padding !== 'string') {
+    const [rows, columns] = pair(padding);
+    return { padding: [rows, rows, columns, columns] as const, outputPadding: pair(outputPadding) };
+  }
+  if (pair(outputPadding).some((n) => n !== 0))
+    throw mismatch(
+      'convTranspose()',
+      'an output padding beside a padding of numbers',
+      `one beside ${padding}`,
+    );
+  const [stride, dilation] = [pair(options.stride ?? 1), pair(options.dilation ?? 1)];
+  const [rows, columns] = ([0, 1] as const).map((axis) => {
+    const over = dilation[axis] * (kernel[axis] - 1) + 1 - stride[axis];
+    const off = padding === 'same' ? Math.max(0, over) : 0;
+    return { before: Math.floor(off / 2), after: Math.ceil(off / 2), added: Math.max(0, -over) };
+  });
+  return {
+    padding: [rows.before, rows.after, columns.before, columns.after] as const,
+    outputPadding: [rows.added, columns.added] as const,
+  };
 }
 
 export interface DenseLayerOptions {

@@ -1,5 +1,6 @@
 /**
- * 2-D convolution (cross-correlation) over feature maps, and its two gradients.
+ * 2-D convolution (cross-correlation) over feature maps, and its two gradients. The gradient of its input run forward
+ * is the transposed convolution (Zeiler et al., "Deconvolutional Networks", 2010): it has gradients of its own.
  *
  * x [N, C, H, W] (f32 or spike), w [O, C/groups, kh, kw], bias [O] → y [N, O, H', W'],
  * H' = floor((H + top + bottom − dilation·(kh − 1) − 1) / stride) + 1.
@@ -9,6 +10,7 @@ import { apply } from '../graph/graph.ts';
 import type { OpDef } from '../graph/op.ts';
 import type { TensorType, Value } from '../graph/value.ts';
 import { f32, size } from '../graph/value.ts';
+import { toFloat } from './elementwise.ts';
 import { spatialSum } from './pool.ts';
 import { commonTime, dataOf, expectInput, expectShape, pair } from './shapes.ts';
 
@@ -125,7 +127,21 @@ export const conv2d: OpDef<Conv2dAttrs> = {
 /** (g [N, O, H', W'], w) → gradient of x. */
 export const conv2dGradInput: OpDef<Conv2dGradAttrs> = {
   name: 'conv2dGradInput',
-  infer: (inputs, attrs) => [f32(attrs.target, commonTime('conv2dGradInput', inputs))],
+  infer(inputs, attrs) {
+    const g = expectInput('conv2dGradInput', inputs, 0, 'g', { rank: 4 });
+    const w = expectInput('conv2dGradInput', inputs, 1, 'weight', { rank: 4 });
+    const { o, oh, ow } = convGeometry(attrs.target, w.shape, attrs, g.time);
+    expectShape('conv2dGradInput', g, 'maps', [attrs.target[0], o, oh, ow]);
+    return [f32(attrs.target, commonTime('conv2dGradInput', inputs))];
+  },
+  gradient({ inputs: [g, w], grads: [dx], attrs, needs }) {
+    if (!g || !w || !dx) return [null, null];
+    const { target: _, ...convolution } = attrs;
+    return [
+      needs(0) ? apply(conv2d, [dx, w, null], convolution)[0] : null,
+      needs(1) ? apply(conv2dGradWeight, [dx, g], { ...convolution, target: w.shape })[0] : null,
+    ];
+  },
   macs: ({ inputs, attrs }) => macs(convGeometry(attrs.target, shapeOf(inputs[1]), attrs, timeOf(inputs[0]))),
   reference({ inputs: [g, w], outputs: [dx], attrs }) {
     if (!g || !w || !dx) return;
@@ -162,6 +178,36 @@ function shapeOf(type: TensorType | null): readonly number[] {
 
 function timeOf(type: TensorType | null): number | null {
   return type?.time ?? null;
+}
+
+export interface ConvTransposeOptions extends Omit<Conv2dOptions, 'padding'> {
+  /** Taken off the result at the top, bottom, left and right: PyTorch's `padding`. */
+  readonly padding?: Conv2dAttrs['padding'];
+  /** Rows and columns that are added at the bottom and right: PyTorch's `output_padding`; less than the stride. */
+  readonly outputPadding?: readonly [number, number];
+}
+
+/**
+ * Traces a transposed convolution: each element of `x` [N, C, H, W] adds its multiple of `weight` [C, O/groups, kh, kw]
+ * to the result [N, O, H', W'], H' = (H − 1)·stride − top − bottom + dilation·(kh − 1) + 1 + outputPadding.
+ * Throws where channels and weight do not fit, or where nothing is left of the result.
+ */
+export function convolveTransposed(x: Value, weight: Value, options: ConvTransposeOptions = {}): Value {
+  const stride = pair(options.stride ?? 1);
+  const dilation = pair(options.dilation ?? 1);
+  const { padding = [0, 0, 0, 0], outputPadding = [0, 0], groups = 1 } = options;
+  const kernel = weight.shape.slice(2);
+  const side = (axis: 0 | 1) => {
+    const added = outputPadding[axis];
+    if (!Number.isInteger(added) || added < 0 || added >= stride[axis])
+      throw mismatch('convTranspose()', `an output padding from 0 to ${stride[axis] - 1}`, added);
+    const off = padding[2 * axis] + padding[2 * axis + 1];
+    const n = (x.shape[2 + axis] - 1) * stride[axis] - off + dilation[axis] * (kernel[axis] - 1) + 1 + added;
+    if (n < 1) throw mismatch('convTranspose()', 'padding that leaves something of the result', off);
+    return n;
+  };
+  const target = [x.shape[0], weight.shape[1] * groups, side(0), side(1)];
+  return apply(conv2dGradInput, [toFloat(x), weight], { stride, padding, dilation, groups, target })[0];
 }
 
 export interface Conv2dOptions {

@@ -1,7 +1,8 @@
 /**
- * Element by element: add and multiply with broadcasting, a·x + b, ReLU, sigmoid, and spikes read as
+ * Element by element: add and multiply with broadcasting, a·x + b, ReLU, ELU, sigmoid, and spikes read as
  * numbers. A value without time is used again at every step of one that has time.
  */
+import { mismatch } from '../errors.ts';
 import { apply } from '../graph/graph.ts';
 import type { OpDef } from '../graph/op.ts';
 import type { TensorType, Value } from '../graph/value.ts';
@@ -94,13 +95,28 @@ export const sigmoidOp = unaryOp(
   ({ outputs: [y], grads: [g] }) => [g ? apply(sigmoidGrad, [y, g], {})[0] : null],
 );
 
-function gradFromOutput(name: string, f: (y: number, g: number) => number): OpDef {
+export interface EluAttrs {
+  /** What −ELU tends to for large negative x. */
+  readonly alpha: number;
+}
+
+/** x above 0, else α·(e^x − 1). Clevert et al., "Fast and Accurate Deep Network Learning by ELUs", 2016, eq. 15. */
+export const eluOp = unaryOp<EluAttrs>(
+  'elu',
+  (x, { alpha }) => (x > 0 ? x : alpha * Math.expm1(x)),
+  ({ outputs: [y], grads: [g], attrs }) => [g ? apply(eluGrad, [y, g], attrs)[0] : null],
+);
+
+function gradFromOutput<A extends object>(
+  name: string,
+  f: (y: number, g: number, attrs: A) => number,
+): OpDef<A> {
   return {
     name,
     infer: (inputs) => [{ ...expectInput(name, inputs, 0, 'y') }],
-    reference({ inputs: [y, g], outputs: [dx] }) {
+    reference({ inputs: [y, g], outputs: [dx], attrs }) {
       if (!y || !g || !dx) return;
-      for (let i = 0; i < dx.data.length; i++) dx.data[i] = f(y.data[i], g.data[i]);
+      for (let i = 0; i < dx.data.length; i++) dx.data[i] = f(y.data[i], g.data[i], attrs);
     },
   };
 }
@@ -110,6 +126,11 @@ export const reluGrad = gradFromOutput('reluGrad', (y, g) => (y > 0 ? g : 0));
 
 /** (y, g) → g·y·(1 − y). */
 export const sigmoidGrad = gradFromOutput('sigmoidGrad', (y, g) => g * y * (1 - y));
+
+/** (y, g) → g where y > 0, else g·(y + α). */
+export const eluGrad = gradFromOutput<EluAttrs>('eluGrad', (y, g, { alpha }) =>
+  y > 0 ? g : g * (y + alpha),
+);
 
 /** Spikes as the numbers 0 and 1. The gradient passes unchanged. */
 export const castOp: OpDef = {
@@ -144,6 +165,12 @@ export function affine(x: Value, scale: number, offset = 0): Value {
 
 export function relu(x: Value): Value {
   return apply(reluOp, [toFloat(x)], {})[0];
+}
+
+/** x above 0, else `alpha`·(e^x − 1). Throws where alpha is not above 0: its gradient is read from its result. */
+export function elu(x: Value, alpha = 1): Value {
+  if (!(alpha > 0)) throw mismatch('elu()', 'alpha above 0', alpha);
+  return apply(eluOp, [toFloat(x)], { alpha })[0];
 }
 
 export function sigmoid(x: Value): Value {

@@ -12,15 +12,16 @@ import { type Random, random } from '../random.ts';
 import { adaptiveAvgPool2d } from './adaptive-pool.ts';
 import { batchNormOp } from './batch-norm.ts';
 import { concat, slice } from './concat.ts';
-import { convolve } from './conv2d.ts';
+import { convolve, convolveTransposed } from './conv2d.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import { linear } from './dense.ts';
 import { dropout } from './dropout.ts';
-import { add, affine, mul, relu, sigmoid } from './elementwise.ts';
+import { add, affine, elu, mul, relu, sigmoid } from './elementwise.ts';
 import { matmul } from './matmul.ts';
 import { minMax } from './min-max.ts';
 import { avgPool2d, maxPool2d, maxPool2dOp } from './pool.ts';
 import { broadcastTo, reduceMax, reduceMean, reduceSum, reshapeTo } from './reduce.ts';
+import { meanSquaredError, rowErrors } from './row-errors.ts';
 import { softmax } from './softmax.ts';
 import { OPS } from './table.ts';
 
@@ -54,6 +55,22 @@ const CASES: Record<string, Record<string, Build>> = {
     'bias behind a pool': (make) =>
       maxPool2d(convolve(make([2, 2, 4, 4]), make([3, 2, 3, 3]), make([3]), { padding: 1 }), { kernel: 2 }),
   },
+  conv2dGradInput: {
+    'stride 2, padded at one side': (make) =>
+      convolveTransposed(make([2, 3, 3, 2]), make([3, 2, 3, 3]), {
+        stride: 2,
+        padding: [0, 1, 0, 1],
+      }),
+    'output padding, dilated, grouped': (make) =>
+      convolveTransposed(make([1, 4, 2, 3]), make([4, 3, 2, 3]), {
+        stride: [3, 2],
+        dilation: [1, 2],
+        padding: [1, 0, 0, 2],
+        outputPadding: [2, 1],
+        groups: 2,
+      }),
+    'with time': (make) => convolveTransposed(timed(make, [1, 2, 2, 2], 2), make([2, 2, 3, 3])),
+  },
   dense: {
     plain: (make) => linear(make([3, 5]), make([4, 5]), make([4])),
     'without bias, with time': (make) => linear(timed(make, [2, 3], 3), make([2, 3]), null),
@@ -64,6 +81,19 @@ const CASES: Record<string, Record<string, Build>> = {
     rows: (make, graph) => batchNorm(make, graph, [5, 4], true),
   },
   relu: { plain: (make) => relu(make([3, 7])) },
+  elu: {
+    plain: (make) => elu(make([3, 7])),
+    'half as deep': (make) => elu(make([3, 7]), 0.5),
+  },
+  rowErrors: {
+    squared: (make) => rowErrors(make([3, 2, 4, 2]), make([3, 2, 4, 2])).squared,
+    absolute: (make) => rowErrors(make([3, 7]), make([3, 7])).absolute,
+    both: (make) => {
+      const { squared, absolute } = rowErrors(make([3, 7]), make([3, 7]));
+      return mul(squared, absolute);
+    },
+    'their mean': (make) => meanSquaredError(make([3, 2, 2, 2]), make([3, 2, 2, 2])).loss,
+  },
   sigmoid: { plain: (make) => sigmoid(make([3, 7])) },
   softmax: {
     plain: (make) => softmax(make([3, 6])),

@@ -11,7 +11,18 @@ import { conv2d, conv2dGradInput, conv2dGradWeight } from './conv2d.ts';
 import { crossEntropyGrad, crossEntropyOp } from './cross-entropy.ts';
 import { dense, denseGradInput, denseGradWeight } from './dense.ts';
 import { dropoutOp } from './dropout.ts';
-import { addOp, affineOp, castOp, mulOp, reluGrad, reluOp, sigmoidGrad, sigmoidOp } from './elementwise.ts';
+import {
+  addOp,
+  affineOp,
+  castOp,
+  eluGrad,
+  eluOp,
+  mulOp,
+  reluGrad,
+  reluOp,
+  sigmoidGrad,
+  sigmoidOp,
+} from './elementwise.ts';
 import { latencyEncodeOp, rateEncodeOp } from './encode.ts';
 import { matmulOp } from './matmul.ts';
 import { joinMicroOp, microBatchOp, sumMicroOp } from './micro-batch.ts';
@@ -20,6 +31,7 @@ import { neuronGrad, neuronOp } from './neuron.ts';
 import { adamOp, sgdOp } from './optimizer.ts';
 import { avgPool2dGrad, avgPool2dOp, maxPool2dGrad, maxPool2dOp } from './pool.ts';
 import { broadcastToOp, reduceMaxGrad, reduceMaxOp, reduceMeanOp, reduceSumOp, reshapeOp } from './reduce.ts';
+import { rowErrorsGrad, rowErrorsOp } from './row-errors.ts';
 import { softmaxGrad, softmaxOp } from './softmax.ts';
 import { suppressOp } from './suppress.ts';
 
@@ -35,6 +47,8 @@ export const OPS = {
   batchNormGrad,
   relu: reluOp,
   reluGrad,
+  elu: eluOp,
+  eluGrad,
   sigmoid: sigmoidOp,
   sigmoidGrad,
   softmax: softmaxOp,
@@ -70,6 +84,8 @@ export const OPS = {
   latencyEncode: latencyEncodeOp,
   crossEntropy: crossEntropyOp,
   crossEntropyGrad,
+  rowErrors: rowErrorsOp,
+  rowErrorsGrad,
   microBatch: microBatchOp,
   joinMicro: joinMicroOp,
   sumMicro: sumMicroOp,

@@ -13,6 +13,16 @@ const unary = (name: 'relu' | 'sigmoid') =>
 export const reluCases = unary('relu');
 export const sigmoidCases = unary('sigmoid');
 
+const ELUS = ANY.flatMap((type) => [1, 0.3].map((alpha) => ({ ...type, alpha })));
+
+export const eluCases = each(ELUS, (t, { shape, time, alpha }) => {
+  t.outputs(...apply(OPS.elu, [t.f32(shape, { time, low: -3, high: 1 })], { alpha }));
+});
+
+export const eluGradCases = each(ELUS, (t, { shape, time, alpha }) => {
+  t.outputs(...apply(OPS.eluGrad, [t.f32(shape, { time, grid: 0.5 }), t.f32(shape, { time })], { alpha }));
+});
+
 const ofOutput = (name: 'reluGrad' | 'sigmoidGrad') =>
   each(ANY, (t, { shape, time }) => {
     t.outputs(...apply(OPS[name], [t.f32(shape, { time, grid: 0.5 }), t.f32(shape, { time })], {}));

@@ -25,6 +25,33 @@ export const crossEntropyGradCases = each(LOSSES, (t, { n, k, weighted, weightin
   t.outputs(...apply(OPS.crossEntropyGrad, inputs, { weighting, labelSmoothing }));
 });
 
+const COMPARED = [
+  ...MAPS.map(({ shape }) => shape),
+  ...ROWS.map(({ shape }) => shape),
+  [2, 3, 37, 41],
+  [3, 40, 9, 9],
+  [2, 3, 4],
+];
+
+export const rowErrorsCases = each(COMPARED, (t, shape) => {
+  t.outputs(...apply(OPS.rowErrors, [t.f32(shape), t.f32(shape)], {}));
+});
+
+export const rowErrorsGradCases = each(
+  COMPARED.flatMap((shape) =>
+    [
+      [true, true],
+      [true, false],
+      [false, true],
+    ].map(([squared, absolute]) => ({ shape, squared, absolute })),
+  ),
+  (t, { shape, squared, absolute }) => {
+    const g = (wanted: boolean) => (wanted ? t.f32([shape[0]]) : null);
+    const [x, target] = [t.f32(shape, { grid: 0.5 }), t.f32(shape, { grid: 0.5 })];
+    t.outputs(...apply(OPS.rowErrorsGrad, [x, target, g(squared), g(absolute)], {}));
+  },
+);
+
 const DROPPED = [...MAPS, ...ROWS, { shape: [2, 3, 4], time: 3 }] as const;
 
 export const dropoutCases = each(DROPPED, (t, { shape, time }) => {

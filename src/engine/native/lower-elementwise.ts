@@ -2,7 +2,7 @@
 import { isBlocked, isMap, LANES } from '../../compile/layout.ts';
 import type { TensorType } from '../../graph/value.ts';
 import { size } from '../../graph/value.ts';
-import type { AffineAttrs } from '../../ops/elementwise.ts';
+import type { AffineAttrs, EluAttrs } from '../../ops/elementwise.ts';
 import type { BroadcastAttrs, ReduceAttrs } from '../../ops/reduce.ts';
 import { reducedCount } from '../../ops/reduce.ts';
 import type { Lower } from './kernel-call.ts';
@@ -10,27 +10,33 @@ import { flag, images, needed } from './kernel-call.ts';
 import { axisSizes, axisStrides, elementwiseWalk } from './walk.ts';
 
 /** Two operands; `keepsZero`: zero of both gives zero. */
-function lowerBinary(kernel: string): Lower {
+function lowerBinary(kernel: string, floats?: (attrs: object) => number[]): Lower {
   return ({ root }) => {
     const [a, b, y] = [needed(root, 0), needed(root, 1), root.outputs[0]];
-    return [{ kernel, buffers: [a, b, y], ints: elementwiseWalk(y, [a, b], true) }];
+    const ints = elementwiseWalk(y, [a, b], true);
+    return [{ kernel, buffers: [a, b, y], ints, floats: floats?.(root.attrs) }];
   };
 }
+
+const alphaOf = (attrs: object) => [(attrs as EluAttrs).alpha];
 
 export const lowerAdd = lowerBinary('add');
 export const lowerMul = lowerBinary('mul');
 export const lowerReluGrad = lowerBinary('relu_grad');
 export const lowerSigmoidGrad = lowerBinary('sigmoid_grad');
+export const lowerEluGrad = lowerBinary('elu_grad', alphaOf);
 
-function lowerUnary(kernel: string, keepsZero: boolean): Lower {
+function lowerUnary(kernel: string, keepsZero: boolean, floats?: (attrs: object) => number[]): Lower {
   return ({ root }) => {
     const [x, y] = [needed(root, 0), root.outputs[0]];
-    return [{ kernel, buffers: [x, y], ints: elementwiseWalk(y, [x], keepsZero) }];
+    const ints = elementwiseWalk(y, [x], keepsZero);
+    return [{ kernel, buffers: [x, y], ints, floats: floats?.(root.attrs) }];
   };
 }
 
 export const lowerRelu = lowerUnary('relu', true);
 export const lowerSigmoid = lowerUnary('sigmoid', false);
+export const lowerElu = lowerUnary('elu', true, alphaOf);
 
 export const lowerAffine: Lower = ({ root }) => {
   const [x, y] = [needed(root, 0), root.outputs[0]];

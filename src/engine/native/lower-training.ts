@@ -1,4 +1,5 @@
-/** Loss, random draws, encodings and parameter updates, lowered to softmax.cc, random.cc, optimizer.cc. */
+/** Losses, random draws, encodings and updates, lowered to softmax.cc, row_errors.cc, random.cc, optimizer.cc. */
+import { storageBytes } from '../../compile/layout.ts';
 import type { TensorType } from '../../graph/value.ts';
 import { size } from '../../graph/value.ts';
 import type { CrossEntropyAttrs } from '../../ops/cross-entropy.ts';
@@ -38,6 +39,25 @@ export const lowerCrossEntropyGrad: Lower = ({ root }) => {
       floats: [attrs.labelSmoothing],
     },
   ];
+};
+
+/** Rows lie one behind the other, with the empty lanes of their maps. */
+function rowInts(x: TensorType): number[] {
+  const [rows] = x.shape;
+  const stored = storageBytes(x) / Float32Array.BYTES_PER_ELEMENT;
+  return [rows, rows === 0 ? 0 : stored / rows, size(x.shape.slice(1))];
+}
+
+export const lowerRowErrors: Lower = ({ root }, stored) => {
+  const [x, target] = [needed(root, 0), needed(root, 1)];
+  return [{ kernel: 'row_errors', buffers: [x, target, ...root.outputs.map(stored)], ints: rowInts(x) }];
+};
+
+export const lowerRowErrorsGrad: Lower = ({ root }) => {
+  const [x, target] = [needed(root, 0), needed(root, 1)];
+  const [, , squared = null, absolute = null] = root.inputs;
+  const buffers = [x, target, squared, absolute, root.outputs[0]];
+  return [{ kernel: 'row_errors_grad', buffers, ints: rowInts(x) }];
 };
 
 export const lowerDropout: Lower = ({ root }) => {
