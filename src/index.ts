@@ -24,8 +24,8 @@ export { type Metrics, measure } from './measure/metrics.ts';
 export { comparePaired, type PairedComparison } from './measure/paired.ts';
 export type { Predictions } from './measure/predictions.ts';
 export { findSystem, SYSTEMS } from './models/registry.ts';
-export { settings, type TrainingSettings } from './models/settings.ts';
-export { defineSystem, type Problem, type System } from './models/system.ts';
+export { type PretrainingSettings, settings, type TrainingSettings } from './models/settings.ts';
+export { defineSystem, type Pretraining, type Problem, type System } from './models/system.ts';
 export { arctan, fastSigmoid, rectangle, straightThrough, triangle } from './neurons/surrogate.ts';
 export { type ChannelAttentionOptions, channelAttention } from './nn/attention/channel-attention.ts';
 export { type DotProductOptions, dotProductAttention } from './nn/attention/dot-product-attention.ts';
@@ -78,7 +78,6 @@ export { type Random, random } from './random.ts';
 export { type RunConfig, VERSION } from './train/config.ts';
 export { openData } from './train/data.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, evaluationBatch } from './train/evaluate.ts';
-export { type TrainOptions, type TrainResult, train } from './train/loop.ts';
 export {
   configure,
   initialWeights,
@@ -88,6 +87,8 @@ export {
   type RunRequest,
   specOf,
 } from './train/open-run.ts';
+export { pretrainingStep, reconstructionStep } from './train/reconstruction-step.ts';
 export { RunFolder } from './train/run-folder.ts';
 export { evaluationStep, type NetworkSpec, predictionStep, trainingStep } from './train/step.ts';
+export { type TrainOptions, type TrainResult, train } from './train/train.ts';
 export { type LoadedWeights, loadWeights, openWeights, type WeightsFile } from './train/weights.ts';

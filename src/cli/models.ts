@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { stepCost } from '../compile/cost.ts';
 import { SYSTEMS } from '../models/registry.ts';
 import type { System } from '../models/system.ts';
-import { evaluationStep } from '../train/step.ts';
+import { reconstructionStep } from '../train/reconstruction-step.ts';
+import { evaluationStep, type TracedStep } from '../train/step.ts';
 import { columns, print } from './io.ts';
 
 export function addModels(program: Command): void {
@@ -32,43 +33,62 @@ export function addModels(program: Command): void {
           'batch',
           'epochs',
         ],
-        ...rows.map((r) => [
-          r.name,
-          r.title,
-          r.source,
-          `${r.size}`,
-          r.parameters.toLocaleString('en'),
-          r.total.toLocaleString('en'),
-          r.reported ?? '–',
-          `${(r.macs / 1e6).toFixed(1)} M`,
-          r.training.optimizer.kind,
-          `${r.training.lr}`,
-          `${r.training.batchSize}`,
-          `${r.training.epochs}`,
-        ]),
+        ...rows
+          .flatMap(withPretraining)
+          .map((r) => [
+            r.name,
+            r.title,
+            r.source,
+            `${r.size}`,
+            r.parameters.toLocaleString('en'),
+            r.total.toLocaleString('en'),
+            r.reported ?? '–',
+            `${(r.macs / 1e6).toFixed(1)} M`,
+            r.training.optimizer.kind,
+            `${r.training.lr}`,
+            `${r.training.batchSize}`,
+            `${r.training.epochs}`,
+          ]),
       ]);
       print(rows, text, json);
     });
+}
+
+/** What is trained before it stands in a line of its own below a system. */
+function withPretraining(
+  row: ReturnType<typeof describe>,
+): Omit<ReturnType<typeof describe>, 'pretraining'>[] {
+  const { pretraining, training } = row;
+  if (!pretraining || !training.pretraining) return [row];
+  const first = { ...pretraining, training: { ...training, ...training.pretraining } };
+  return [row, { ...row, ...first, name: '', source: 'trained first', reported: undefined }];
 }
 
 function describe(system: System) {
   const { name, title, summary, source, reported, size, training, options } = system;
   const defaults = options.parse({}) as Record<string, unknown>;
   const spec = { system, options: defaults, classes: 8, height: size, width: size, channels: 3, seed: 0 };
-  const { net, plan } = evaluationStep(spec, training, 1);
-  const macs = plan.steps.reduce((sum, step) => sum + stepCost(step).macs, 0);
   return {
     name,
     title,
     summary,
     source,
     size,
+    reported,
+    ...countsOf(evaluationStep(spec, training, 1)),
+    options: defaults,
+    training,
+    ...(system.pretraining
+      ? { pretraining: { title: system.pretraining.title, ...countsOf(reconstructionStep(spec, 1)) } }
+      : {}),
+  };
+}
+
+function countsOf({ net, plan }: TracedStep) {
+  return {
     parameters: net.parameterCount,
     /** Running means and variances, and fixed constants of neurons, included: as Keras counts. */
     total: net.parameterCount + net.stateCount,
-    reported,
-    macs,
-    options: defaults,
-    training,
+    macs: plan.steps.reduce((sum, step) => sum + stepCost(step).macs, 0),
   };
 }

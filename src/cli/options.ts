@@ -75,6 +75,10 @@ export function applySets(
     const path = set.slice(0, at).split('.');
     const value = parseValue(set.slice(at + 1));
     if (path.length === 1 && optionKeys.includes(path[0])) options[path[0]] = value;
+    else if (path[0] === 'pretraining' && !system.pretraining && value !== null)
+      throw usage(
+        `--set: expected settings of ${system.name}, got ${path.join('.')}; it has no pre-training`,
+      );
     else if (settingKeys.includes(path[0])) settings = assign(settings, path, value);
     else {
       const known = [...optionKeys, ...settingKeys];

@@ -7,9 +7,11 @@ import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
 import { size as sizeOf, type Value } from '../graph/value.ts';
 import { findSystem } from '../models/registry.ts';
+import type { TrainingSettings } from '../models/settings.ts';
 import { bytes } from '../report/format.ts';
 import { randomFeeds } from '../train/random-feeds.ts';
-import { evaluationStep, trainingStep } from '../train/step.ts';
+import { pretrainingStep, reconstructionStep } from '../train/reconstruction-step.ts';
+import { evaluationStep, type NetworkSpec, type TracedStep, trainingStep } from '../train/step.ts';
 import { columns, print } from './io.ts';
 import { applySets, collect, type EngineOptions, positiveInt, withEngine } from './options.ts';
 
@@ -20,6 +22,7 @@ interface PlanOptions extends EngineOptions {
   readonly channels: number;
   readonly set?: readonly string[];
   readonly evaluate?: boolean;
+  readonly pretraining?: boolean;
   readonly profile?: boolean;
   readonly json?: boolean;
 }
@@ -34,6 +37,7 @@ export function addPlan(program: Command): void {
     .option('--channels <n>', 'channels of the images', positiveInt, 3)
     .option('--set <key=value>', 'change an option or a setting', collect)
     .option('--evaluate', 'the step of evaluation instead of training')
+    .option('--pretraining', 'the step of the network that is trained first, where there is one')
     .option('--profile', 'run it on random images and show the milliseconds of each step')
     .option('--json', 'print JSON')
     .addHelpText(
@@ -47,7 +51,8 @@ async function run(name: string, o: PlanOptions): Promise<void> {
   const system = findSystem(name);
   const { options, settings } = applySets(system, system.training, o.set ?? []);
   const size = o.size ?? system.size;
-  const batchSize = o.batchSize ?? settings.batchSize;
+  const { pretraining } = settings;
+  const batchSize = o.batchSize ?? ((o.pretraining && pretraining) || settings).batchSize;
   const spec = {
     system,
     options,
@@ -57,9 +62,12 @@ async function run(name: string, o: PlanOptions): Promise<void> {
     channels: o.channels,
     seed: 0,
   };
-  const { plan, net } = o.evaluate
-    ? evaluationStep(spec, settings, batchSize)
-    : trainingStep(spec, settings, batchSize, null);
+  const { plan, net } = o.pretraining
+    ? tracePretraining(spec, settings, batchSize, o.evaluate)
+    : o.evaluate
+      ? evaluationStep(spec, settings, batchSize)
+      : trainingStep(spec, settings, batchSize, null);
+  const first = !o.pretraining && pretraining && system.pretraining;
   const engine = openEngine(o);
   const measured = o.profile ? await profile(plan, engine) : undefined;
   const rows = plan.steps.map((step, i) => describe(plan, step, i, measured?.milliseconds[i]));
@@ -73,6 +81,11 @@ async function run(name: string, o: PlanOptions): Promise<void> {
     stepTable(rows, measured !== undefined),
     '',
     `${plan.name}: ${size}×${size}×${o.channels}, batch ${batchSize}, ${net.parameterCount.toLocaleString('en')} parameters${frozen > 0 ? `, of which ${trained.toLocaleString('en')} are trained` : ''}`,
+    ...(first
+      ? [
+          `trained first: the ${first.title}, ${reconstructionStep(spec, 1).net.parameterCount.toLocaleString('en')} parameters, see --pretraining`,
+        ]
+      : []),
     `MACs ${(macs / 1e9).toFixed(2)} G if nothing were skipped${total === undefined ? '' : `, ${total.toFixed(1)} ms`}`,
     ...loopText(plan, batchSize),
     `peak memory of a step ${bytes(peak)}: variables ${bytes(memory.variables)}, arena ${bytes(memory.arena)}, ` +
@@ -96,6 +109,17 @@ async function run(name: string, o: PlanOptions): Promise<void> {
     text,
     o.json,
   );
+}
+
+function tracePretraining(
+  spec: NetworkSpec,
+  { pretraining }: TrainingSettings,
+  batchSize: number,
+  evaluate = false,
+): TracedStep {
+  if (spec.system.pretraining && pretraining && !evaluate)
+    return pretrainingStep(spec, pretraining, batchSize);
+  return reconstructionStep(spec, batchSize);
 }
 
 function loopText({ loop, steps, microBytes }: Plan, batchSize: number): string[] {

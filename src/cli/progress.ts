@@ -1,13 +1,13 @@
 /** How training is shown: a bar on a terminal, one line an epoch elsewhere. All of it on stderr. */
 import { Presets, SingleBar } from 'cli-progress';
 import { duration } from '../report/format.ts';
-import type { StepReport } from '../train/loop.ts';
-import type { EpochRecord } from '../train/record.ts';
+import type { EpochRecord, PretrainingRecord } from '../train/record.ts';
+import type { Figure, StepReport } from '../train/task.ts';
 import { say } from './io.ts';
 
 export interface ProgressDisplay {
   step(report: StepReport): void;
-  epoch(record: EpochRecord, best: boolean): void;
+  epoch(record: EpochRecord | PretrainingRecord, best: boolean): void;
   close(): void;
 }
 
@@ -29,13 +29,13 @@ export function progressDisplay(epochs: number, terminal = process.stderr.isTTY 
   return {
     step(report) {
       if (!bar) return;
-      const { epoch, batch, batches, phase, imagesPerSecond, loss, accuracy, rates } = report;
+      const { epoch, batch, batches, phase, imagesPerSecond, loss, figure, rates } = report;
       const payload = {
-        epoch: `${epoch}/${report.epochs}`,
+        epoch: `${stageText(report.stage)}${epoch}/${report.epochs}`,
         phase,
         rate: imagesPerSecond.toFixed(0),
         left: pace.left(report),
-        figures: [`loss ${loss.toFixed(4)}`, `accuracy ${percent(accuracy)}`, ...ratesText(rates)].join('  '),
+        figures: [`loss ${loss.toFixed(4)}`, figureText('', figure), ...ratesText(rates)].join('  '),
       };
       if (epoch !== current) bar.start(batches, batch, payload);
       else bar.update(batch, payload);
@@ -52,6 +52,14 @@ export function progressDisplay(epochs: number, terminal = process.stderr.isTTY 
 
 function percent(x: number): string {
   return `${(100 * x).toFixed(2)} %`;
+}
+
+function stageText(stage: StepReport['stage']): string {
+  return stage === 'pretraining' ? 'pre-training ' : '';
+}
+
+function figureText(of: string, { name, value }: Figure): string {
+  return `${of}${name} ${name === 'accuracy' ? percent(value) : value.toFixed(4)}`;
 }
 
 function ratesText(rates: Readonly<Record<string, number>>): string[] {
@@ -73,15 +81,29 @@ class Pace {
   }
 }
 
-function epochLine(record: EpochRecord, epochs: number, best: boolean): string {
-  const { epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds, rates = {} } = record;
+/** What stands beside the loss, on training and on validation. */
+function figuresOf(record: EpochRecord | PretrainingRecord): { train: Figure; val: Figure } {
+  if ('train_mae' in record)
+    return {
+      train: { name: 'mae', value: record.train_mae },
+      val: { name: 'mae', value: record.val_mae },
+    };
+  return {
+    train: { name: 'accuracy', value: record.train_accuracy },
+    val: { name: 'accuracy', value: record.val_accuracy },
+  };
+}
+
+function epochLine(record: EpochRecord | PretrainingRecord, epochs: number, best: boolean): string {
+  const { epoch, train_loss, val_loss, seconds, rates = {} } = record;
   const speed = record.images_per_second;
+  const { train, val } = figuresOf(record);
   return [
-    `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`,
+    `${stageText('train_mae' in record ? 'pretraining' : 'training')}epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`,
     `train_loss ${train_loss.toFixed(4)}`,
-    `train_accuracy ${percent(train_accuracy)}`,
+    figureText('train_', train),
     `val_loss ${val_loss.toFixed(4)}`,
-    `val_accuracy ${percent(val_accuracy)}`,
+    figureText('val_', val),
     `${seconds.toFixed(1)} s`,
     ...(speed === undefined ? [] : [`${speed.toFixed(0)} images/s`]),
     ...ratesText(rates),

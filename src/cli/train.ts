@@ -7,13 +7,14 @@ import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { findSystem } from '../models/registry.ts';
+import type { StageSettings } from '../models/settings.ts';
 import type { Summary } from '../report/collect.ts';
 import { percentInterval } from '../report/format.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openData } from '../train/data.ts';
-import { type TrainResult, train } from '../train/loop.ts';
-import { configure, initialWeights, specOf } from '../train/open-run.ts';
+import { configure, initialWeights, pretrainingWarning, specOf } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { type TrainResult, train } from '../train/train.ts';
 import { openWeights } from '../train/weights.ts';
 import { evaluateRun, writeResults } from './finish.ts';
 import { interruptible } from './interrupt.ts';
@@ -102,8 +103,9 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
   const session = engine.createSession();
   try {
     announce(folder, config, engine);
-    const warning = engineWarning(config, engine.info);
-    const result = await trainWatched(folder, config, dataset, session, flags, warning ? [warning] : []);
+    const warnings = [engineWarning(config, engine.info), pretrainingWarning(config)];
+    const known = warnings.filter((warning) => warning !== undefined);
+    const result = await trainWatched(folder, config, dataset, session, flags, known);
     if (result.stopped === 'interrupted') {
       say(`interrupted; go on with: soma train --resume ${folder.path}`);
       if (flags.json) print({ run: folder.path, ...result }, '', true);
@@ -163,10 +165,18 @@ function announce(folder: RunFolder, config: RunConfig, engine: Engine): void {
     `data     ${data.name} ${data.height}×${data.width}×${data.channels}, ${data.classes.length} classes, ${counts.join(', ')}, ` +
       `fingerprint ${data.fingerprint.slice(0, 12)}`,
   );
-  say(
-    `settings ${settings.optimizer.kind}, lr ${settings.lr}, batch ${settings.batchSize}, up to ${settings.epochs} epochs`,
-  );
+  const { pretraining } = findSystem(config.system);
+  if (pretraining && settings.pretraining)
+    say(
+      `first    ${pretraining.title}, ${config.pretrainingParameters?.toLocaleString('en')} parameters, ` +
+        settingsText(settings.pretraining),
+    );
+  say(`settings ${settingsText(settings)}`);
   say(`engine   ${name}, ${isa}, ${threads} threads on ${environment.cpu}`);
+}
+
+function settingsText({ optimizer, lr, batchSize, epochs }: StageSettings): string {
+  return `${optimizer.kind}, lr ${lr}, batch ${batchSize}, up to ${epochs} epochs`;
 }
 
 async function trainWatched(
@@ -179,6 +189,7 @@ async function trainWatched(
 ): Promise<TrainResult> {
   const { settings, seed } = config;
   const display = progressDisplay(settings.epochs);
+  const pretrainingDisplay = progressDisplay(settings.pretraining?.epochs ?? 0);
   const warnings: string[] = [];
   const warn = (text: string) => {
     warnings.push(text);
@@ -202,7 +213,9 @@ async function trainWatched(
       resume: flags.resume !== undefined,
       checkpointEvery: flags.checkpointEvery,
       signal,
-      onStep: (report) => display.step(report),
+      onStep: (report) => (report.stage === 'training' ? display : pretrainingDisplay).step(report),
+      onPretrainingEpoch: (record, cursor) =>
+        pretrainingDisplay.epoch(record, cursor.progress.bestEpoch === record.epoch),
       onEpoch: (record, cursor) => display.epoch(record, cursor.progress.bestEpoch === record.epoch),
       onWarning: warn,
     });
@@ -218,6 +231,9 @@ async function trainWatched(
     return result;
   };
   return interruptible('stopping after this step; once more to stop at once', (signal) =>
-    watched(signal).finally(() => display.close()),
+    watched(signal).finally(() => {
+      pretrainingDisplay.close();
+      display.close();
+    }),
   );
 }

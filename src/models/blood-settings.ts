@@ -8,7 +8,16 @@ import { settings, type TrainingSettings } from './settings.ts';
  * --set schedule.decay=0.1` gives the former.
  */
 export function bloodSettings(optimizer: 'adam' | 'sgd'): TrainingSettings {
-  return settings({
+  return settings(published(optimizer));
+}
+
+/** The same behind a pre-training, which takes full batches only. The paper is silent about its epochs: as many. */
+export function pretrainedBloodSettings(): TrainingSettings {
+  return settings({ ...published('adam'), pretraining: { ...published('adam'), dropLast: true } });
+}
+
+function published(optimizer: 'adam' | 'sgd') {
+  return {
     optimizer: { kind: optimizer },
     lr: 1e-3,
     schedule: { kind: 'compounding', decay: 0.1 },
@@ -16,5 +25,5 @@ export function bloodSettings(optimizer: 'adam' | 'sgd'): TrainingSettings {
     epochs: 20,
     evaluate: 'last',
     shuffle: 'once',
-  });
+  } as const;
 }

@@ -1,6 +1,6 @@
 /**
- * Every parameter of every system learns: one training step of a small image gives it a gradient that is not zero.
- * What is zero by design stands in EXEMPT with its reason.
+ * Every parameter of every system learns: one training step of a small image gives it a gradient that is not zero, in
+ * the network or, where it is frozen there, in its pre-training. What is zero by design stands in EXEMPT with its reason.
  */
 import { describe, expect, it } from 'vitest';
 import { compile } from '../compile/compile.ts';
@@ -9,6 +9,7 @@ import { openEngine } from '../engine/select.ts';
 import { f32, type Node, size, type Value } from '../graph/value.ts';
 import { Net } from '../nn/net.ts';
 import { crossEntropy } from '../ops/cross-entropy.ts';
+import { meanSquaredError } from '../ops/row-errors.ts';
 import { random } from '../random.ts';
 import { cnnAblations } from './cnn.ts';
 import { SYSTEMS } from './registry.ts';
@@ -76,21 +77,36 @@ function isNormalized(nodes: readonly Node[], maps: Value): boolean {
 
 const nameOf = ({ source }: Value) => (source.kind === 'variable' ? source.variable.name : '');
 
-async function silentParameters(system: System, more: object = {}): Promise<string[]> {
+interface Flow {
+  /** Names of the parameters that are trained. */
+  readonly trained: readonly string[];
+  readonly frozen: readonly string[];
+  /** Trained parameters whose gradient is zero. */
+  readonly silent: readonly string[];
+}
+
+/** Traces a network on `image` and returns its loss. */
+type Trace = (system: System, net: Net, image: Value, options: object) => Value;
+
+const classifying: Trace = (system, net, image, options) => {
+  const labels = net.graph.input('labels', { dtype: 'i32', shape: [BATCH], time: null, format: 'flat' });
+  return crossEntropy(system.build(net, { image, classes: CLASSES }, options), labels).loss;
+};
+
+const pretraining: Trace = (system, net, image, options) => {
+  if (!system.pretraining) throw new Error(`${system.name} has no pre-training`);
+  return meanSquaredError(system.pretraining.build(net, { image, classes: CLASSES }, options), image).loss;
+};
+
+async function gradientFlow(system: System, trace: Trace, more: object = {}): Promise<Flow> {
   const { side, options = {} } = SMALL[system.name] ?? { side: 16 };
   const net = new Net({ framework: system.framework, training: true, seed: 1 });
   const shape = [BATCH, 3, side, side];
   const image = net.graph.input('images', f32(shape));
-  const labels = net.graph.input('labels', { dtype: 'i32', shape: [BATCH], time: null, format: 'flat' });
-  const logits = system.build(
-    net,
-    { image, classes: CLASSES },
-    system.options.parse({ ...options, ...more }),
-  );
-  const { loss } = crossEntropy(logits, labels);
+  const loss = trace(system, net, image, system.options.parse({ ...options, ...more }) as object);
   const forward = [...net.graph.nodes];
-  const gradients = differentiate(loss, net.parameters);
-  const silent = net.parameters.filter((parameter) => !gradients.has(parameter)).map(nameOf);
+  const gradients = differentiate(loss, net.trainable);
+  const silent = net.trainable.filter((parameter) => !gradients.has(parameter)).map(nameOf);
   for (const [parameter, g] of gradients) net.graph.output(nameOf(parameter), g);
 
   const session = openEngine({}).createSession();
@@ -106,25 +122,32 @@ async function silentParameters(system: System, more: object = {}): Promise<stri
     if (silence && !normalizedAway(forward, parameter)) silent.push(nameOf(parameter));
   }
   session.close();
-  return silent;
+  const trained = net.trainable.map(nameOf);
+  const frozen = net.parameters.map(nameOf).filter((name) => !trained.includes(name));
+  return { trained, frozen, silent };
 }
 
 describe('every parameter has a gradient', () => {
   for (const system of Object.values(SYSTEMS) as System[])
     it(system.name, async () => {
       const exempt = EXEMPT[system.name] ?? [];
-      const silent = await silentParameters(system);
+      const { frozen, silent } = await gradientFlow(system, classifying);
       expect(silent.filter((name) => !exempt.some(({ parameter }) => parameter.test(name)))).toEqual([]);
+      if (!system.pretraining) return expect(frozen).toEqual([]);
+      const before = await gradientFlow(system, pretraining);
+      expect(before.silent).toEqual([]);
+      expect(before.trained).toEqual(expect.arrayContaining([...frozen]));
     });
 
   describe.each(['scnn', 'ms-resnet18', 'neurallnet', 'spiking-attention-net'] as const)('%s', (name) => {
     it.each(['squeeze-excite', 'cbam', 'alif-mask'])('with attention=%s', async (attention) => {
-      expect(await silentParameters(SYSTEMS[name] as System, { attention, reduction: 2 })).toEqual([]);
+      const more = { attention, reduction: 2 };
+      expect((await gradientFlow(SYSTEMS[name] as System, classifying, more)).silent).toEqual([]);
     });
   });
 
   it('the dense twin of spiking-attention-net', async () => {
-    const twin = await silentParameters(SYSTEMS['spiking-attention-net'] as System, { neuron: 'relu' });
-    expect(twin).toEqual([]);
+    const system = SYSTEMS['spiking-attention-net'] as System;
+    expect((await gradientFlow(system, classifying, { neuron: 'relu' })).silent).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import { elements, f32 } from '../graph/value.ts';
 import { surrogateDerivative } from '../neurons/surrogate.ts';
 import { Net } from '../nn/net.ts';
 import type { AlifAttrs } from '../ops/alif.ts';
+import { autoclassifier } from './autoclassifier.ts';
 import { findSystem, SYSTEMS } from './registry.ts';
 
 function trace(name: string, size: number, classes = 8, options: object = {}, channels = 3): Net {
@@ -64,6 +65,7 @@ describe('parameter counts', () => {
     ['vgg18', 15_154_728],
     ['inception', 15_586_888],
     ['resnet34', 21_314_312],
+    ['autoclassifier', 2_245_224],
     ['sa-cnn', 423_504],
     ['cbam-cnn', 467_024],
     ['se-vgg15', 7_273_000],
@@ -71,6 +73,24 @@ describe('parameter counts', () => {
     ['cbam-vgg15', 7_273_490],
   ])('%s of paper (c), moving statistics included: %i', (name, count) => {
     expect(total(name, 64)).toBe(count);
+  });
+  it('the AutoClassifier trains 1,590,696 behind an auto-encoder of 652,544 + 654,403', () => {
+    const net = trace('autoclassifier', 64);
+    expect(net.trainable.reduce((sum, { shape }) => sum + elements(f32(shape)), 0)).toBe(1_590_696);
+    expect(trace('autoclassifier', 64, 8, { freeze: false }).trainable).toEqual(
+      expect.arrayContaining([expect.objectContaining({ shape: [64, 4096] })]),
+    );
+    const { pretraining, options } = autoclassifier;
+    const both = new Net({ framework: 'keras', training: true, seed: 0 });
+    const image = both.graph.input('images', f32([2, 3, 64, 64]));
+    const again = pretraining?.build(both, { image, classes: 8 }, options.parse({}));
+    expect(again?.shape).toEqual([2, 3, 64, 64]);
+    const count = (part: string) =>
+      both.variables
+        .filter(({ name }) => name.startsWith(part))
+        .reduce((sum, { shape }) => sum + elements(f32(shape)), 0);
+    expect([count('encoder.'), count('decoder.')]).toEqual([652_544, 654_403]);
+    expect(both.parameterCount + both.stateCount).toBe(1_306_947);
   });
   it('the dilated CNN has as many as the CNN', () =>
     expect(total('cnn', 64, 8, { dilated: true })).toBe(8_778_952));
@@ -257,6 +277,16 @@ describe('registry', () => {
       expect(system.options.safeParse({}).success).toBe(true);
       expect(system.training.lr).toBeGreaterThan(0);
     }
+  });
+
+  it('the auto-encoder says which sizes it halves without a rest', () => {
+    const net = new Net({ framework: 'keras', training: true, seed: 0 });
+    const image = net.graph.input('images', f32([2, 3, 28, 28]));
+    const { pretraining, options } = autoclassifier;
+    expect(() => pretraining?.build(net, { image, classes: 8 }, options.parse({}))).toThrow(
+      /multiples of 16, got 28×28; set --size/,
+    );
+    expect(options.safeParse({ latent: 30 }).error?.issues[0].message).toMatch(/multiple of 4/);
   });
 
   it('refuses an unknown option', () => {

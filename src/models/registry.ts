@@ -5,6 +5,7 @@ import { cbamCnn, saCnn, seCnn } from './attention-cnn.ts';
 import { attentionCnn1 } from './attention-cnn1.ts';
 import { attentionCnn2 } from './attention-cnn2.ts';
 import { attentionCnn3 } from './attention-cnn3.ts';
+import { autoclassifier } from './autoclassifier.ts';
 import { biasnn, lasnn } from './biasnn.ts';
 import { cnn, cnnAblations, cnnStride2 } from './cnn.ts';
 import { inception } from './inception.ts';
@@ -33,6 +34,7 @@ export const SYSTEMS = {
   vgg18,
   inception,
   resnet34,
+  autoclassifier,
   'se-cnn': seCnn,
   'sa-cnn': saCnn,
   'cbam-cnn': cbamCnn,

@@ -58,24 +58,18 @@ export const oversampleSchema = z.discriminatedUnion('kind', [
 
 const shuffleSchema = z.union([z.boolean(), z.literal('once')], 'must be true, false or once');
 
-export const settingsSchema = z.strictObject({
+const earlyStopping = <Monitor extends z.ZodType>(monitor: Monitor) =>
+  z.strictObject({ monitor, patience: z.int().positive() }).nullable().default(null);
+
+/** What every stage of training has. */
+const stage = {
   optimizer: optimizerSchema,
   lr: rate,
   schedule: scheduleSchema.default({ kind: 'constant' }),
   batchSize: z.int().positive(),
+  /** Leaves out a last batch that is not full. */
+  dropLast: z.boolean().default(false),
   epochs: z.int().positive(),
-  earlyStopping: z
-    .strictObject({
-      monitor: z.enum(['val_loss', 'val_accuracy']).default('val_loss'),
-      patience: z.int().positive(),
-    })
-    .nullable()
-    .default(null),
-  /** Which weights are evaluated on test: the best epoch's on validation, or the last. */
-  evaluate: z.enum(['best', 'last']).default('best'),
-  /** Weigh the loss by N/(K·n_c). */
-  classWeights: z.boolean().default(false),
-  labelSmoothing: z.number().min(0).lt(1).default(0),
   /** Drawn anew in each epoch. */
   augment: augmentSchema.nullable().default(null),
   /** Copies drawn once and appended to the training set. */
@@ -84,9 +78,32 @@ export const settingsSchema = z.strictObject({
   oversample: oversampleSchema.nullable().default(null),
   /** Order of the training images: drawn anew in each epoch, drawn once, or that of the data set. */
   shuffle: shuffleSchema.default(true),
+};
+
+/** Training before the training: a network that makes its images again, without labels. */
+export const pretrainingSchema = z.strictObject({
+  ...stage,
+  earlyStopping: earlyStopping(z.literal('val_loss').default('val_loss')),
+  /** Which weights are handed on: the best epoch's on validation, or the last. */
+  evaluate: z.enum(['best', 'last']).default('best'),
+});
+
+export const settingsSchema = z.strictObject({
+  ...stage,
+  earlyStopping: earlyStopping(z.enum(['val_loss', 'val_accuracy']).default('val_loss')),
+  /** Which weights are evaluated on test: the best epoch's on validation, or the last. */
+  evaluate: z.enum(['best', 'last']).default('best'),
+  /** Weigh the loss by N/(K·n_c). */
+  classWeights: z.boolean().default(false),
+  labelSmoothing: z.number().min(0).lt(1).default(0),
+  /** Of systems that have a network for it; null: straight to the training. */
+  pretraining: pretrainingSchema.nullable().default(null),
 });
 
 export type TrainingSettings = z.output<typeof settingsSchema>;
+export type PretrainingSettings = z.output<typeof pretrainingSchema>;
+/** What the stages of training have in common. */
+export type StageSettings = Omit<TrainingSettings, 'classWeights' | 'labelSmoothing' | 'pretraining'>;
 
 /** Fills in what a system leaves out. */
 export function settings(given: z.input<typeof settingsSchema>): TrainingSettings {

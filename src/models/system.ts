@@ -17,6 +17,17 @@ export interface Problem {
 /** Names that layers have in files of weights made elsewhere, by our names of the layers. */
 export type LayerAliases = Readonly<Record<string, readonly string[]>>;
 
+/**
+ * A network that is trained before the system's own, on the same images and without labels: it makes each image again.
+ * What both networks have under one name is handed on. Its settings stand in `training.pretraining`.
+ */
+export interface Pretraining<Schema extends z.ZodType = z.ZodType> {
+  /** Name in tables, e.g. auto-encoder. */
+  readonly title: string;
+  /** Traces the network and returns the images made again, [N, C, H, W]. Throws where an option does not fit. */
+  build(net: Net, problem: Problem, options: z.output<Schema>): Value;
+}
+
 export interface System<Schema extends z.ZodType = z.ZodType> {
   /** Name on the command line. */
   readonly name: string;
@@ -36,6 +47,7 @@ export interface System<Schema extends z.ZodType = z.ZodType> {
   /** Settings of the paper. */
   readonly training: TrainingSettings;
   readonly aliases?: LayerAliases;
+  readonly pretraining?: Pretraining<Schema>;
   /** Traces the network and returns the logits [N, K]. Throws where an option does not fit. */
   build(net: Net, problem: Problem, options: z.output<Schema>): Value;
 }

@@ -8,7 +8,7 @@ import type { OpDef } from '../graph/op.ts';
 import type { TensorType, Value } from '../graph/value.ts';
 import { f32 } from '../graph/value.ts';
 import { type BatchNormAttrs, batchNormGrad } from './batch-norm.ts';
-import { relu, reluOp } from './elementwise.ts';
+import { eluOp, reluOp } from './elementwise.ts';
 import { broadcastTo, reduceSum } from './reduce.ts';
 import { expectInput, pair, steps } from './shapes.ts';
 
@@ -173,13 +173,14 @@ function poolAttrs(x: Value, options: PoolOptions): PoolAttrs {
 /**
  * Maximum of each window. Spikes stay spikes: a window fires if any of its elements does.
  *
- * ReLU and maximum commute, also for the gradient, so a pooled ReLU is traced as the ReLU of what is
- * pooled: a quarter of the work, and the large map need not be kept for the way back.
+ * What never falls, as ReLU and ELU, commutes with the maximum, also for the gradient, so a pooled ReLU is traced as
+ * the ReLU of what is pooled: a quarter of the work, and the large map need not be kept for the way back.
  */
 export function maxPool2d(x: Value, options: PoolOptions): Value {
-  if (x.source.kind === 'node' && x.source.node.op === reluOp) {
-    const [before] = x.source.node.inputs;
-    if (before) return relu(maxPool2d(before, options));
+  if (x.source.kind === 'node') {
+    const { op, inputs, attrs } = x.source.node;
+    const [before] = inputs;
+    if (before && (op === reluOp || op === eluOp)) return apply(op, [maxPool2d(before, options)], attrs)[0];
   }
   return apply(maxPool2dOp, [x], poolAttrs(x, options))[0];
 }

@@ -13,7 +13,10 @@ import { type NamedTensor, readSafetensors, writeSafetensors } from './safetenso
 const sumsSchema = z.object({
   images: z.number(),
   loss: z.number(),
+  /** Images that were classified rightly. */
   correct: z.number(),
+  /** Mean absolute errors of images that were made again. */
+  absolute: z.number().default(0),
   seconds: z.number(),
   dataSeconds: z.number().default(0),
   rates: z.record(z.string(), z.number()),
@@ -35,7 +38,7 @@ export type Cursor = z.output<typeof cursorSchema>;
 export type EpochSums = Cursor['sums'];
 
 export function noSums(): EpochSums {
-  return { images: 0, loss: 0, correct: 0, seconds: 0, dataSeconds: 0, rates: {} };
+  return { images: 0, loss: 0, correct: 0, absolute: 0, seconds: 0, dataSeconds: 0, rates: {} };
 }
 
 export function startCursor(): Cursor {

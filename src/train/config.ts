@@ -35,6 +35,8 @@ export const configSchema = z.object({
   /** The file that the first weights were read from; left out where they were drawn. */
   weights: z.object({ source: z.string(), fingerprint: z.string() }).optional(),
   parameters: z.int(),
+  /** Of the network of the pre-training, where there is one. */
+  pretrainingParameters: z.int().optional(),
   environment: z.object({
     soma: z.string(),
     node: z.string(),

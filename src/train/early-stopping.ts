@@ -1,5 +1,5 @@
 /** Which epoch is the best on validation, and when to stop waiting for a better one. */
-import type { TrainingSettings } from '../models/settings.ts';
+import type { StageSettings } from '../models/settings.ts';
 
 export interface Progress {
   /** Epoch (from 1) of the best value; 0 before the first. */
@@ -16,11 +16,12 @@ export const NO_PROGRESS: Progress = { bestEpoch: 0, bestValue: null, waited: 0 
 export function advance(
   progress: Progress,
   epoch: number,
-  { val_loss, val_accuracy }: { readonly val_loss: number; readonly val_accuracy: number },
-  { earlyStopping }: TrainingSettings,
+  { val_loss, val_accuracy }: { readonly val_loss: number; readonly val_accuracy?: number },
+  { earlyStopping }: Pick<StageSettings, 'earlyStopping'>,
 ): Progress {
-  const monitorsAccuracy = earlyStopping?.monitor === 'val_accuracy';
-  const value = monitorsAccuracy ? val_accuracy : val_loss;
+  const accuracy = earlyStopping?.monitor === 'val_accuracy' ? val_accuracy : undefined;
+  const monitorsAccuracy = accuracy !== undefined;
+  const value = accuracy ?? val_loss;
   const { bestValue } = progress;
   const better = bestValue === null || (monitorsAccuracy ? value > bestValue : value < bestValue);
   return better
@@ -29,6 +30,9 @@ export function advance(
 }
 
 /** True when `patience` epochs have gone by without a better one. */
-export function shouldStop({ waited }: Progress, { earlyStopping }: TrainingSettings): boolean {
+export function shouldStop(
+  { waited }: Progress,
+  { earlyStopping }: Pick<StageSettings, 'earlyStopping'>,
+): boolean {
   return earlyStopping !== null && waited >= earlyStopping.patience;
 }

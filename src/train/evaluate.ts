@@ -1,9 +1,9 @@
 /** Running a network over a split without training it. */
 import type { PixelCache } from '../data/cache.ts';
 import type { Dataset, Split } from '../data/dataset.ts';
-import { loadBatches } from '../data/loader.ts';
-import type { Program, Session } from '../engine/engine.ts';
-import { mismatch } from '../errors.ts';
+import { type Batch, loadBatches } from '../data/loader.ts';
+import type { Fetched, Program, Session } from '../engine/engine.ts';
+import { mismatch, type SomaError } from '../errors.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import { findNonFinite } from './non-finite.ts';
 import { beginPass } from './pass.ts';
@@ -42,70 +42,127 @@ export function evaluationBatch(images: number): number {
 /** Smallest probability that counts, so that one image cannot make the loss infinite. */
 const FLOOR = 1e-12;
 
+/** What a program made of a batch. */
+interface Visit {
+  readonly batch: Batch;
+  /** That ran: `read` its outputs; rows beyond the batch are of images that are not there. */
+  readonly program: Program;
+  /** Images before this batch. */
+  readonly done: number;
+  /** Whether the batch is as large as those before it. */
+  readonly full: boolean;
+  /** Layer and op of the first number that is not finite. */
+  nonFinite(): Promise<string>;
+}
+
 /**
- * The last batch is filled up with zeros, whose results are thrown away; where images of a batch see each other, it has
- * a program of its own. Firing rates are means over the whole network's batch, so they leave that batch out.
- * @throws SomaError naming the layer where a probability is not finite
+ * Runs a program over a split. The last batch is filled up with zeros, whose results are to be thrown away; where images
+ * of a batch see each other, it has a program of its own.
  */
-export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+export async function forEachBatch(
+  options: EvaluateOptions,
+  visit: (v: Visit) => Promise<void>,
+): Promise<void> {
   const { dataset, split, seed } = options;
   const source = dataset.splits[split];
-  const classes = dataset.classes.length;
-  const image = options.program.plan.inputs.get('images');
-  const batchSize = image?.shape[0] ?? 1;
+  const batchSize = options.program.plan.inputs.get('images')?.shape[0] ?? 1;
   const mixes = options.program.plan.steps.some(({ nodes }) =>
     nodes.some(({ op, attrs }) => op.couplesRows?.(attrs)),
   );
   beginPass(options.session, options.program.plan.variables);
-  const layers = spikingLayers(options.program);
-  const scores = new Float32Array(source.length * classes);
-  const sums = { loss: 0, correct: 0, weight: 0, rates: layers.map(() => 0) };
-  const full = new Float32Array(batchSize * dataset.channels * dataset.height * dataset.width);
-  const fullLabels = new Int32Array(batchSize);
+  const images = new Float32Array(batchSize * dataset.channels * dataset.height * dataset.width);
+  const labels = new Int32Array(batchSize);
   let done = 0;
   for await (const batch of loadBatches(source, dataset, { batchSize, cache: options.cache })) {
     const rng = Int32Array.of(seed, done);
-    const exact = mixes && batch.size < batchSize ? options.remainder?.(batch.size) : undefined;
-    const program = exact ?? options.program;
-    if (!exact) {
-      full.fill(0).set(batch.images);
-      fullLabels.fill(0).set(batch.labels);
+    const own = mixes && batch.size < batchSize ? options.remainder?.(batch.size) : undefined;
+    const program = own ?? options.program;
+    if (!own) {
+      images.fill(0).set(batch.images);
+      labels.fill(0).set(batch.labels);
     }
-    const feeds = exact
-      ? { images: batch.images, labels: batch.labels, rng }
-      : { images: full, labels: fullLabels, rng };
+    const feeds = own ? { images: batch.images, labels: batch.labels, rng } : { images, labels, rng };
     await program.run(feeds);
-    const probabilities = program.read('probabilities');
-    if (!probabilities.subarray(0, batch.size * classes).every(Number.isFinite))
-      throw mismatch(
-        `evaluate(${split})`,
-        'finite probabilities',
-        `NaN or infinity from ${await findNonFinite(program, feeds)}`,
-        'the weights are too large: train again with a lower --lr',
-      );
-    scores.set(probabilities.subarray(0, batch.size * classes), done * classes);
+    const full = batch.size === batchSize;
+    await visit({ batch, program, done, full, nonFinite: () => findNonFinite(program, feeds) });
+    done += batch.size;
+    options.onProgress?.(done, source.length);
+  }
+}
+
+/**
+ * Firing rates are means over the whole network's batch, so they leave out a batch that was filled up.
+ * @throws SomaError naming the layer where a probability is not finite
+ */
+export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+  const { dataset, split } = options;
+  const source = dataset.splits[split];
+  const classes = dataset.classes.length;
+  const layers = spikingLayers(options.program);
+  const scores = new Float32Array(source.length * classes);
+  const sums = { loss: 0, correct: 0, weight: 0, rates: layers.map(() => 0) };
+  await forEachBatch(options, async ({ batch, program, done, full, nonFinite }) => {
+    const probabilities = program.read('probabilities').subarray(0, batch.size * classes);
+    if (!probabilities.every(Number.isFinite)) throw notFinite(split, 'probabilities', await nonFinite());
+    scores.set(probabilities, done * classes);
     for (let i = 0; i < batch.size; i++) {
       const row = probabilities.subarray(i * classes, (i + 1) * classes);
       sums.loss -= Math.log(Math.max(FLOOR, row[batch.labels[i]]));
       if (argmax(row) === batch.labels[i]) sums.correct++;
     }
     // Rates of a batch that was filled up would count empty images.
-    if (batch.size === batchSize || done === 0) {
+    if (full || done === 0) {
       sums.weight += batch.size;
       layers.forEach((layer, i) => {
         sums.rates[i] += program.read(rateOutput(layer))[0] * batch.size;
       });
     }
-    done += batch.size;
-    options.onProgress?.(done, source.length);
-  }
+  });
+  const images = Math.max(1, source.length);
   const names = Array.from({ length: source.length }, (_, i) => source.name(i));
   return {
     predictions: { classes: [...dataset.classes], labels: source.labels, scores, names },
-    loss: sums.loss / Math.max(1, done),
-    accuracy: sums.correct / Math.max(1, done),
+    loss: sums.loss / images,
+    accuracy: sums.correct / images,
     rates: Object.fromEntries(layers.map((layer, i) => [layer, sums.rates[i] / Math.max(1, sums.weight)])),
   };
+}
+
+/** How far what a network makes again is from the images, in [0, 1]. */
+export interface ReconstructionErrors {
+  /** Mean squared error. */
+  readonly loss: number;
+  /** Mean absolute error. */
+  readonly mae: number;
+}
+
+/** @throws SomaError naming the layer where a pixel is not finite */
+export async function evaluateReconstruction(options: EvaluateOptions): Promise<ReconstructionErrors> {
+  const images = Math.max(1, options.dataset.splits[options.split].length);
+  const sums = { loss: 0, mae: 0 };
+  await forEachBatch(options, async ({ batch, program, nonFinite }) => {
+    const squared = program.read('squared').subarray(0, batch.size);
+    const absolute = program.read('absolute').subarray(0, batch.size);
+    if (!squared.every(Number.isFinite)) throw notFinite(options.split, 'errors', await nonFinite());
+    sums.loss += sum(squared);
+    sums.mae += sum(absolute);
+  });
+  return { loss: sums.loss / images, mae: sums.mae / images };
+}
+
+function notFinite(split: Split, what: string, place: string): SomaError {
+  return mismatch(
+    `evaluate(${split})`,
+    `finite ${what}`,
+    `NaN or infinity from ${place}`,
+    'the weights are too large: train again with a lower --lr',
+  );
+}
+
+export function sum(numbers: Fetched): number {
+  let total = 0;
+  for (const x of numbers) total += x;
+  return total;
 }
 
 /** Names of the spiking layers whose rates a plan reports, in the order of the network. */

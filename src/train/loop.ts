@@ -1,19 +1,19 @@
 /**
- * The training loop: epochs of steps, validation, checkpoints. Model choice uses validation only.
+ * The training loop of a stage: epochs of steps, validation, checkpoints. Model choice uses validation only. What a stage
+ * learns, and what is counted of it, is a `Task`.
  *
  * Everything that a step depends on is the weights and three counters (epoch, batch, step), so a run that is
  * killed anywhere goes on from its last checkpoint to the same bits.
  */
 import { withAugmentedCopies } from '../data/augment.ts';
-import { classWeights } from '../data/balance.ts';
 import { PixelCache } from '../data/cache.ts';
 import type { Dataset, ImageSource } from '../data/dataset.ts';
 import { type Batch, comesClassByClass, countBatches, loadBatches } from '../data/loader.ts';
 import { oversampled } from '../data/oversample.ts';
 import type { Feed, Program, Session } from '../engine/engine.ts';
-import { EXIT, SomaError } from '../errors.ts';
+import { EXIT, mismatch, SomaError } from '../errors.ts';
 import type { Variable } from '../graph/value.ts';
-import type { TrainingSettings } from '../models/settings.ts';
+import type { StageSettings } from '../models/settings.ts';
 import {
   type Cursor,
   type EpochSums,
@@ -23,66 +23,54 @@ import {
   startCursor,
 } from './checkpoint.ts';
 import { advance, shouldStop } from './early-stopping.ts';
-import { argmax, evaluate, evaluationBatch, spikingLayers } from './evaluate.ts';
+import { evaluationBatch, spikingLayers } from './evaluate.ts';
 import { findNonFinite } from './non-finite.ts';
 import { beginPass } from './pass.ts';
-import type { EpochRecord } from './record.ts';
+import type { StageRecord } from './record.ts';
 import type { RunFolder } from './run-folder.ts';
 import { learningRate } from './schedule.ts';
-import { evaluationStep, type NetworkSpec, rateOutput, trainingStep } from './step.ts';
-import { type LoadedWeights, loadWeights, type WeightsFile } from './weights.ts';
+import { rateOutput } from './step.ts';
+import type { Basics, StepReport, Task } from './task.ts';
 
-/** What a progress display may show while an epoch runs. */
-export interface StepReport {
-  /** From 1. */
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly batches: number;
-  readonly phase: 'train' | 'val';
-  /** Running means of the epoch. */
-  readonly loss: number;
-  readonly accuracy: number;
-  readonly imagesPerSecond: number;
-  readonly rates: Readonly<Record<string, number>>;
-}
-
-export interface TrainOptions {
+/** What is the same for all stages of a run. */
+export interface LoopOptions {
   readonly run: RunFolder;
-  readonly spec: NetworkSpec;
-  readonly settings: TrainingSettings;
   readonly seed: number;
   readonly dataset: Dataset;
   readonly session: Session;
-  /** Weights to start from; left out: they are drawn from the seed. */
-  readonly weights?: WeightsFile;
-  readonly onWeights?: (loaded: LoadedWeights) => void;
-  /** Goes on from `last.safetensors`; a run that was killed before it had one begins anew. */
+  /** Goes on from the last checkpoint; a run that was killed before it had one begins anew. */
   readonly resume: boolean;
   /** Seconds between checkpoints within an epoch. */
   readonly checkpointEvery: number;
   /** Stops after the step at hand, with a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onStep?: (report: StepReport) => void;
-  readonly onEpoch?: (record: EpochRecord, cursor: Cursor) => void;
   readonly onWarning?: (text: string) => void;
 }
 
-export interface TrainResult {
+export interface StageOptions<R extends StageRecord, Validation> extends LoopOptions {
+  readonly task: Task<R, Validation>;
+  /** Gives the network the weights that it begins with, if they are not those drawn. */
+  readonly prepare?: (network: readonly Variable[]) => Promise<void>;
+  readonly onEpoch?: (record: R, cursor: Cursor) => void;
+}
+
+export interface StageResult<R extends StageRecord> {
   readonly stopped: 'epochs' | 'early' | 'interrupted';
-  readonly history: readonly EpochRecord[];
+  readonly history: readonly R[];
   readonly bestEpoch: number;
 }
 
-export async function train(options: TrainOptions): Promise<TrainResult> {
-  return new Trainer(options).run();
+export async function runStage<R extends StageRecord, Validation>(
+  options: StageOptions<R, Validation>,
+): Promise<StageResult<R>> {
+  return new Stage(options).run();
 }
 
-class Trainer {
-  private readonly o: TrainOptions;
+class Stage<R extends StageRecord, Validation> {
+  private readonly o: StageOptions<R, Validation>;
   private readonly cache = new PixelCache();
   private readonly source: ImageSource;
-  private readonly weights: Float32Array | null;
   private readonly programs = new Map<number, Program>();
   private readonly evaluation: Program;
   private remainder: Program | undefined;
@@ -91,33 +79,41 @@ class Trainer {
   private readonly network: readonly Variable[];
   private readonly batches: number;
   private cursor: Cursor = startCursor();
-  private history: EpochRecord[] = [];
+  private history: R[] = [];
   private savedAt = performance.now();
   private readonly warned = new Set<string>();
 
-  constructor(options: TrainOptions) {
+  constructor(options: StageOptions<R, Validation>) {
     this.o = options;
-    const { dataset, settings, spec, session, seed } = options;
+    const { dataset, session, seed, task } = options;
+    const { settings } = task;
     this.source = extended(dataset, settings, seed);
-    this.weights = settings.classWeights ? classWeights(this.source.labels, dataset.classes) : null;
-    this.batches = countBatches(this.source.length, settings.batchSize);
-    const { plan } = this.programFor(Math.min(settings.batchSize, this.source.length));
+    const { batchSize, dropLast } = settings;
+    this.batches = countBatches(this.source.length, batchSize, dropLast);
+    if (this.batches === 0)
+      throw mismatch(
+        'training settings',
+        `a batch of at most the ${this.source.length} training images, for dropLast leaves out what is less`,
+        `batchSize ${batchSize}`,
+      );
+    const { plan } = this.programFor(Math.min(batchSize, this.source.length));
     this.variables = plan.variables;
-    const batch = evaluationBatch(dataset.splits.val.length);
-    const evaluation = evaluationStep(spec, settings, batch);
+    const evaluation = task.evaluationStep(evaluationBatch(dataset.splits.val.length));
     this.evaluation = session.load(evaluation.plan);
     this.network = evaluation.net.variables;
   }
 
-  async run(): Promise<TrainResult> {
-    const { settings, run, resume } = this.o;
+  async run(): Promise<StageResult<R>> {
+    const { task, run, resume } = this.o;
+    const { settings, files } = task;
     // From the first step on there is a checkpoint, so that a kill at any time can be resumed.
-    if (resume && run.hasBegun()) await this.restore();
+    if (resume && run.hasStage(files)) await this.restore();
     else {
-      this.readWeights();
+      this.forget();
+      await this.o.prepare?.(this.network);
       await this.save();
     }
-    const done = (stopped: TrainResult['stopped']) => ({
+    const done = (stopped: StageResult<R>['stopped']) => ({
       stopped,
       history: this.history,
       bestEpoch: this.cursor.progress.bestEpoch,
@@ -137,55 +133,54 @@ class Trainer {
         return done('interrupted');
       }
       await this.endEpoch(() => before + (performance.now() - start) / 1000);
-      await run.writeHistory(this.history);
+      await run.writeRecords(files, this.history);
       await this.save();
     }
     return done('epochs');
   }
 
-  private readWeights(): void {
-    const { weights, spec, session, onWeights } = this.o;
-    if (!weights) return;
-    const target = { variables: this.network, aliases: spec.system.aliases };
-    const loaded = loadWeights(weights, target, session);
-    onWeights?.(loaded);
+  /** A stage before this one may have left averages of its own gradients. */
+  private forget(): void {
+    for (const { name, kind, initial } of this.variables)
+      if (kind === 'slot') this.o.session.writeVariable(name, initial());
   }
 
   private async restore(): Promise<void> {
-    const { run } = this.o;
-    this.cursor = await loadCheckpoint(run.file('last.safetensors'), this.checkpointTarget());
-    this.history = (await run.history()).filter((record) => record.epoch <= this.cursor.epoch);
-    await run.writeHistory(this.history);
+    const { run, task } = this.o;
+    this.cursor = await loadCheckpoint(run.file(task.files.last), this.checkpointTarget());
+    this.history = (await run.records<R>(task.files)).filter((record) => record.epoch <= this.cursor.epoch);
+    await run.writeRecords(task.files, this.history);
   }
 
   private programFor(batchSize: number): Program {
     const known = this.programs.get(batchSize);
     if (known) return known;
-    const { spec, settings, session } = this.o;
-    const program = session.load(trainingStep(spec, settings, batchSize, this.weights).plan);
+    const { task, session } = this.o;
+    const program = session.load(task.trainingStep(batchSize, this.source).plan);
     this.programs.set(batchSize, program);
     return program;
   }
 
   /** Evaluates a last batch of so many images. */
   private remainderFor(images: number): Program {
-    const { spec, settings, session } = this.o;
-    this.remainder ??= session.load(evaluationStep(spec, settings, images).plan);
+    const { task, session } = this.o;
+    this.remainder ??= session.load(task.evaluationStep(images).plan);
     return this.remainder;
   }
 
   private checkpointTarget(variables = this.variables) {
-    return { session: this.o.session, variables, system: this.o.spec.system.name };
+    return { session: this.o.session, variables, system: this.o.task.system };
   }
 
   private async save(): Promise<void> {
-    await saveCheckpoint(this.o.run.file('last.safetensors'), this.checkpointTarget(), this.cursor);
+    await saveCheckpoint(this.o.run.file(this.o.task.files.last), this.checkpointTarget(), this.cursor);
     this.savedAt = performance.now();
   }
 
   /** @returns false where it was interrupted */
   private async trainEpoch(seconds: () => number): Promise<boolean> {
-    const { settings, dataset, seed, checkpointEvery, signal } = this.o;
+    const { dataset, seed, checkpointEvery, signal } = this.o;
+    const { settings } = this.o.task;
     const { epoch } = this.cursor;
     const lr = Float32Array.of(learningRate(settings, epoch));
     if (this.cursor.batch === 0) beginPass(this.o.session, this.variables);
@@ -196,6 +191,7 @@ class Trainer {
       epoch,
       augment: settings.augment ?? undefined,
       startBatch: this.cursor.batch,
+      dropLast: settings.dropLast,
       cache: this.cache,
     });
     let asked = performance.now();
@@ -229,13 +225,14 @@ class Trainer {
     const { finite } = await program.run(feeds);
     if (!finite) await this.explainNonFinite(program, feeds);
     addToSums(this.cursor.sums, program, batch);
+    this.o.task.count(this.cursor.sums, program, batch);
   }
 
   /** Runs the step again, looking at every result, and throws with the layer that made the first bad number. */
   private async explainNonFinite(program: Program, feeds: Record<string, Feed>): Promise<never> {
     const place = await findNonFinite(program, feeds);
     const { epoch, step } = this.cursor;
-    const lr = learningRate(this.o.settings, epoch);
+    const lr = learningRate(this.o.task.settings, epoch);
     throw new SomaError(
       `train(): expected finite numbers, got NaN or infinity from ${place} in epoch ${epoch + 1}, step ${step + 1}, ` +
         `at lr ${lr}; lower --lr or look at the data; the checkpoints before it are kept in ${this.o.run.path}`,
@@ -243,8 +240,9 @@ class Trainer {
   }
 
   private async endEpoch(seconds: () => number): Promise<void> {
-    const { dataset, settings, seed, run } = this.o;
-    const { predictions: _, ...val } = await evaluate({
+    const { dataset, task, seed, run } = this.o;
+    const { settings } = task;
+    const validation = await task.validate({
       session: this.o.session,
       program: this.evaluation,
       remainder: (images) => this.remainderFor(images),
@@ -255,30 +253,28 @@ class Trainer {
       onProgress: () => this.report('val'),
     });
     const { sums, epoch } = this.cursor;
-    const record: EpochRecord = {
+    const basics: Basics = {
       epoch: epoch + 1,
       train_loss: sums.loss / sums.images,
-      train_accuracy: sums.correct / sums.images,
-      val_loss: val.loss,
-      val_accuracy: val.accuracy,
       lr: learningRate(settings, epoch),
       seconds: seconds(),
       ...(sums.seconds > 0 ? { images_per_second: sums.images / sums.seconds } : {}),
       data_seconds: sums.dataSeconds,
       ...(Object.keys(sums.rates).length > 0 ? { rates: meanRates(sums) } : {}),
     };
+    const record = task.record(basics, sums, validation);
     const progress = advance(this.cursor.progress, record.epoch, record, settings);
     this.cursor = { ...this.cursor, epoch: record.epoch, batch: 0, sums: noSums(), progress };
     this.history.push(record);
     if (progress.bestEpoch === record.epoch) {
       const weights = this.variables.filter(({ kind }) => kind !== 'slot');
-      await saveCheckpoint(run.file('best.safetensors'), this.checkpointTarget(weights), this.cursor);
+      await saveCheckpoint(run.file(task.files.best), this.checkpointTarget(weights), this.cursor);
     }
     this.warnOfRates(record);
     this.o.onEpoch?.(record, this.cursor);
   }
 
-  private warnOfRates({ rates = {}, epoch }: EpochRecord): void {
+  private warnOfRates({ rates = {}, epoch }: StageRecord): void {
     for (const [layer, rate] of Object.entries(rates)) {
       const state = rate < 0.001 ? 'dead' : rate > 0.95 ? 'saturated' : undefined;
       if (!state || this.warned.has(layer)) continue;
@@ -293,14 +289,16 @@ class Trainer {
 
   private report(phase: StepReport['phase']): void {
     const { sums, epoch, batch } = this.cursor;
+    const { stage, settings, figure } = this.o.task;
     this.o.onStep?.({
+      stage,
       epoch: epoch + 1,
-      epochs: this.o.settings.epochs,
+      epochs: settings.epochs,
       batch,
       batches: this.batches,
       phase,
       loss: sums.loss / sums.images,
-      accuracy: sums.correct / sums.images,
+      figure: figure(sums),
       imagesPerSecond: sums.images / sums.seconds,
       rates: meanRates(sums),
     });
@@ -310,7 +308,7 @@ class Trainer {
 /** The training images with those that the settings add, made from the seed. */
 function extended(
   dataset: Dataset,
-  { offlineAugment, oversample }: TrainingSettings,
+  { offlineAugment, oversample }: StageSettings,
   seed: number,
 ): ImageSource {
   const { train } = dataset.splits;
@@ -326,12 +324,8 @@ function extended(
 }
 
 function addToSums(sums: EpochSums, program: Program, batch: Batch): void {
-  const probabilities = program.read('probabilities');
-  const classes = probabilities.length / batch.size;
   sums.images += batch.size;
   sums.loss += program.read('loss')[0] * batch.size;
-  for (let i = 0; i < batch.size; i++)
-    if (argmax(probabilities.subarray(i * classes, (i + 1) * classes)) === batch.labels[i]) sums.correct++;
   for (const layer of spikingLayers(program))
     sums.rates[layer] = (sums.rates[layer] ?? 0) + program.read(rateOutput(layer))[0] * batch.size;
 }

@@ -9,6 +9,8 @@ import type { TrainingSettings } from '../models/settings.ts';
 import { loadCheckpoint } from './checkpoint.ts';
 import { countClasses, environmentOf, type RunConfig } from './config.ts';
 import { openData } from './data.ts';
+import { weightsTarget } from './handed-on.ts';
+import { reconstructionStep } from './reconstruction-step.ts';
 import type { RunFolder } from './run-folder.ts';
 import { evaluationStep, type NetworkSpec, predictionStep } from './step.ts';
 import { matchWeights, openWeights, type WeightsFile } from './weights.ts';
@@ -29,7 +31,9 @@ export interface RunRequest {
 
 /** Everything that a new run writes down before its first step. */
 export function configure(request: RunRequest): RunConfig {
-  const { name, system: systemName, settings, seed, source, dataset, engine, weights } = request;
+  const { name, system: systemName, seed, source, dataset, engine, weights } = request;
+  // A file of weights stands for what a pre-training would have learnt.
+  const settings = weights ? { ...request.settings, pretraining: null } : request.settings;
   const system = findSystem(systemName);
   const options = system.options.parse(request.options) as Record<string, unknown>;
   const { height, width, channels, classes, fingerprint } = dataset;
@@ -54,9 +58,26 @@ export function configure(request: RunRequest): RunConfig {
     parameters: 0,
     environment: environmentOf(engine.info),
   };
-  const { net } = evaluationStep(specOf(config), settings, 1);
-  if (weights) matchWeights(weights, { variables: net.variables, aliases: system.aliases });
-  return { ...config, parameters: net.parameterCount };
+  const spec = specOf(config);
+  const { net } = evaluationStep(spec, settings, 1);
+  if (weights) matchWeights(weights, weightsTarget(spec, net.variables));
+  const parameters = net.parameterCount;
+  if (!settings.pretraining) return { ...config, parameters };
+  return { ...config, parameters, pretrainingParameters: reconstructionStep(spec, 1).net.parameterCount };
+}
+
+/** What to know of a run that leaves out the pre-training of its system; nothing for all others. */
+export function pretrainingWarning(config: RunConfig): string | undefined {
+  const spec = specOf(config);
+  const { pretraining } = spec.system;
+  if (!pretraining || config.settings.pretraining) return undefined;
+  if (config.weights) return `no pre-training: the weights are those of ${config.weights.source}`;
+  const { net } = evaluationStep(spec, config.settings, 1);
+  const frozen = net.trainable.length < net.parameters.length;
+  return (
+    `no pre-training: what the ${pretraining.title} would have learnt is drawn from the seed` +
+    (frozen ? ', and stays so because it is frozen' : '')
+  );
 }
 
 /** The network of a configuration. */

@@ -1,13 +1,11 @@
 /** What is written down of each epoch. */
 
-/** One epoch, as a line of `metrics.jsonl`. Losses in nats, accuracies and rates 0 … 1. */
-export interface EpochRecord {
+/** What every stage of training has: losses on training and on validation, and time. */
+export interface StageRecord {
   /** From 1. */
   readonly epoch: number;
   readonly train_loss: number;
-  readonly train_accuracy: number;
   readonly val_loss: number;
-  readonly val_accuracy: number;
   /** Learning rate in use during the epoch. */
   readonly lr: number;
   /** Wall time of the epoch, validation included. */
@@ -18,4 +16,16 @@ export interface EpochRecord {
   readonly data_seconds?: number;
   /** Mean spikes per neuron and step of each spiking layer, in the order of the network. */
   readonly rates?: Readonly<Record<string, number>>;
+}
+
+/** One epoch, as a line of `metrics.jsonl`. Losses in nats, accuracies and rates 0 … 1. */
+export interface EpochRecord extends StageRecord {
+  readonly train_accuracy: number;
+  readonly val_accuracy: number;
+}
+
+/** One epoch of pre-training, as a line of `pretraining.jsonl`. Losses are mean squared, `mae` mean absolute errors of pixels in [0, 1]. */
+export interface PretrainingRecord extends StageRecord {
+  readonly train_mae: number;
+  readonly val_mae: number;
 }

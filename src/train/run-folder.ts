@@ -5,6 +5,7 @@
  *   metrics.jsonl          one line an epoch
  *   last.safetensors       weights, optimizer slots, state and cursor, for resuming
  *   best.safetensors       weights and state of the best epoch on validation
+ *   pretraining…           the same of a pre-training: .jsonl, -last.safetensors, -best.safetensors
  *   predictions-test.csv, evaluation.json, report.html, figures/
  */
 import { existsSync } from 'node:fs';
@@ -13,7 +14,26 @@ import { basename, join, resolve } from 'node:path';
 import { EXIT, SomaError } from '../errors.ts';
 import { unwritable, writeAside } from '../files.ts';
 import { configSchema, type RunConfig } from './config.ts';
-import type { EpochRecord } from './record.ts';
+import type { EpochRecord, PretrainingRecord, StageRecord } from './record.ts';
+
+/** What a stage of training leaves in the folder. */
+export interface StageFiles {
+  readonly history: string;
+  readonly last: string;
+  readonly best: string;
+}
+
+export const TRAINING: StageFiles = {
+  history: 'metrics.jsonl',
+  last: 'last.safetensors',
+  best: 'best.safetensors',
+};
+
+export const PRETRAINING: StageFiles = {
+  history: 'pretraining.jsonl',
+  last: 'pretraining-last.safetensors',
+  best: 'pretraining-best.safetensors',
+};
 
 export class RunFolder {
   readonly path: string;
@@ -46,9 +66,12 @@ export class RunFolder {
 
   /** False where a run was killed before its first checkpoint; nothing can be lost by beginning anew. */
   hasBegun(): boolean {
-    return ['last.safetensors', 'best.safetensors', 'metrics.jsonl'].some((name) =>
-      existsSync(this.file(name)),
-    );
+    return [TRAINING, PRETRAINING].some((files) => this.hasStage(files));
+  }
+
+  /** Whether there is anything of a stage. */
+  hasStage(files: StageFiles): boolean {
+    return Object.values(files).some((name: string) => existsSync(this.file(name)));
   }
 
   async config(): Promise<RunConfig> {
@@ -78,22 +101,29 @@ export class RunFolder {
     );
   }
 
-  /** Epochs so far; a last line that was cut off by a kill is left out. */
-  async history(): Promise<EpochRecord[]> {
-    const text = await readFile(this.file('metrics.jsonl'), 'utf8').catch(() => '');
+  /** Epochs so far. */
+  history(): Promise<EpochRecord[]> {
+    return this.records<EpochRecord>(TRAINING);
+  }
+
+  /** Epochs of the pre-training so far; none where there was none. */
+  pretrainingHistory(): Promise<PretrainingRecord[]> {
+    return this.records<PretrainingRecord>(PRETRAINING);
+  }
+
+  /** Epochs of a stage so far; a last line that was cut off by a kill is left out. */
+  async records<R extends StageRecord>({ history }: StageFiles): Promise<R[]> {
+    const text = await readFile(this.file(history), 'utf8').catch(() => '');
     return text.split('\n').flatMap((line) => {
       try {
-        return [JSON.parse(line) as EpochRecord];
+        return [JSON.parse(line) as R];
       } catch {
         return [];
       }
     });
   }
 
-  async writeHistory(history: readonly EpochRecord[]): Promise<void> {
-    await writeAside(
-      this.file('metrics.jsonl'),
-      history.map((record) => `${JSON.stringify(record)}\n`).join(''),
-    );
+  async writeRecords({ history }: StageFiles, records: readonly StageRecord[]): Promise<void> {
+    await writeAside(this.file(history), records.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
 }

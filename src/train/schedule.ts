@@ -1,11 +1,11 @@
 /** Learning rate of each epoch. */
-import type { TrainingSettings } from '../models/settings.ts';
+import type { StageSettings } from '../models/settings.ts';
 
 /**
  * @param epoch from 0 on
  * @returns the rate in use during that epoch
  */
-export function learningRate({ lr, schedule, epochs }: TrainingSettings, epoch: number): number {
+export function learningRate({ lr, schedule, epochs }: StageSettings, epoch: number): number {
   switch (schedule.kind) {
     case 'constant':
       return lr;

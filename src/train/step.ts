@@ -85,7 +85,7 @@ export function predictionStep(spec: NetworkSpec, batchSize: number, options: St
   return compilePrediction(request, count);
 }
 
-interface ForwardRequest {
+export interface ForwardRequest {
   readonly spec: NetworkSpec;
   readonly batchSize: number;
   readonly training: boolean;
@@ -98,7 +98,23 @@ interface StepRequest extends ForwardRequest {
 
 function compileTraining(request: StepRequest, count: number): TracedStep {
   const { spec, settings } = request;
-  const { net, loss, total } = traceLoss(request, count);
+  return descend(traceLoss(request, count), settings.optimizer, `train ${spec.system.name}`, count);
+}
+
+/** A network with what it is to make small, over a micro-batch and over the batch. */
+export interface TracedLoss {
+  readonly net: Net;
+  readonly loss: Value;
+  readonly total: Value;
+}
+
+/** The step that lowers a loss: its gradients, summed over micro-batches, and the updates behind their guards. */
+export function descend(
+  { net, loss, total }: TracedLoss,
+  optimizer: TrainingSettings['optimizer'],
+  name: string,
+  count = 1,
+): TracedStep {
   const gradients = new Map<Value, Value>();
   for (const [parameter, g] of differentiate(loss, net.trainable))
     gradients.set(
@@ -106,10 +122,10 @@ function compileTraining(request: StepRequest, count: number): TracedStep {
       net.graph.scoped(layerOf(parameter), () => summed(g, count)),
     );
   const before = net.graph.nodes.length;
-  applyOptimizer(net.graph, gradients, settings.optimizer, net.framework);
+  applyOptimizer(net.graph, gradients, optimizer, net.framework);
   const guards = [total, ...gradients.values()];
   const firstUpdate = net.graph.nodes[before];
-  return { net, plan: compile(net.graph, { name: `train ${spec.system.name}`, guards, firstUpdate }) };
+  return { net, plan: compile(net.graph, { name, guards, firstUpdate }) };
 }
 
 function compileEvaluation(request: StepRequest, count: number): TracedStep {
@@ -170,12 +186,18 @@ function summed(x: Value, count: number): Value {
   return count === 1 ? x : sumMicro(x, count);
 }
 
-function traceForward({ spec, batchSize, training }: ForwardRequest, count: number) {
-  const { system, classes, channels, height, width, seed } = spec;
+function traceForward(request: ForwardRequest, count: number) {
+  const { net, images, options } = begin(request);
+  const { system, classes } = request.spec;
+  return { net, logits: system.build(net, { image: cut(images, count), classes }, options) };
+}
+
+/** A network with nothing but its images, and the options it is to be built with. */
+export function begin({ spec, batchSize, training }: ForwardRequest) {
+  const { system, channels, height, width, seed } = spec;
   const net = new Net({ framework: system.framework, training, seed });
   const images = net.graph.input('images', f32([batchSize, channels, height, width]));
-  const options = system.options.parse(spec.options);
-  return { net, logits: system.build(net, { image: cut(images, count), classes }, options) };
+  return { net, images, options: system.options.parse(spec.options) };
 }
 
 function traceLoss(request: StepRequest, count: number) {

@@ -4,7 +4,7 @@
  * [kh, kw, C, O]). Other names for a system's layers stand with the system.
  *
  * All of the network must be there, but the last layer, which belongs to the classes: it is taken where it fits and
- * else stays as drawn.
+ * else stays as drawn. Where the file stands for a pre-training, this holds for all that the pre-training leaves alone.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -36,12 +36,14 @@ export interface WeightsTarget {
   /** Parameters and state of the network, in the order of its layers; the last one is of the last layer. */
   readonly variables: readonly Variable[];
   readonly aliases?: LayerAliases;
+  /** Names that must be there. Default: all but the last layer. */
+  readonly required?: ReadonlySet<string>;
 }
 
 export interface LoadedWeights {
   /** Variables whose numbers come from the file. */
   readonly loaded: readonly string[];
-  /** Those of the last layer that stay as drawn. */
+  /** Those that stay as drawn. */
   readonly drawn: readonly string[];
 }
 
@@ -51,11 +53,12 @@ const NAMED = 3;
 /** Numbers for the variables of a network, by name. Throws where one is missing or does not fit. */
 export function matchWeights(
   file: WeightsFile,
-  { variables, aliases = {} }: WeightsTarget,
+  { variables, aliases = {}, required }: WeightsTarget,
 ): ReadonlyMap<string, Float32Array> {
   const lastLayer = layerOf(variables.at(-1)?.name ?? '');
   const found = variables.map((variable) => ({ variable, ...find(file, variable, aliases) }));
-  const wrong = found.filter(({ data, variable }) => !data && layerOf(variable.name) !== lastLayer);
+  const isRequired = ({ name }: Variable) => required?.has(name) ?? layerOf(name) !== lastLayer;
+  const wrong = found.filter(({ data, variable }) => !data && isRequired(variable));
   if (wrong.length > 0) {
     const expected = wrong.slice(0, NAMED).map(({ variable }) => describe(variable));
     const got = wrong.slice(0, NAMED).map(({ got }) => got);

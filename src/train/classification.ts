@@ -1,0 +1,42 @@
+/** The task of every system: to tell the classes apart, measured by cross-entropy and accuracy. */
+import { classWeights } from '../data/balance.ts';
+import type { TrainingSettings } from '../models/settings.ts';
+import { argmax, type Evaluation, evaluate } from './evaluate.ts';
+import type { EpochRecord } from './record.ts';
+import { TRAINING } from './run-folder.ts';
+import { evaluationStep, type NetworkSpec, trainingStep } from './step.ts';
+import type { Task } from './task.ts';
+
+export function classification(
+  spec: NetworkSpec,
+  settings: TrainingSettings,
+  classes: readonly string[],
+): Task<EpochRecord, Evaluation> {
+  return {
+    stage: 'training',
+    files: TRAINING,
+    settings,
+    system: spec.system.name,
+    trainingStep(batchSize, { labels }) {
+      const weights = settings.classWeights ? classWeights(labels, classes) : null;
+      return trainingStep(spec, settings, batchSize, weights);
+    },
+    evaluationStep: (batchSize) => evaluationStep(spec, settings, batchSize),
+    count(sums, program, { size, labels }) {
+      const probabilities = program.read('probabilities');
+      const k = classes.length;
+      for (let i = 0; i < size; i++)
+        if (argmax(probabilities.subarray(i * k, (i + 1) * k)) === labels[i]) sums.correct++;
+    },
+    validate: evaluate,
+    record: ({ epoch, train_loss, ...basics }, { correct, images }, { loss, accuracy }) => ({
+      epoch,
+      train_loss,
+      train_accuracy: correct / images,
+      val_loss: loss,
+      val_accuracy: accuracy,
+      ...basics,
+    }),
+    figure: ({ correct, images }) => ({ name: 'accuracy', value: correct / images }),
+  };
+}
