@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openEngine } from '../src/engine/select.ts';
+import { decodeSafetensors } from '../src/train/safetensors.ts';
 import { soma, start, until } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
@@ -27,8 +28,8 @@ const lines = (run: string) => {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
 };
 /** The cursor of a run's last checkpoint. */
-function cursor(run: string): { epoch: number; batch: number } {
-  const file = bytes(run);
+function cursor(run: string, checkpoint?: string): { epoch: number; batch: number } {
+  const file = bytes(run, checkpoint);
   const length = Number(file.readBigUInt64LE());
   return JSON.parse(JSON.parse(file.toString('utf8', 8, 8 + length)).__metadata__.cursor);
 }
@@ -68,6 +69,91 @@ describe.each([
     const resumed = await soma('train', '--resume', join(folder, early));
     expect(resumed.code, resumed.stderr).toBe(0);
     expect(bytes(early).equals(bytes(`${system}-whole`))).toBe(true);
+  }, 120_000);
+});
+
+describe('a training behind a pre-training', () => {
+  const first = ['--set', 'pretraining.epochs=2', '--set', 'pretraining.batchSize=12'];
+  const FIRST = 'pretraining-last.safetensors';
+  const begin = (name: string, ...more: string[]) => command('autoclassifier', name, ...first, ...more);
+  const slowly = ['--threads', '1', '--checkpoint-every', '0.001'];
+
+  async function resumed(run: string) {
+    const { code, stderr } = await soma('train', '--resume', join(folder, run));
+    expect(code, stderr).toBe(0);
+    for (const file of [FIRST, 'last.safetensors', 'best.safetensors', 'predictions-test.csv'])
+      expect(bytes(run, file).equals(bytes('two-stages', file)), file).toBe(true);
+    expect(lines(run)).toBe(3);
+    expect(readFileSync(join(folder, run, 'pretraining.jsonl'), 'utf8').split('\n')).toHaveLength(3);
+  }
+
+  beforeAll(async () => {
+    const { code, stderr } = await soma(...begin('two-stages', '--threads', '2'));
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(
+      /first {4}auto-encoder, [\d,]+ parameters, adam, lr 0.001, batch 12, up to 2 epochs/,
+    );
+  }, 120_000);
+
+  it('goes on after kill -9 in the middle of the first', async () => {
+    const running = start(begin('killed-first', ...slowly));
+    await until(
+      () => existsSync(join(folder, 'killed-first', FIRST)) && cursor('killed-first', FIRST).batch > 0,
+    );
+    running.child.kill('SIGKILL');
+    expect((await running.finished).signal).toBe('SIGKILL');
+    expect(existsSync(join(folder, 'killed-first', 'last.safetensors'))).toBe(false);
+    await resumed('killed-first');
+  }, 120_000);
+
+  it('goes on after a kill between the two', async () => {
+    mkdirSync(join(folder, 'killed-between'));
+    for (const file of ['config.json', 'pretraining.jsonl', 'pretraining-best.safetensors', FIRST])
+      copyFileSync(join(folder, 'two-stages', file), join(folder, 'killed-between', file));
+    await resumed('killed-between');
+  }, 120_000);
+
+  it('goes on after kill -9 in the middle of the second', async () => {
+    const running = start(begin('killed-second', ...slowly));
+    await until(() => lines('killed-second') === 1 && cursor('killed-second').batch > 0);
+    running.child.kill('SIGKILL');
+    await running.finished;
+    await resumed('killed-second');
+  }, 120_000);
+
+  it('hands on the encoder, which then stays as it is', () => {
+    const tensors = (file: string) => decodeSafetensors(bytes('two-stages', file), file).tensors;
+    const [before, after] = [tensors(FIRST), tensors('last.safetensors')];
+    const names = [...after.keys()].filter((name) => name.startsWith('encoder.'));
+    expect(names).toHaveLength(4 * 6 + 2);
+    for (const name of names) expect(after.get(name)?.data, name).toEqual(before.get(name)?.data);
+    expect([...after.keys()].some((name) => name.startsWith('decoder.'))).toBe(false);
+  });
+
+  it('begins from the weights of another run instead, and says so', async () => {
+    const weights = ['--weights', join(folder, 'two-stages', FIRST)];
+    const { code, stderr } = await soma(...command('autoclassifier', 'from-file', ...weights));
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(
+      /warning: no pre-training: the weights are those of .*pretraining-last\.safetensors/,
+    );
+    expect(stderr).toMatch(/weights {2}26 tensors of .*; drawn: conv1\.weight/);
+    expect(bytes('from-file').equals(bytes('two-stages'))).toBe(true);
+  }, 120_000);
+
+  it('says what is left of it without pre-training, and what cannot be set', async () => {
+    const none = ['--set', 'pretraining=null', '--epochs', '1'];
+    const { code, stderr } = await soma(...command('autoclassifier', 'alone', ...none));
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(
+      /warning: no pre-training: what the auto-encoder would have learnt is drawn .* frozen/,
+    );
+    expect(existsSync(join(folder, 'alone', FIRST))).toBe(false);
+    const scnn = await soma(...command('scnn', 'none', '--set', 'pretraining.epochs=2'));
+    expect(scnn.code).toBe(2);
+    expect(scnn.stderr).toMatch(/expected settings of scnn, got pretraining\.epochs; it has no pre-training/);
+    const small = await soma(...command('autoclassifier', 'small', '--set', 'pretraining.batchSize=512'));
+    expect(small.stderr).toMatch(/a batch of at most the 160 training images, .* got batchSize 512/);
   }, 120_000);
 });
 
