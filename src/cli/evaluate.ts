@@ -56,7 +56,7 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
       !flags.set &&
       flags.split === 'test' &&
       weights === config.settings.evaluate;
-    if (own) say(`report ${await writeResults(folder, evaluated, dataset)}`);
+    if (own) say(`report ${await writeResults(folder, evaluated, session, dataset)}`);
     const { metrics, loss, rates } = evaluated;
     const result = {
       run: folder.path,

@@ -11,13 +11,14 @@ import { collectReport } from '../report/collect.ts';
 import { writeFigures } from '../report/figure.ts';
 import { percentInterval } from '../report/format.ts';
 import { renderRunReport, runFigures } from '../report/run-report.ts';
-import type { RunReport, SampleImage } from '../report/types.ts';
+import type { ReconstructionPicture, RunReport, SampleImage } from '../report/types.ts';
 import type { RunConfig } from '../train/config.ts';
 import { type Evaluation, evaluate, evaluationBatch } from '../train/evaluate.ts';
 import { loadNetwork, specOf, type Weights } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { evaluationStep } from '../train/step.ts';
 import { columns } from './io.ts';
+import { drawReconstructions } from './reconstructions.ts';
 
 /** Pictures of errors in a report. */
 const SAMPLES = 16;
@@ -43,10 +44,19 @@ export async function evaluateRun(
   return { ...evaluation, metrics: measure(evaluation.predictions) };
 }
 
-/** Writes predictions, `evaluation.json`, figures and the report of a run's own test split. */
-export async function writeResults(run: RunFolder, evaluated: Evaluated, dataset: Dataset): Promise<string> {
+/**
+ * Writes predictions, `evaluation.json`, figures and the report of a run's own test split. The last that a session is
+ * used for: `drawReconstructions` says why.
+ */
+export async function writeResults(
+  run: RunFolder,
+  evaluated: Evaluated,
+  session: Session,
+  dataset: Dataset,
+): Promise<string> {
   const { metrics, predictions, rates, loss } = evaluated;
-  return writeTested(run, { metrics, predictions }, { loss, rates }, dataset);
+  const reconstructions = await drawReconstructions(run, await run.config(), session, dataset);
+  return writeTested(run, { metrics, predictions }, { loss, rates }, dataset, reconstructions);
 }
 
 /**
@@ -58,6 +68,7 @@ export async function writeTested(
   test: NonNullable<RunReport['test']>,
   more: object,
   dataset: Dataset | null,
+  reconstructions?: ReconstructionPicture,
 ): Promise<string> {
   const { metrics, predictions } = test;
   await writePredictions(folder.file('predictions-test.csv'), predictions);
@@ -69,7 +80,7 @@ export async function writeTested(
   await mkdir(folder.file('figures'), { recursive: true });
   await writeFigures(folder.file('figures'), await runFigures(report));
   const samples = dataset ? await confidentErrors(predictions, dataset) : [];
-  await writeAside(folder.file('report.html'), await renderRunReport(report, { samples }));
+  await writeAside(folder.file('report.html'), await renderRunReport(report, { samples, reconstructions }));
   return folder.file('report.html');
 }
 

@@ -113,7 +113,7 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
     }
     say(result.stopped === 'early' ? 'stopped early: no better epoch on validation' : 'all epochs done');
     const evaluated = await evaluateRun(folder, config, session, dataset, 'test', config.settings.evaluate);
-    const report = await writeResults(folder, evaluated, dataset);
+    const report = await writeResults(folder, evaluated, session, dataset);
     const { metrics } = evaluated;
     const text = [
       `test accuracy ${percentInterval(metrics.accuracy)}, macro F1 ${percentInterval(metrics.macro.f1)} (95 % bootstrap, ${metrics.images} images)`,

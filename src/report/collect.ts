@@ -8,7 +8,7 @@ import { findSystem } from '../models/registry.ts';
 import type { RunConfig } from '../train/config.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { ensembleReport, isEnsemble } from './ensemble.ts';
-import type { RunReport } from './types.ts';
+import type { PretrainingReport, RunReport } from './types.ts';
 
 /** `summary.json`: what only the training process knew. */
 export const summarySchema = z.object({
@@ -58,6 +58,7 @@ async function runReport(run: RunFolder): Promise<RunReport> {
       () => 0,
     );
   const bestEpoch = summary.bestEpoch || bestOf(config, history);
+  const pretraining = await readPretraining(run, config);
   return {
     name: run.name,
     system: { name, title: system.title, paper: system.source },
@@ -74,8 +75,19 @@ async function runReport(run: RunFolder): Promise<RunReport> {
       peakBytes: summary.peakBytes,
       residentBytes: summary.residentBytes,
     },
+    ...(pretraining ? { pretraining } : {}),
     warnings: summary.warnings,
   };
+}
+
+async function readPretraining(run: RunFolder, config: RunConfig): Promise<PretrainingReport | undefined> {
+  const { settings, pretrainingParameters: parameters } = config;
+  const { pretraining } = findSystem(config.system);
+  if (!pretraining || !settings.pretraining || parameters === undefined) return undefined;
+  const history = await run.pretrainingHistory();
+  const best = history.reduce((a, b) => (b.val_loss < a.val_loss ? b : a), history[0])?.epoch ?? 0;
+  const epoch = settings.pretraining.evaluate === 'best' ? best : (history.at(-1)?.epoch ?? 0);
+  return { title: pretraining.title, parameters, history, epoch };
 }
 
 function bestOf({ settings }: RunConfig, history: RunReport['history']): number {

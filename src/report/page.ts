@@ -1,10 +1,10 @@
 /** The parts that pages are put together from: the document itself, tables, captioned figures, tiles. */
 import { mismatch } from '../errors.ts';
 import type { Figure } from './figure.ts';
-import { percent } from './format.ts';
+import { decimal, percent } from './format.ts';
 import { type Html, type HtmlValue, html, trusted } from './html.ts';
 import { STYLESHEET } from './stylesheet.ts';
-import type { SampleImage } from './types.ts';
+import type { ReconstructionPicture, SampleImage } from './types.ts';
 
 /** A self-contained document: no script, nothing loaded from anywhere, one style sheet inside. */
 export function page(title: string, body: HtmlValue): string {
@@ -109,11 +109,21 @@ export function warningBox(warnings: readonly string[]): HtmlValue {
 /** Pictures with truth, prediction and confidence. Only PNG data of the caller's own is let in. */
 export function sampleGrid(samples: readonly SampleImage[]): Html {
   return html`<div class="samples">${samples.map((sample) => {
-    if (!/^data:image\/png;base64,[A-Za-z0-9+/]+=*$/.test(sample.png)) {
-      const got = sample.png.slice(0, 40);
-      throw mismatch(`report, sample ${sample.name}`, 'a picture as data:image/png;base64,…', got);
-    }
+    expectPng(`sample ${sample.name}`, sample.png);
     return html`<figure><img src="${sample.png}" alt="Image ${sample.name}, ${sample.label} taken for ${sample.predicted}">
 <figcaption>${sample.label} taken for <strong>${sample.predicted}</strong>, ${percent(sample.confidence, 1)}<br><span class="path">${sample.name}</span></figcaption></figure>\n`;
   })}</div>\n`;
+}
+
+/** Images above what was made of them. Only PNG data of the caller's own is let in. */
+export function reconstructionBlock({ png, classes, mse, mae }: ReconstructionPicture): Html {
+  expectPng('reconstructions', png);
+  return html`<figure id="reconstructions"><img src="${png}" alt="Test images of ${classes.join(', ')}, and below what was made of each">
+<figcaption class="counted">Test images of ${classes.join(', ')}; below each what was made of it. Over all test images the mean squared error is ${decimal(mse, 4)} and the mean absolute error ${decimal(mae, 4)}, of pixels in [0, 1].</figcaption></figure>
+`;
+}
+
+function expectPng(what: string, png: string): void {
+  if (/^data:image\/png;base64,[A-Za-z0-9+/]+=*$/.test(png)) return;
+  throw mismatch(`report, ${what}`, 'a picture as data:image/png;base64,…', png.slice(0, 40));
 }

@@ -8,9 +8,10 @@ import { measure } from '../measure/metrics.ts';
 import { compareRuns, comparisonFigures, renderComparison } from './comparison-report.ts';
 import { type Figure, writeFigures } from './figure.ts';
 import { decimal, percent } from './format.ts';
+import { pictureGrid } from './picture-grid.ts';
 import { renderRunReport, runFigures } from './run-report.ts';
 import { syntheticRun } from './synthetic-run.ts';
-import type { RunReport } from './types.ts';
+import type { PretrainingReport, RunReport } from './types.ts';
 
 const scnn = syntheticRun({ resamples: 200 });
 const aeCnn = syntheticRun({
@@ -73,6 +74,54 @@ test('a run and a comparison have the figures that they have data for', async ()
     'validation-curves',
     'paired-differences',
   ]);
+});
+
+const pretraining: PretrainingReport = {
+  title: 'auto-encoder',
+  parameters: 1_304_483,
+  history: [0.03, 0.012, 0.008].map((loss, i) => ({
+    ...{ epoch: i + 1, train_loss: 1.1 * loss, train_mae: 0.1 - 0.02 * i, val_loss: loss },
+    ...{ val_mae: 0.09 - 0.02 * i, lr: 1e-3, seconds: 20 },
+  })),
+  epoch: 3,
+};
+
+test('a pre-training has its curves, its text and a picture of what it makes again', async () => {
+  const run: RunReport = { ...aeCnn, pretraining };
+  const drawn = await runFigures(run);
+  expect(drawn.map(({ slug }) => slug).slice(0, 2)).toEqual(['pretraining-curves', 'training-curves']);
+  expect(marks(drawn[0], 'line')).toBe(4);
+  expect(drawn[0].svg).toContain('>handed on: epoch 3</text>');
+  expect(drawn[0].description).toContain('validation mean squared error 0.0080, mean absolute error 0.0500');
+  const reconstructions = {
+    png: 'data:image/png;base64,AAAA',
+    classes: ['ba', 'eo'],
+    mse: 0.00789,
+    mae: 0.061,
+  };
+  const page = await renderRunReport(run, { reconstructions });
+  expectSelfContained(page);
+  expect(page).toContain('auto-encoder of 1,304,483 parameters');
+  expect(page).toContain('The weights of epoch 3 of 3 were handed on.');
+  expect(page).toMatch(/Test images of ba, eo; below .* 0\.0079 and the mean absolute error 0\.0610/);
+  expect(await renderRunReport(aeCnn)).not.toContain('id="pretraining"');
+  const bad = renderRunReport(run, { reconstructions: { ...reconstructions, png: 'a.png' } });
+  await expect(bad).rejects.toThrow(/report, reconstructions: expected a picture/);
+});
+
+test('images are put side by side, enlarged, on white', () => {
+  const image = (grey: number) => Uint8Array.of(grey, grey + 1);
+  const rows = [
+    [image(10), image(20)],
+    [image(30), image(40)],
+  ];
+  const { width, height, pixels } = pictureGrid(rows, { width: 2, height: 1, channels: 1 }, 2);
+  expect([width, height]).toEqual([4 + 4 + 4, 2 + 4 + 2]);
+  const line = (y: number) => [...pixels.subarray(y * width, (y + 1) * width)];
+  const white = [255, 255, 255, 255];
+  expect(line(1)).toEqual([10, 10, 11, 11, ...white, 20, 20, 21, 21]);
+  expect(line(3)).toEqual(new Array(width).fill(255));
+  expect(line(6)).toEqual([30, 30, 31, 31, ...white, 40, 40, 41, 41]);
 });
 
 test('every figure is well-formed, has a size, and says what it shows', async () => {

@@ -8,21 +8,40 @@ import { classF1Figure } from './figures/class-scores.ts';
 import { reliabilityFigure, riskCoverageFigure } from './figures/confidence-figures.ts';
 import { confusionFigure } from './figures/confusion-figure.ts';
 import { rocFigure } from './figures/roc-figure.ts';
-import { firingRates, trainingCurves } from './figures/training-curves.ts';
+import { firingRates, pretrainingCurves, trainingCurves } from './figures/training-curves.ts';
 import { bytes, decimal, duration, interval, NONE, percent, percentInterval, whole } from './format.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
-import { figureBlock, page, sampleGrid, type Tile, table, tiles, warningBox } from './page.ts';
+import {
+  figureBlock,
+  page,
+  reconstructionBlock,
+  sampleGrid,
+  type Tile,
+  table,
+  tiles,
+  warningBox,
+} from './page.ts';
 import { configurationTable, costTable, dataTable, environmentTable } from './setup-sections.ts';
-import type { EnsembleFacts, RunReport, SampleImage } from './types.ts';
+import type {
+  EnsembleFacts,
+  PretrainingReport,
+  ReconstructionPicture,
+  RunReport,
+  SampleImage,
+} from './types.ts';
 
 export interface RunReportOptions {
   /** Pictures to show, e.g. the most confident errors on the test set, as PNG data URIs. */
   samples?: readonly SampleImage[];
+  /** Test images made again by the network of the pre-training. */
+  reconstructions?: ReconstructionPicture;
 }
 
 /** The figures of a run, those that it has data for: each for the page, or for a file of its own. */
 export async function runFigures(run: RunReport): Promise<Figure[]> {
   const sources = [];
+  const { pretraining } = run;
+  if (pretraining && pretraining.history.length > 0) sources.push(pretrainingCurves(run.name, pretraining));
   if (run.history.length > 0) sources.push(trainingCurves(run), firingRates(run));
   if (run.test) {
     const { metrics, predictions } = run.test;
@@ -36,6 +55,8 @@ export async function runFigures(run: RunReport): Promise<Figure[]> {
 
 /** Captions by slug: what to see, and how to read it. */
 const CAPTIONS: Readonly<Record<string, string>> = {
+  'pretraining-curves':
+    'Errors of the pixels that were made again, in [0, 1], over the epochs of pre-training, on the training images (dashed) and the validation images (solid). The dotted line marks the epoch whose weights were handed on.',
   'training-curves':
     'Loss and accuracy over the epochs, on the training images (dashed) and the validation images (solid). The dotted line marks the epoch that was best on validation.',
   'firing-rates': 'Mean number of spikes per neuron and time step in each spiking layer.',
@@ -58,7 +79,7 @@ export async function renderRunReport(run: RunReport, options: RunReportOptions 
     return drawn && figureBlock(drawn, CAPTIONS[slug]);
   };
   const named = [{ name: run.system.title, run }];
-  const { samples = [] } = options;
+  const { samples = [], reconstructions } = options;
   return page(
     `${run.name} – Soma`,
     html`<header>
@@ -83,6 +104,13 @@ ${
 ${sampleGrid(samples)}</section>`
 }
 ${run.ensemble && html`<section id="members"><h2>Members</h2>\n${memberTable(run.ensemble)}</section>`}
+${
+  run.pretraining &&
+  html`<section id="pretraining"><h2>Pre-training</h2>
+<p>${pretrainingText(run.pretraining)}</p>
+${reconstructions && reconstructionBlock(reconstructions)}
+${figure('pretraining-curves')}</section>`
+}
 <section id="training"><h2>${run.ensemble ? 'Cost' : 'Training'}</h2>
 ${run.history.length === 0 && !run.ensemble ? html`<p>No epoch has ended yet.</p>` : null}
 ${figure('training-curves')}${figure('firing-rates')}
@@ -94,6 +122,15 @@ ${environmentTable(named)}</section>
 ${run.history.length > 0 && html`<section id="epochs"><h2>All epochs</h2>\n${epochTable(run)}</section>`}
 </main>
 <footer>Made by Soma ${run.environment.soma} with ${run.environment.engine} engine (${run.environment.isa}), ${run.environment.threads} threads.</footer>`,
+  );
+}
+
+function pretrainingText({ title, parameters, history, epoch }: PretrainingReport): string {
+  const seconds = history.reduce((total, record) => total + record.seconds, 0);
+  const handed = epoch > 0 ? ` The weights of epoch ${epoch} of ${history.length} were handed on.` : '';
+  return (
+    `Before the network itself, and without labels, the ${title} of ${whole(parameters)} parameters was trained to make each ` +
+    `image again, in ${duration(seconds)}.${handed}`
   );
 }
 

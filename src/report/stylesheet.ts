@@ -37,7 +37,7 @@ tfoot th { font-weight: 600; }
 tr.differs th, tr.differs td { font-weight: 600; }
 td.value { max-width: 52ch; overflow-wrap: anywhere; }
 figure { margin: 16px 0 28px; break-inside: avoid; }
-figure svg { max-width: 100%; height: auto; display: block; }
+figure svg, #reconstructions img { max-width: 100%; height: auto; display: block; }
 figcaption { font-size: 13.5px; margin-top: 6px; max-width: 90ch; }
 figcaption.counted::before { counter-increment: figure; content: "Figure " counter(figure) ". "; font-weight: 600; }
 .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(120px, 1fr)); gap: 16px 12px; margin: 12px 0; }

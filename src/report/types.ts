@@ -5,7 +5,7 @@ import type { Split } from '../data/dataset.ts';
 import type { Vote } from '../measure/ensemble.ts';
 import type { Metrics } from '../measure/metrics.ts';
 import type { Predictions } from '../measure/predictions.ts';
-import type { EpochRecord } from '../train/record.ts';
+import type { EpochRecord, PretrainingRecord } from '../train/record.ts';
 
 /** Where a run was made. */
 export interface Environment {
@@ -51,6 +51,17 @@ export interface EnsembleFacts {
   readonly validation: number | null;
 }
 
+/** What was trained before the system's own network, and handed on to it. */
+export interface PretrainingReport {
+  /** What it is, e.g. auto-encoder. */
+  readonly title: string;
+  /** Trainable parameters. */
+  readonly parameters: number;
+  readonly history: readonly PretrainingRecord[];
+  /** Epoch whose weights were handed on; 0 before the first ended. */
+  readonly epoch: number;
+}
+
 /** A run, as far as it went; or an ensemble of runs, which has no history. */
 export interface RunReport {
   /** Name of the run: its folder. */
@@ -79,6 +90,8 @@ export interface RunReport {
   readonly bestEpoch: number;
   /** Epoch whose weights are tested: the best or, as some papers have it, the last. */
   readonly keptEpoch: number;
+  /** Left out where there was none. */
+  readonly pretraining?: PretrainingReport;
   /** Trainable parameters. */
   readonly parameters: number;
   readonly sizes: Sizes;
@@ -88,6 +101,17 @@ export interface RunReport {
   readonly ensemble?: EnsembleFacts;
   /** What the reader must know: dead layers, duplicates across splits, a slow engine. */
   readonly warnings: readonly string[];
+}
+
+/** Test images above what a pre-trained network makes of them. */
+export interface ReconstructionPicture {
+  /** `data:image/png;base64,…` */
+  readonly png: string;
+  /** Classes of the images, from the left. */
+  readonly classes: readonly string[];
+  /** Mean squared and mean absolute error over all test images, pixels in [0, 1]. */
+  readonly mse: number;
+  readonly mae: number;
 }
 
 /** A picture in a report, e.g. one of the most confident errors. */

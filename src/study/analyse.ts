@@ -10,6 +10,7 @@ import { findSystem } from '../models/registry.ts';
 import { collectReport } from '../report/collect.ts';
 import { median } from '../report/format.ts';
 import type { RunReport } from '../report/types.ts';
+import type { StageRecord } from '../train/record.ts';
 import { ensembleRuns } from './ensembles.ts';
 import { runFolder } from './execute.ts';
 import type { StudyRun } from './runs.ts';
@@ -135,9 +136,18 @@ function summarise(arm: Arm | EnsembleArm, title: string, runs: readonly SeedRes
     parameters: report.parameters,
     epochSeconds,
     estimatedSeconds:
-      measured && epochSeconds !== null ? findSystem(measured.system).training.epochs * epochSeconds : null,
+      measured && epochSeconds !== null
+        ? estimate(measured, epochSeconds, report.pretraining?.history)
+        : null,
     against: accuracy && againstPaper(accuracy, arm.paper.accuracy, tests[0].predictions.labels.length),
   };
+}
+
+/** Seconds of a whole training, by those of an epoch of each stage. */
+function estimate(arm: Arm, epochSeconds: number, before: readonly StageRecord[] = []): number {
+  const { epochs, pretraining } = findSystem(arm.system).training;
+  const first = before.length > 0 ? median(before.map(({ seconds }) => seconds)) : 0;
+  return epochs * epochSeconds + (pretraining?.epochs ?? 0) * first;
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

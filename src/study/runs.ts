@@ -31,8 +31,10 @@ export function expand(study: Study, { seeds, quick = false }: ExpandOptions = {
 }
 
 function toRun(arm: Arm, seed: number, quick: boolean): StudyRun {
-  findSystem(arm.system);
-  const set = quick || arm.oneEpoch ? { ...arm.set, epochs: 1 } : arm.set;
+  const { training } = findSystem(arm.system);
+  const pretrains = training.pretraining !== null && arm.set.pretraining !== null;
+  const one = { epochs: 1, ...(pretrains ? { 'pretraining.epochs': 1 } : {}) };
+  const set = quick || arm.oneEpoch ? { ...arm.set, ...one } : arm.set;
   const { system, data, size = null } = arm;
   const key = createHash('sha256')
     .update(JSON.stringify({ system, data, size, set, seed }))

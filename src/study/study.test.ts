@@ -57,6 +57,18 @@ describe('expand()', () => {
     const runs = expand(study, { quick: true });
     expect(runs.map(({ id }) => id)).toEqual(['a-seed3', 'b-seed0']);
     expect(runs.every(({ set }) => set.epochs === 1)).toBe(true);
+    expect(runs.some(({ set }) => 'pretraining.epochs' in set)).toBe(false);
+  });
+
+  it('cuts a pre-training down too, where there is one', () => {
+    const arm = { system: 'autoclassifier', data: 'cells' };
+    const arms = [
+      { ...arm, name: 'both' },
+      { ...arm, name: 'alone', set: { pretraining: null } },
+    ];
+    const [both, alone] = expand(defineStudy({ ...study, arms, pairs: [] }), { quick: true });
+    expect(both.set).toEqual({ epochs: 1, 'pretraining.epochs': 1 });
+    expect(alone.set).toEqual({ epochs: 1, pretraining: null });
   });
 
   it('has another key wherever what is trained differs', () => {

@@ -59,10 +59,7 @@ interface Visit {
  * Runs a program over a split. The last batch is filled up with zeros, whose results are to be thrown away; where images
  * of a batch see each other, it has a program of its own.
  */
-export async function forEachBatch(
-  options: EvaluateOptions,
-  visit: (v: Visit) => Promise<void>,
-): Promise<void> {
+async function forEachBatch(options: EvaluateOptions, visit: (v: Visit) => Promise<void>): Promise<void> {
   const { dataset, split, seed } = options;
   const source = dataset.splits[split];
   const batchSize = options.program.plan.inputs.get('images')?.shape[0] ?? 1;
@@ -136,16 +133,24 @@ export interface ReconstructionErrors {
   readonly mae: number;
 }
 
-/** @throws SomaError naming the layer where a pixel is not finite */
-export async function evaluateReconstruction(options: EvaluateOptions): Promise<ReconstructionErrors> {
+/**
+ * @param see is shown each batch
+ * @throws SomaError naming the layer where a pixel is not finite
+ */
+export async function evaluateReconstruction(
+  options: EvaluateOptions,
+  see?: (visit: Visit) => void,
+): Promise<ReconstructionErrors> {
   const images = Math.max(1, options.dataset.splits[options.split].length);
   const sums = { loss: 0, mae: 0 };
-  await forEachBatch(options, async ({ batch, program, nonFinite }) => {
+  await forEachBatch(options, async (visit) => {
+    const { batch, program, nonFinite } = visit;
     const squared = program.read('squared').subarray(0, batch.size);
     const absolute = program.read('absolute').subarray(0, batch.size);
     if (!squared.every(Number.isFinite)) throw notFinite(options.split, 'errors', await nonFinite());
     sums.loss += sum(squared);
     sums.mae += sum(absolute);
+    see?.(visit);
   });
   return { loss: sums.loss / images, mae: sums.mae / images };
 }

@@ -11,7 +11,7 @@ import { countClasses, environmentOf, type RunConfig } from './config.ts';
 import { openData } from './data.ts';
 import { weightsTarget } from './handed-on.ts';
 import { reconstructionStep } from './reconstruction-step.ts';
-import type { RunFolder } from './run-folder.ts';
+import { PRETRAINING, type RunFolder, TRAINING } from './run-folder.ts';
 import { evaluationStep, type NetworkSpec, predictionStep } from './step.ts';
 import { matchWeights, openWeights, type WeightsFile } from './weights.ts';
 
@@ -131,7 +131,7 @@ export async function loadNetwork(
   batchSize: number,
 ): Promise<Program> {
   const { plan } = evaluationStep(specOf(config), config.settings, batchSize);
-  return loadWeights(run, config, session, weights, plan);
+  return loadCheckpointed(run, config, session, TRAINING[weights], plan);
 }
 
 /** A program with the weights of a run that takes images and gives probabilities. */
@@ -142,18 +142,32 @@ export async function loadPredictor(
   weights: Weights,
   batchSize: number,
 ): Promise<Program> {
-  return loadWeights(run, config, session, weights, predictionStep(specOf(config), batchSize).plan);
+  const { plan } = predictionStep(specOf(config), batchSize);
+  return loadCheckpointed(run, config, session, TRAINING[weights], plan);
 }
 
-async function loadWeights(
+/** The network of a run's pre-training with the weights that it handed on, as `reconstructionStep` has it. */
+export async function loadPretrained(
   run: RunFolder,
   config: RunConfig,
   session: Session,
-  weights: Weights,
+  batchSize: number,
+): Promise<Program> {
+  const { plan } = reconstructionStep(specOf(config), batchSize);
+  const { pretraining } = config.settings;
+  if (!pretraining) throw mismatch(run.path, 'a run with a pre-training', 'one without');
+  return loadCheckpointed(run, config, session, PRETRAINING[pretraining.evaluate], plan);
+}
+
+async function loadCheckpointed(
+  run: RunFolder,
+  config: RunConfig,
+  session: Session,
+  file: string,
   plan: Plan,
 ): Promise<Program> {
   const program = session.load(plan);
   const target = { session, variables: plan.variables, system: config.system };
-  await loadCheckpoint(run.file(`${weights}.safetensors`), target);
+  await loadCheckpoint(run.file(file), target);
   return program;
 }

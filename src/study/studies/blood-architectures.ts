@@ -17,10 +17,20 @@ export const bloodArchitectures = defineStudy({
     { name: 'vgg', system: 'vgg', data: 'blood', paper: { accuracy: 0.9336 } },
     { name: 'inception', system: 'inception', data: 'blood', paper: { accuracy: 0.9293 } },
     { name: 'resnet34', system: 'resnet34', data: 'blood', paper: { accuracy: 0.8834 } },
+    { name: 'autoclassifier', system: 'autoclassifier', data: 'blood', paper: { accuracy: 0.8515 } },
+    // The control that the paper lacks: the same network without an auto-encoder before it.
+    {
+      name: 'autoclassifier-end-to-end',
+      title: 'AutoClassifier, end to end',
+      system: 'autoclassifier',
+      data: 'blood',
+      set: { pretraining: null, freeze: false },
+    },
   ],
   pairs: [
     ['cbam-vgg15', 'se-vgg15'],
     ['cbam-vgg15', 'se-cnn'],
     ['se-cnn', 'cnn'],
+    ['autoclassifier', 'autoclassifier-end-to-end'],
   ],
 });

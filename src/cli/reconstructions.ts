@@ -1,0 +1,73 @@
+/** What the network of a pre-training makes of test images: one of each class for the report, and the error over all. */
+import { mkdir } from 'node:fs/promises';
+import sharp from 'sharp';
+import type { Dataset } from '../data/dataset.ts';
+import type { Session } from '../engine/engine.ts';
+import { writeAside } from '../files.ts';
+import { pictureGrid } from '../report/picture-grid.ts';
+import type { ReconstructionPicture } from '../report/types.ts';
+import type { RunConfig } from '../train/config.ts';
+import { evaluateReconstruction, evaluationBatch } from '../train/evaluate.ts';
+import { loadPretrained } from '../train/open-run.ts';
+import type { RunFolder } from '../train/run-folder.ts';
+
+/** Images in the picture. */
+const MOST = 10;
+/** Sides of the images in it are about as large. */
+const SIDE = 96;
+
+/**
+ * Writes `figures/reconstructions.png`. The session holds the weights of the pre-training afterwards, in place of those
+ * that the network took over.
+ * @returns nothing where the run has no pre-training
+ */
+export async function drawReconstructions(
+  run: RunFolder,
+  config: RunConfig,
+  session: Session,
+  dataset: Dataset,
+): Promise<ReconstructionPicture | undefined> {
+  if (!config.settings.pretraining) return undefined;
+  const { labels } = dataset.splits.test;
+  const chosen = dataset.classes.flatMap((_, k) => (labels.includes(k) ? [labels.indexOf(k)] : []));
+  const shown = chosen.slice(0, MOST);
+  const program = await loadPretrained(run, config, session, evaluationBatch(labels.length));
+  const options = { session, program, dataset, split: 'test', seed: config.seed } as const;
+  const made = new Map<number, Uint8Array>();
+  const { loss: mse, mae } = await evaluateReconstruction(options, ({ batch, done }) => {
+    const inBatch = shown.filter((i) => i >= done && i < done + batch.size);
+    if (inBatch.length === 0) return;
+    const planes = program.read('reconstruction');
+    for (const i of inBatch) made.set(i, toPixels(planes, i - done, dataset));
+  });
+  const originals = await Promise.all(
+    shown.map(async (i) => {
+      const pixels = new Uint8Array(dataset.width * dataset.height * dataset.channels);
+      await dataset.splits.test.read(i, pixels);
+      return pixels;
+    }),
+  );
+  const again = shown.flatMap((i) => made.get(i) ?? []);
+  const scale = Math.max(1, Math.round(SIDE / dataset.height));
+  const { pixels, width, height, channels } = pictureGrid([originals, again], dataset, scale);
+  const png = await sharp(pixels, { raw: { width, height, channels: channels === 1 ? 1 : 3 } })
+    .png()
+    .toBuffer();
+  await mkdir(run.file('figures'), { recursive: true });
+  await writeAside(run.file('figures/reconstructions.png'), png);
+  const classes = shown.map((i) => dataset.classes[labels[i]]);
+  return { png: `data:image/png;base64,${png.toString('base64')}`, classes, mse, mae };
+}
+
+/** One image of a batch, [N, C, H, W] in [0, 1], as bytes with channels last; what lies beyond is cut off. */
+function toPixels(
+  planes: ArrayLike<number>,
+  index: number,
+  { channels, height, width }: Dataset,
+): Uint8Array {
+  const area = height * width;
+  return Uint8Array.from({ length: area * channels }, (_, i) => {
+    const plane = planes[(index * channels + (i % channels)) * area + Math.floor(i / channels)];
+    return Math.round(255 * Math.min(1, Math.max(0, plane)));
+  });
+}
