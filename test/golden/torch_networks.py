@@ -114,6 +114,39 @@ def hard_reset_lif(currents, beta=0.25, threshold=0.5):
     return torch.stack(spikes)
 
 
+AUTO_SIZE, LATENT = 16, 64
+ENCODER, CLASSIFIER = (32, 64, 128, 256), (32, 64, 128, 256, 512)
+
+
+def encoder(p, x, norm):
+    for i in range(1, 5):
+        x = F.conv2d(x, p[f"encoder.conv{i}.weight"], p[f"encoder.conv{i}.bias"], padding=1)
+        x = F.max_pool2d(F.elu(norm(f"encoder.bn{i}", x)), 2)
+    return F.linear(x.flatten(1), p["encoder.latent.weight"], p["encoder.latent.bias"])
+
+
+def autoencoder(p):
+    x = images(AUTO_SIZE).double()
+    x = encoder(p, x, lambda name, x: batch_norm(p, name, x, 1e-3))
+    x = F.elu(F.linear(x, p["decoder.dense.weight"], p["decoder.dense.bias"])).unflatten(1, (256, 1, 1))
+    for i in range(1, 5):
+        # Keras's `same`: of the row and the column that are too many, the last goes.
+        y = F.conv_transpose2d(x, p[f"decoder.deconv{i}.weight"], p[f"decoder.deconv{i}.bias"], stride=2)
+        x = F.elu(y[:, :, :-1, :-1]) if i < 4 else y[:, :, :-1, :-1]
+    return x, []
+
+
+def autoclassifier(p):
+    # A frozen BatchNorm uses its running statistics, 0 and 1 at first.
+    frozen = lambda name, x: x / (1 + 1e-3) ** 0.5 * p[f"{name}.weight"][:, None, None] + p[f"{name}.bias"][:, None, None]
+    x = encoder(p, images(AUTO_SIZE).double(), frozen).unflatten(1, (LATENT // 4, 2, 2))
+    for i in range(1, 6):
+        x = F.conv2d(x, p[f"conv{i}.weight"], p[f"conv{i}.bias"], padding=1)
+        x = F.relu(batch_norm(p, f"bn{i}", x, 1e-3))
+        x = F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=-torch.inf), 2, stride=1)
+    return F.linear(x.flatten(1), p["fc.weight"], p["fc.bias"]), []
+
+
 MS_STEPS, MS_WIDTH, MS_SIZE = 2, 8, 8
 
 
@@ -236,6 +269,34 @@ def shapes_ae_cnn():
         yield from [(f"{name}.weight", (o, i)), (f"{name}.bias", (o,))]
 
 
+def shapes_conv_norms(prefix, channels, widths):
+    for i, filters in enumerate(widths, 1):
+        yield from [(f"{prefix}conv{i}.weight", (filters, channels, 3, 3)), (f"{prefix}conv{i}.bias", (filters,))]
+        yield from shapes_norm(f"{prefix}bn{i}", filters)
+        channels = filters
+
+
+def shapes_encoder():
+    yield from shapes_conv_norms("encoder.", 3, ENCODER)
+    yield from [("encoder.latent.weight", (LATENT, 256)), ("encoder.latent.bias", (LATENT,))]
+
+
+def shapes_autoencoder():
+    yield from shapes_encoder()
+    yield from [("decoder.dense.weight", (256, LATENT)), ("decoder.dense.bias", (256,))]
+    channels = 256
+    for i, filters in enumerate((128, 64, 32, 3), 1):
+        # PyTorch's transposed convolutions have their inputs first.
+        yield from [(f"decoder.deconv{i}.weight", (channels, filters, 3, 3)), (f"decoder.deconv{i}.bias", (filters,))]
+        channels = filters
+
+
+def shapes_autoclassifier():
+    yield from shapes_encoder()
+    yield from shapes_conv_norms("", LATENT // 4, CLASSIFIER)
+    yield from [("fc.weight", (CLASSES, 4 * 512)), ("fc.bias", (CLASSES,))]
+
+
 def shapes_norm(name, channels):
     return [(f"{name}.weight", (channels,)), (f"{name}.bias", (channels,))]
 
@@ -277,15 +338,15 @@ def initial(name, shape, index):
     return pattern(shape, 1.5 / fan_in**0.5, index + 1 if np.prod(shape) == 1 else index)
 
 
-def run(forward, shapes, dtype):
+def run(forward, shapes, dtype, loss_of=lambda logits: F.cross_entropy(logits, LABELS), every=1):
     p = {n: initial(n, s, i).to(dtype).requires_grad_() for i, (n, s) in enumerate(shapes)}
     logits, rates = forward(p)
-    loss = F.cross_entropy(logits, LABELS)
+    loss = loss_of(logits)
     loss.backward()
     sample = lambda g: g.flatten()[:: max(1, g.numel() // 5)].tolist()
     used = {n: v.grad for n, v in p.items() if v.grad is not None}
     gradients = {n: {"norm": g.norm().item(), "sample": sample(g)} for n, g in used.items()}
-    return {"loss": loss.item(), "logits": logits.flatten().tolist(), "rates": rates, "gradients": gradients}
+    return {"loss": loss.item(), "logits": logits.flatten()[::every].tolist(), "rates": rates, "gradients": gradients}
 
 
 result = {
@@ -293,6 +354,14 @@ result = {
     "scnn": run(scnn, shapes_scnn(), torch.float32),
     "ae-cnn": run(ae_cnn, shapes_ae_cnn(), torch.float64),
     "se-cnn": run(se_cnn, shapes_se_cnn(), torch.float64),
+    "autoclassifier": run(autoclassifier, shapes_autoclassifier(), torch.float64),
+    "autoclassifier, pre-training": run(
+        autoencoder,
+        shapes_autoencoder(),
+        torch.float64,
+        loss_of=lambda again: F.mse_loss(again, images(AUTO_SIZE).double()),
+        every=16,
+    ),
     "ms-resnet18": run(ms_resnet18, shapes_ms_resnet18(), torch.float64),
     "vision-cnn": run(vision_net, shapes_vision(), torch.float64),
     "attention-cnn1": run(attention_cnn1, shapes_vision(1), torch.float64),
