@@ -6,10 +6,11 @@ import { temporaryFolder } from '../../test/data-fixtures.ts';
 import { createReferenceEngine } from '../engine/reference.ts';
 import { f32, size } from '../graph/value.ts';
 import { findSystem } from '../models/registry.ts';
+import { convTranspose } from '../nn/layers.ts';
 import { Net } from '../nn/net.ts';
 import { encodeSafetensors, type NamedTensor } from './safetensors.ts';
 import { trainingStep } from './step.ts';
-import { loadWeights, openWeights } from './weights.ts';
+import { loadWeights, matchWeights, openWeights } from './weights.ts';
 
 const folder = await temporaryFolder();
 const WIDTH = { width: 1 / 64 };
@@ -94,6 +95,47 @@ describe('loadWeights', () => {
       }
     },
   );
+
+  it('reads transposed convolutions as PyTorch and as Keras keep them', () => {
+    const net = new Net({ framework: 'keras', training: false, seed: 0 });
+    convTranspose(net, 'up', net.graph.input('x', f32([1, 2, 4, 4])), {
+      filters: 3,
+      kernel: [2, 1],
+      bias: false,
+    });
+    const [{ name, shape }] = net.variables;
+    expect(shape).toEqual([2, 3, 2, 1]);
+    const straight = { shape, data: marked(shape) };
+    // Rows, columns, outputs, inputs.
+    const turned = Float32Array.from({ length: 12 }, (_, i) =>
+      mark(i % 2, Math.floor(i / 2) % 3, Math.floor(i / 6), 0),
+    );
+    const files: [string, NamedTensor][] = [
+      ['up.weight', straight],
+      ['up/kernel:0', { shape: [2, 1, 3, 2], data: turned }],
+    ];
+    for (const [of, tensor] of files) {
+      const file = { path: 'a.safetensors', fingerprint: '', tensors: new Map([[of, tensor]]) };
+      expect(matchWeights(file, { variables: net.variables }).get(name)).toEqual(straight.data);
+    }
+  });
+
+  it('wants what a pre-training would have learnt, and takes the rest where it is there', () => {
+    const variables = ['encoder.conv1.weight', 'conv1.weight', 'fc.bias'].map((name) => ({
+      ...({ name, kind: 'parameter', shape: [2] } as const),
+      initial: () => new Float32Array(2),
+    }));
+    const required = new Set(['encoder.conv1.weight']);
+    const match = (...names: string[]) => {
+      const tensors = new Map(names.map((name) => [name, { shape: [2], data: Float32Array.of(1, 2) }]));
+      return matchWeights({ path: 'a.safetensors', fingerprint: '', tensors }, { variables, required });
+    };
+    expect([...match('encoder.conv1.weight', 'decoder.dense.bias').keys()]).toEqual(['encoder.conv1.weight']);
+    expect([...match('encoder.conv1.weight', 'fc.bias').keys()]).toEqual(['encoder.conv1.weight', 'fc.bias']);
+    expect(() => match('conv1.weight', 'fc.bias')).toThrow(
+      /expected encoder.conv1.weight \[2\], got no such tensor/,
+    );
+  });
 
   it("reads torchvision's VGG16", async () => {
     const places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28];
