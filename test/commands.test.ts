@@ -72,6 +72,11 @@ describe('models and plan', () => {
     expect(of('scnn').parameters).toBe(337_806);
     expect(of('se-cnn')).toMatchObject({ parameters: 465_672, total: 466_632, reported: '0.46M' });
     expect(of('ms-resnet18').parameters).toBe(11_180_616);
+    expect(of('autoclassifier')).toMatchObject({
+      total: 2_245_224,
+      pretraining: { title: 'auto-encoder', total: 1_306_947 },
+    });
+    expect((await soma('models')).stdout).toMatch(/^ +auto-encoder +trained first .* 1,306,947 /m);
   });
 
   it('plan shows steps, MACs and the peak memory, and measures them when asked', async () => {
@@ -81,6 +86,20 @@ describe('models and plan', () => {
     expect(plan.peak).toBeGreaterThan(plan.memory.arena);
     const { stdout } = await soma('plan', 'ae-cnn', '--evaluate', '--size', '16');
     expect(stdout).toMatch(/peak memory of a step [\d.]+\s[KM]iB/);
+  });
+
+  it('plan shows a pre-training, its transposed convolutions and their kernels', async () => {
+    const { stdout } = await soma('plan', 'autoclassifier');
+    expect(stdout).toMatch(/2,242,280 parameters, of which 1,590,696 are trained/);
+    expect(stdout).toMatch(/trained first: the auto-encoder, 1,305,987 parameters, see --pretraining/);
+    const { name, parameters, trained, steps } = await json('plan', 'autoclassifier', '--pretraining');
+    expect([name, parameters, trained]).toEqual(['pre-train autoclassifier', 1_305_987, 1_305_987]);
+    const [up] = steps.filter((s: { layer: string }) => s.layer === 'decoder.deconv1');
+    expect(up).toMatchObject({ ops: ['conv2dGradInput'], results: ['f32[64×128×8×8]'] });
+    expect(up.kernel).toMatch(/direct|winograd/);
+    const none = await soma('plan', 'scnn', '--pretraining');
+    expect(none.code).toBe(2);
+    expect(none.stderr).toMatch(/expected a system that has one, got scnn/);
   });
 
   it('plan shows which steps run more than once, and counts all of their work', async () => {

@@ -86,8 +86,10 @@ Examples:
   soma train ae-cnn --data cells/ --size 64 --seed 1
   soma train scnn --data bloodmnist.npz --size 28 --set T=5 --set beta=0.95
   soma train xception --data cells/ --set freeze=transfer --weights xception.safetensors
+  soma train autoclassifier --data cells/ --set pretraining.epochs=10 --epochs 10
   soma train --resume runs/20260131-120000-scnn-blood-28-0
 
+A system that has a pre-training runs it first; its own settings are --set pretraining.…, and null leaves it out.
 Ctrl-C leaves a checkpoint and exits with 130. Model choice uses validation; test is read once, at the end.`,
     )
     .action(async (system: string | undefined, flags: TrainFlags, command: Command) => {
