@@ -40,9 +40,10 @@ class ConvEmitter {
   }
 
   // Register `part` of block `block` of SIDE x SIDE outputs of a blocked map from (row, column) on, as far as they
-  // lie within the map. Where it is pooled, SIDE, row and column are even.
+  // lie within the map. Where it is pooled, SIDE, row and column are even. Inlined, so that it is in registers.
   template <int SIDE>
-  void emitTile(int image, int block, int part, int row, int column, const Vec (&tile)[SIDE][SIDE], Vec bias) const {
+  __attribute__((always_inline)) void emitTile(int image, int block, int part, int row, int column,
+                                               const Vec (&tile)[SIDE][SIDE], Vec bias) const {
     const int step = s_.pool2 ? 2 : 1;
     const int firstRow = row / step, firstColumn = column / step;
     const bool inside = firstRow >= 0 && firstColumn >= 0 && firstRow + SIDE / step <= s_.yH() &&

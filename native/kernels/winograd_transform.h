@@ -76,9 +76,9 @@ static inline void weightGradient(const Vec (&m)[6], Vec (&to)[3]) {  // Gt
 }
 
 // Both dimensions of a transform from FROM x FROM to TO x TO vectors. read(row, column) gives one,
-// write(row, column, vector) takes one.
+// write(row, column, vector) takes one. Inlined, so that what the two know stays in registers.
 template <int FROM, int TO, void (&TRANSFORM)(const Vec (&)[FROM], Vec (&)[TO]), class Read, class Write>
-static inline void both(const Read& read, const Write& write) {
+__attribute__((always_inline)) static inline void both(const Read& read, const Write& write) {
   Vec half[TO][FROM];
 #pragma GCC unroll 16
   for (int column = 0; column < FROM; column++) {
