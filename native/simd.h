@@ -52,7 +52,18 @@ static inline Vec fma(Vec a, Vec b, Vec c) {
 }
 
 static inline Vec select(VecI mask, Vec yes, Vec no) { return mask ? yes : no; }
-static inline Vec max(Vec a, Vec b) { return select(a > b, a, b); }
+// a > b ? a : b, so b where one of them is a NaN.
+static inline Vec max(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_max_ps(__mmask16(-1), (__m512)a, (__m512)b);  // the plain form warns with GCC 12
+#elif defined(__AVX2__)
+  return (Vec)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+  return (Vec)_mm_max_ps((__m128)a, (__m128)b);
+#else
+  return select(a > b, a, b);
+#endif
+}
 
 // ---- Blocks: the 16 channels of a pixel
 

@@ -39,26 +39,47 @@ class ConvEmitter {
     }
   }
 
-  // Block `block` of SIDE x SIDE outputs of a blocked map from (row, column) on, `tile` [SIDE][SIDE][16], as
-  // far as they lie within the map. Where it is pooled, SIDE, row and column are even and not negative.
+  // Register `part` of block `block` of SIDE x SIDE outputs of a blocked map from (row, column) on, as far as they
+  // lie within the map. Where it is pooled, SIDE, row and column are even. Inlined, so that it is in registers.
   template <int SIDE>
-  void emitTile(int image, int block, int row, int column, const float* tile, const Block& bias) const {
+  __attribute__((always_inline)) void emitTile(int image, int block, int part, int row, int column,
+                                               const Vec (&tile)[SIDE][SIDE], Vec bias) const {
     const int step = s_.pool2 ? 2 : 1;
     const int firstRow = row / step, firstColumn = column / step;
-    const int rows = smaller(SIDE / step, s_.yH() - firstRow), columns = smaller(SIDE / step, s_.yW() - firstColumn);
-    for (int r = larger(0, -firstRow); r < rows; r++)
-      for (int c = larger(0, -firstColumn); c < columns; c++)
-        storeWhole(image, block, (firstRow + r) * s_.yW() + firstColumn + c,
-                   finish(tile + (r * SIDE + c) * step * LANES, SIDE * LANES, bias));
+    const bool inside = firstRow >= 0 && firstColumn >= 0 && firstRow + SIDE / step <= s_.yH() &&
+                        firstColumn + SIDE / step <= s_.yW();
+    const ptrdiff_t first =
+        ptrdiff_t(size_t(image) * blocks(s_.O) + block) * s_.yH() * s_.yW() + firstRow * s_.yW() + firstColumn;
+    const auto at = [&](int r, int c) { return (first + r * s_.yW() + c) * LANES + part * VL; };
+    const auto holds = [&](int r, int c) {
+      return inside || (unsigned(firstRow + r) < unsigned(s_.yH()) && unsigned(firstColumn + c) < unsigned(s_.yW()));
+    };
+    // The next row of tiles is written next, or what follows the map.
+    for (int r = SIDE / step; r < 2 * SIDE / step; r++)
+      for (int c = 0; c < SIDE / step; c++) __builtin_prefetch(y_ + at(r, c), 1);
+    if (!s_.pool2) {
+#pragma GCC unroll 8
+      for (int r = 0; r < SIDE; r++)
+#pragma GCC unroll 8
+        for (int c = 0; c < SIDE; c++)
+          if (holds(r, c)) store(y_ + at(r, c), finish(tile[r][c], bias));
+      return;
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < SIDE / 2; r++)
+#pragma GCC unroll 4
+      for (int c = 0; c < SIDE / 2; c++) {
+        if (!holds(r, c)) continue;
+        const Vec window[4] = {tile[2 * r][2 * c], tile[2 * r][2 * c + 1], tile[2 * r + 1][2 * c],
+                               tile[2 * r + 1][2 * c + 1]};
+        if (argmax_) storeBytes(argmax_ + at(r, c), indexOfMax(window));
+        store(y_ + at(r, c), finish(maxOf(window), bias));
+      }
   }
 
-  // For those who store whole pixels of a map that is blocked and not pooled themselves: where, and what.
+  // Where whole pixels of a map that is blocked and not pooled lie, for those who store them themselves.
   float* blockAt(int image, int block, int row, int column) const {
     return y_ + (((size_t(image) * blocks(s_.O) + block) * s_.OH + row) * s_.OW + column) * LANES;
-  }
-  Vec finish(Vec sum, Vec bias) const {
-    sum = sum + bias;
-    return s_.relu ? max(Vec{}, sum) : sum;  // keeps a NaN
   }
 
  private:
@@ -67,22 +88,39 @@ class ConvEmitter {
     VecI window[PARTS];
   };
 
+  Vec finish(Vec sum, Vec bias) const {
+    sum = sum + bias;
+    return s_.relu ? max(Vec{}, sum) : sum;  // keeps a NaN
+  }
+
+  // The largest of a window, the first of those that are, and where it is.
+  static Vec maxOf(const Vec (&window)[4]) {
+    Vec best = window[0];
+    for (int k = 1; k < 4; k++) best = max(window[k], best);
+    return best;
+  }
+  static VecI indexOfMax(const Vec (&window)[4]) {
+    Vec best = window[0];
+    VecI index{};
+    for (int k = 1; k < 4; k++) {
+      const VecI greater = window[k] > best;
+      best = select(greater, window[k], best);
+      index = (greater & (k - VecI{})) | (~greater & index);
+    }
+    return index;
+  }
+
   Pixel finish(const float* at, size_t rowStride, const Block& bias) const {
     Pixel pixel;
     for (int i = 0; i < PARTS; i++, at += VL) {
-      Vec best = load(at);
-      VecI window{};
+      pixel.value.part[i] = load(at);
+      pixel.window[i] = VecI{};
       if (s_.pool2) {
-        const float* candidates[4] = {at, at + LANES, at + rowStride, at + rowStride + LANES};
-        for (int k = 1; k < 4; k++) {
-          const Vec candidate = load(candidates[k]);
-          const VecI greater = candidate > best;
-          best = select(greater, candidate, best);
-          window = (greater & (k - VecI{})) | (~greater & window);
-        }
+        const Vec window[4] = {load(at), load(at + LANES), load(at + rowStride), load(at + rowStride + LANES)};
+        pixel.value.part[i] = maxOf(window);
+        if (argmax_) pixel.window[i] = indexOfMax(window);
       }
-      pixel.value.part[i] = finish(best, bias.part[i]);
-      pixel.window[i] = window;
+      pixel.value.part[i] = finish(pixel.value.part[i], bias.part[i]);
     }
     return pixel;
   }

@@ -5,8 +5,11 @@
 //                    transposed: w is O x C x 3 x 3 with O the inputs, for the gradient of the input
 //
 // conv2d_winograd and conv2d_grad_input_winograd have a last integer: whether they read w as it is, not U.
+//
+// winograd_few_weights, conv2d_winograd_few   forward with stride 1 from a plain map; ints [inputs, outputs]
 #include "conv_event_grad_input.h"
 #include "tables.h"
+#include "winograd_few.h"
 #include "winograd_forward.h"
 #include "winograd_grad_weight.h"
 
@@ -44,6 +47,15 @@ size_t conv2dScratch(const Call& call, int threads) {
   const bool plain = call.ints[ConvShape::INTS] != 0;
   if (s.sh == 2) return WinogradPlan<StrideTwo>(s, nullptr, threads, plain).bytes;
   return WinogradPlan<UnitStride>(s, nullptr, threads, plain).bytes;
+}
+
+void fewWeights(const Call& call) { winogradFewWeights(call.f32(0), call.ints[0], call.ints[1], call.f32(1)); }
+
+void conv2dFew(const Call& call) {
+  runWinogradFew(call, ConvShape(call.ints), call.f32(0), call.f32(1), call.f32(2), call.f32(3), call.u8(4));
+}
+size_t conv2dFewScratch(const Call& call, int threads) {
+  return WinogradFewPlan(ConvShape(call.ints), nullptr, threads).bytes;
 }
 
 // A gradient that was not pooled is a map like any other.
@@ -94,6 +106,8 @@ size_t gradWeightScratch(const Call& call, int threads) {
 
 const Kernel KERNELS[] = {
     {"winograd_weights", 2, 4, 0, winogradWeights, nullptr},
+    {"winograd_few_weights", 2, 2, 0, fewWeights, nullptr},
+    {"conv2d_winograd_few", 5, ConvShape::INTS, 0, conv2dFew, conv2dFewScratch},
     {"conv2d_winograd", 5, ConvShape::INTS + 1, 0, conv2d, conv2dScratch},
     {"conv2d_grad_input_winograd", 5, ConvShape::INTS + 2, 0, gradInput, gradInputScratch},
     {"conv2d_grad_weight_winograd", 4, ConvShape::INTS, 0, gradWeight, gradWeightScratch},

@@ -87,13 +87,12 @@ class WinogradConvolution {
 
   // V of one channel block.
   void transformInput(int block, int cb, float* inputs) const {
-    float room[Algorithm::INPUT * Algorithm::INPUT * LANES];
     forTiles(plan_.grid, plan_.firstTile(block), plan_.tiles(block), [&](int i, int n, int row, int column) {
       const int y = Algorithm::inputOrigin(row, s_.padTop), x = Algorithm::inputOrigin(column, s_.padLeft);
-      const Tile tile = tileAt<Algorithm::INPUT>(x_, n, cb, y, x, room);
       const auto slots = plan_.inputLayout.slots(cb, i);
-      winogradInput<Algorithm>(tile.data, tile.rowStride, [&](int row, int column, int lane, Vec v) {
-        store(inputs + slots(row, column) + lane, v);
+      withTile<Algorithm::INPUT>(x_, n, cb, y, x, [&](const auto& read) {
+        winogradInput<Algorithm>(
+            read, [&](int row, int column, int lane, Vec v) { store(inputs + slots(row, column) + lane, v); });
       });
     });
   }
@@ -132,8 +131,13 @@ class WinogradConvolution {
       forTiles(plan_.grid, plan_.firstTile(block), plan_.tiles(block), [&](int i, int n, int row, int column) {
         const int y = Algorithm::outputOrigin(row, s_.padTop), x = Algorithm::outputOrigin(column, s_.padLeft);
         const auto slots = plan_.outputLayout.slots(b, i);
-        const auto read = [&](int row, int column, int lane) { return load(outputs + slots(row, column) + lane); };
-        finishTile(read, n, firstChannel / LANES + b, y, x, bias);
+        for (int part = 0; part < PARTS; part++) {
+          const float* from = outputs + part * VL;
+          Vec tile[Algorithm::OUTPUT][Algorithm::OUTPUT];
+          winogradOutput<Algorithm>([&](int row, int column) { return load(from + slots(row, column)); },
+                                    [&](int row, int column, Vec v) { tile[row][column] = v; });
+          emitter_.emitTile(n, firstChannel / LANES + b, part, y, x, tile, bias.part[part]);
+        }
       });
     }
   }
@@ -158,23 +162,6 @@ class WinogradConvolution {
                   inputs + plan_.inputLayout.start[p] + firstChannel / LANES * geometry.inputBlock, weights, noBias,
                   panel, channelsOf(group), 1, plan_.tiles(block) * Plan::Layout::slotsOf(p),
                   outputs + plan_.outputLayout.start[p]);
-  }
-
-  template <class Read>
-  void finishTile(const Read& read, int n, int outputBlock, int y, int x, const Block& bias) const {
-    constexpr int SIDE = Algorithm::OUTPUT;
-    if (!s_.pool2 && y >= 0 && x >= 0 && y + SIDE <= s_.OH && x + SIDE <= s_.OW) {
-      float* to = emitter_.blockAt(n, outputBlock, y, x);
-      const size_t rowStride = size_t(s_.OW) * LANES;
-      winogradOutput<Algorithm>(read, [&](int row, int column, int lane, Vec v) {
-        store(to + row * rowStride + column * LANES + lane, emitter_.finish(v, bias.part[lane / VL]));
-      });
-      return;
-    }
-    float tile[SIDE * SIDE * LANES];
-    winogradOutput<Algorithm>(
-        read, [&](int row, int column, int lane, Vec v) { store(tile + (row * SIDE + column) * LANES + lane, v); });
-    emitter_.emitTile<SIDE>(n, outputBlock, y, x, tile, bias);
   }
 
   const Plan& plan_;

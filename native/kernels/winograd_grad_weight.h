@@ -61,18 +61,18 @@ template <bool GRADIENT, class Source>
 static inline void transformBlocks(const TileGrid& grid, const Source& source, int firstTile, int count, int firstBlock,
                                    int endBlock, int padTop, int padLeft, float* to, size_t pointStride) {
   constexpr int SIDE = GRADIENT ? WINOGRAD_OUTPUT : WINOGRAD_INPUT;
-  float room[SIDE * SIDE * LANES];
   for (int cb = firstBlock; cb < endBlock; cb++, to += size_t(WinogradGradWeightPlan::BLOCK_TILES) * LANES)
     forTiles(grid, firstTile, count, [&](int i, int n, int row, int column) {
       const int y = UnitStride::inputOrigin(row, padTop), x = UnitStride::inputOrigin(column, padLeft);
-      const Tile tile = tileAt<SIDE>(source, n, cb, y, x, room);
       float* at = to + i * LANES;
-      if constexpr (GRADIENT)
-        winogradGradient(tile.data, tile.rowStride, at, pointStride);
-      else
-        winogradInput<UnitStride>(tile.data, tile.rowStride, [&](int row, int column, int lane, Vec v) {
-          store(at + (row * 6 + column) * pointStride + lane, v);
-        });
+      withTile<SIDE>(source, n, cb, y, x, [&](const auto& read) {
+        if constexpr (GRADIENT)
+          winogradGradient(read, at, pointStride);
+        else
+          winogradInput<UnitStride>(read, [&](int row, int column, int lane, Vec v) {
+            store(at + (row * 6 + column) * pointStride + lane, v);
+          });
+      });
     });
 }
 

@@ -29,14 +29,9 @@ static inline void forTiles(const TileGrid& grid, int first, int count, const Bo
   }
 }
 
-struct Tile {
-  const float* data;  // [row][column][16]
-  size_t rowStride;
-};
-
-// Copies a SIDE x SIDE tile of a channel block into `to`, with zeros outside of the map.
+// Copies a SIDE x SIDE tile of a channel block into `to`, [row][column][16], with zeros outside of the map.
 template <int SIDE, class Source>
-static inline Tile copyTile(const Source& source, int n, int cb, int top, int left, float* to) {
+static inline void copyTile(const Source& source, int n, int cb, int top, int left, float* to) {
   const int firstX = larger(0, -left), endX = smaller(SIDE, source.width - left);
   for (int y = 0; y < SIDE; y++) {
     float* row = to + y * SIDE * LANES;
@@ -48,17 +43,48 @@ static inline Tile copyTile(const Source& source, int n, int cb, int top, int le
     for (int x = firstX; x < endX; x++) storeBlock(row + x * LANES, source.block(n, cb, top + y, left + x));
     for (int x = larger(0, endX); x < SIDE; x++) storeBlock(row + x * LANES, Block{});
   }
-  return {to, SIDE * LANES};
 }
 
-// A tile to read from, in place where that is possible, else copied to `room`.
-template <int SIDE, class Source>
-static inline Tile tileAt(const Source& source, int n, int cb, int top, int left, float* room) {
-  if constexpr (std::is_same_v<Source, FloatMap>)
-    if (top >= 0 && left >= 0 && top + SIDE <= source.height && left + SIDE <= source.width)
-      return {source.image(n) + ((size_t(cb) * source.height + top) * source.width + left) * LANES,
-              size_t(source.width) * LANES};
-  return copyTile<SIDE>(source, n, cb, top, left, room);
+// A row of pixels outside of every map.
+template <int SIDE>
+inline constexpr float OUTSIDE[SIDE * LANES] = {};
+
+// Asks for the part of the next row of tiles that lies below this tile, or of what follows the map.
+template <int SIDE>
+static inline void prefetchBelow(const float* map, size_t rowStride, int top, int left) {
+  for (int row = top + SIDE; row < top + 2 * SIDE - 2; row++)
+    for (int column = left; column < left + SIDE - 2; column++)
+      __builtin_prefetch(map + ptrdiff_t(row * rowStride) + ptrdiff_t(column) * LANES);
+}
+
+// Calls body(read), where read(row, column, lane) gives VL channels of a pixel of a SIDE x SIDE tile. Floats are
+// read where they lie.
+template <int SIDE, class Source, class Body>
+static inline void withTile(const Source& source, int n, int cb, int top, int left, const Body& body) {
+  if constexpr (!std::is_same_v<Source, FloatMap>) {
+    float tile[SIDE * SIDE * LANES];
+    copyTile<SIDE>(source, n, cb, top, left, tile);
+    body([&](int row, int column, int lane) { return load(tile + (row * SIDE + column) * LANES + lane); });
+  } else {
+    const size_t rowStride = size_t(source.width) * LANES;
+    const float* map = source.image(n) + cb * source.height * rowStride;
+    prefetchBelow<SIDE>(map, rowStride, top, left);
+    const int first = larger(0, -left), end = smaller(SIDE, source.width - left);
+    if (top >= 0 && first == 0 && top + SIDE <= source.height && end == SIDE) {
+      const float* tile = map + top * rowStride + size_t(left) * LANES;
+      body([=](int row, int column, int lane) { return load(tile + row * rowStride + column * LANES + lane); });
+      return;
+    }
+    const float* rows[SIDE];  // from the first column in the map on
+    for (int y = 0; y < SIDE; y++)
+      rows[y] = top + y < 0 || top + y >= source.height || first >= end
+                    ? OUTSIDE<SIDE>
+                    : map + (top + y) * rowStride + size_t(left + first) * LANES;
+    body([&](int row, int column, int lane) {
+      const bool inside = column >= first && column < end;
+      return load((inside ? rows[row] + (column - first) * LANES : OUTSIDE<SIDE>) + lane);
+    });
+  }
 }
 
 }  // namespace soma::SOMA_ISA

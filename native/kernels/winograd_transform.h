@@ -76,9 +76,9 @@ static inline void weightGradient(const Vec (&m)[6], Vec (&to)[3]) {  // Gt
 }
 
 // Both dimensions of a transform from FROM x FROM to TO x TO vectors. read(row, column) gives one,
-// write(row, column, vector) takes one.
+// write(row, column, vector) takes one. Inlined, so that what the two know stays in registers.
 template <int FROM, int TO, void (&TRANSFORM)(const Vec (&)[FROM], Vec (&)[TO]), class Read, class Write>
-static inline void both(const Read& read, const Write& write) {
+__attribute__((always_inline)) static inline void both(const Read& read, const Write& write) {
   Vec half[TO][FROM];
 #pragma GCC unroll 16
   for (int column = 0; column < FROM; column++) {
@@ -100,29 +100,28 @@ static inline void both(const Read& read, const Write& write) {
 
 }  // namespace winograd
 
-static inline void winogradGradient(const float* tile, size_t rowStride, float* to, size_t pointStride) {
+// A tile of a channel block of a gradient, read(row, column, lane), to its points.
+template <class Read>
+static inline void winogradGradient(const Read& read, float* to, size_t pointStride) {
   for (int lane = 0; lane < LANES; lane += VL)
     winograd::both<4, 6, winograd::gradient>(
-        [&](int row, int column) { return load(tile + row * rowStride + column * LANES + lane); },
+        [&](int row, int column) { return read(row, column, lane); },
         [&](int row, int column, Vec v) { store(to + (row * 6 + column) * pointStride + lane, v); });
 }
 
-// A tile of a channel block, [row][column][16], to its points: write(row, column, lane, vector).
-template <class Algorithm, class Write>
-static inline void winogradInput(const float* tile, size_t rowStride, const Write& write) {
+// A tile of a channel block, read(row, column, lane), to its points: write(row, column, lane, vector).
+template <class Algorithm, class Read, class Write>
+static inline void winogradInput(const Read& read, const Write& write) {
   for (int lane = 0; lane < LANES; lane += VL)
     winograd::both<Algorithm::INPUT, Algorithm::SLOTS, Algorithm::input>(
-        [&](int row, int column) { return load(tile + row * rowStride + column * LANES + lane); },
+        [&](int row, int column) { return read(row, column, lane); },
         [&](int row, int column, Vec v) { write(row, column, lane, v); });
 }
 
-// Points of a channel block, read(row, column, lane), to a tile: write(row, column, lane, vector).
+// Points of VL channels, read(row, column), to a tile: write(row, column, vector).
 template <class Algorithm, class Read, class Write>
 static inline void winogradOutput(const Read& read, const Write& write) {
-  for (int lane = 0; lane < LANES; lane += VL)
-    winograd::both<Algorithm::SLOTS, Algorithm::OUTPUT, Algorithm::output>(
-        [&](int row, int column) { return read(row, column, lane); },
-        [&](int row, int column, Vec v) { write(row, column, lane, v); });
+  winograd::both<Algorithm::SLOTS, Algorithm::OUTPUT, Algorithm::output>(read, write);
 }
 
 // One register of weights to its points; tap(t) gives the register of a tap, in order of rows.

@@ -55,7 +55,6 @@ describe('chooseConv', () => {
     ['direct', { x: [64, 64, 16, 16], o: 128, k: 1 }],
     ['direct', { x: [64, 64, 16, 16], o: 64, k: 5 }],
     ['direct', { x: [64, 64, 16, 16], o: 64, groups: 2 }],
-    ['direct', { x: [64, 3, 64, 64], o: 32 }],
     ['depthwise', { x: [64, 64, 16, 16], o: 64, groups: 64 }],
   ])('takes %s for %j', (algorithm, shape) => {
     expect(algorithms(shape)).toEqual(all(algorithm));
@@ -67,6 +66,14 @@ describe('chooseConv', () => {
     expect(strided({ x: [64, 256, 8, 8], o: 512 })).toEqual(['winograd', 'winograd', 'direct']);
     // One output of the 4×4 of a tile.
     expect(strided({ x: [64, 64, 2, 2], o: 64 })).toEqual(all('direct'));
+  });
+
+  it('takes winograd from few channels, forward', () => {
+    expect(algorithms({ x: [64, 3, 64, 64], o: 32 })).toEqual(['winograd', 'direct', 'direct']);
+    expect(algorithms({ x: [64, 1, 28, 28], o: 64 })).toEqual(['winograd', 'direct', 'direct']);
+    // Runs of one tile.
+    expect(algorithms({ x: [64, 3, 4, 4], o: 32 })).toEqual(all('direct'));
+    expect(algorithms({ x: [64, 3, 64, 64], o: 4 })).toEqual(all('direct'));
   });
 
   it('lets the kernel skip zeros where it can', () => {

@@ -18,6 +18,7 @@ import {
   canRunOnSpikes,
   convStep,
   isDepthwise,
+  isFew3x3,
   isPlain3x3,
   isStrided3x3,
 } from './conv-step.ts';
@@ -52,6 +53,8 @@ const CYCLES = {
   /** A multiplication of the direct kernels, as they load and store besides; the gradient of weights. */
   directProduct: 1.05,
   directGradWeight: 1.15,
+  /** A vector of sums of theirs brought to its place. */
+  directOutput: 8,
   /** … of Winograd's, whose sums are shorter. */
   winogradProduct: 1.15,
   winogradGradWeight: 1.3,
@@ -59,6 +62,10 @@ const CYCLES = {
   tile: 300,
   /** … to its 81 slots. */
   stridedTile: 600,
+  /** … of the output, where points come from few channels and stay in the nearest cache. */
+  fewTile: 160,
+  /** Up to 16 tiles next to each other of one of few channels, to their points. */
+  fewRun: 850,
   /** A vector of 16 weights brought into the order in which a kernel reads it, or back. */
   directVector: 30,
   /** … of 16 weights at one of Winograd's points. */
@@ -67,6 +74,9 @@ const CYCLES = {
 
 /** Products that are computed side by side at least: fewer wait for each other's sums. */
 const SIDE_BY_SIDE = 4;
+
+/** Tiles in a run, RUN of native/kernels/winograd_few.h. */
+const FEW_RUN = 16;
 
 /** Channel blocks that share the transform of the other side in the gradient of weights. */
 const GRAD_WEIGHT_GROUP = 4;
@@ -85,8 +95,9 @@ const directCycles: Estimate = (conv) => {
   const { inputs, outputs } = sides(conv);
   const pairs = groups * Math.ceil(inputs / groups) * blocks(outputs / groups) * kh * kw;
   const pixels = Math.max(n * oh * ow, SIDE_BY_SIDE);
-  const product = conv.pass === 'gradWeight' ? CYCLES.directGradWeight : CYCLES.directProduct;
-  return pairs * (pixels * product + CYCLES.directVector);
+  if (conv.pass === 'gradWeight') return pairs * (pixels * CYCLES.directGradWeight + CYCLES.directVector);
+  const stored = groups * blocks(outputs / groups) * pixels * CYCLES.directOutput;
+  return pairs * (pixels * CYCLES.directProduct + CYCLES.directVector) + stored;
 };
 
 const winogradCycles: Estimate = (conv) => {
@@ -105,6 +116,15 @@ const winogradCycles: Estimate = (conv) => {
   const pairs = POINTS * inputs * to;
   const products = Math.max(tiles, SIDE_BY_SIDE) * pairs * CYCLES.winogradProduct;
   return products + tiles * (from + to) * CYCLES.tile + pairs * CYCLES.winogradVector;
+};
+
+/** Forward from the few channels of a plain map. */
+const fewWinogradCycles: Estimate = ({ geometry: { n, c, o, oh, ow } }) => {
+  const [rows, columns] = [Math.ceil(oh / TILE), Math.ceil(ow / TILE)];
+  const pairs = POINTS * c * blocks(o);
+  const tile = pairs * CYCLES.winogradProduct + blocks(o) * CYCLES.fewTile;
+  const runs = n * rows * Math.ceil(columns / FEW_RUN);
+  return n * rows * columns * tile + runs * c * CYCLES.fewRun + pairs * CYCLES.winogradVector;
 };
 
 /** With stride 2, forward or the gradient of the input. */
@@ -133,6 +153,7 @@ function candidateCycles(conv: ConvStep): ConvChoice['cycles'] {
       ? { winograd: winogradCycles(conv), direct }
       : { direct };
   if (isPlain3x3(geometry)) return { winograd: winogradCycles(conv), direct };
+  if (isFew3x3(geometry) && pass === 'forward') return { winograd: fewWinogradCycles(conv), direct };
   if (isStrided3x3(geometry) && pass !== 'gradWeight')
     return { winograd: stridedWinogradCycles(conv), direct };
   return { direct };

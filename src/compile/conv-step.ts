@@ -56,21 +56,26 @@ export function convStep(step: Pick<Step, 'root' | 'nodes'>): ConvStep | null {
 const blocked = (channels: number) =>
   isBlocked({ dtype: 'f32', shape: [1, channels, 1, 1], time: null, format: 'map' });
 
-/** 3×3 over blocked maps, the same stride both ways. */
+/** 3×3 to blocked maps, the same stride both ways. */
 function is3x3(g: ConvGeometry, stride: number): boolean {
   const threes = g.kh === 3 && g.kw === 3 && g.stride.every((n) => n === stride);
   const plain = [...g.dilation, g.groups].every((n) => n === 1);
-  return threes && plain && g.padding.every((n) => n <= 2) && blocked(g.c) && blocked(g.o);
+  return threes && plain && g.padding.every((n) => n <= 2) && blocked(g.o);
 }
 
 /** With stride 1: what Winograd's algorithm and the event-driven kernels are made for. */
 export function isPlain3x3(g: ConvGeometry): boolean {
-  return is3x3(g, 1);
+  return is3x3(g, 1) && blocked(g.c);
+}
+
+/** The same from the few channels of a plain map, as a first layer has: Winograd's algorithm, forward. */
+export function isFew3x3(g: ConvGeometry): boolean {
+  return is3x3(g, 1) && !blocked(g.c);
 }
 
 /** With stride 2: Winograd's algorithm has a form for it, but for the gradient of the weights. */
 export function isStrided3x3(g: ConvGeometry): boolean {
-  return is3x3(g, 2);
+  return is3x3(g, 2) && blocked(g.c);
 }
 
 /** The most taps whose weights the event-driven kernels for any shape can number (native/kernels/conv_gather.h). */

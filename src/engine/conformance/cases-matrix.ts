@@ -79,6 +79,11 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [1, 70, 6, 10], o: 80, k: [3, 3], padding: [2, 1, 0, 2], time: 1, bias: true },
   { x: [1, 33, 31, 30], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
   { x: [1, 5, 3, 4], o: 150, k: [3, 3], padding: [1, 1, 1, 1] },
+  // Tiles from few channels: runs of them, one that is not full, every padding.
+  { x: [1, 3, 5, 129], o: 16, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  { x: [2, 1, 9, 62], o: 33, k: [3, 3], padding: [2, 0, 2, 1], time: 1 },
+  { x: [1, 4, 3, 67], o: 17, k: [3, 3], padding: [0, 2, 0, 0], bias: true },
+  { x: [3, 2, 1, 1], o: 5, k: [3, 3], padding: [2, 2, 2, 2], time: 3 },
   // The same with stride 2, every padding, and maps that end where a tap does and where it does not.
   { x: [1, 5, 1, 1], o: 5, k: [3, 3], padding: [1, 1, 1, 1], stride: [2, 2], bias: true },
   { x: [2, 17, 13, 9], o: 33, k: [3, 3], stride: [2, 2], bias: true },
@@ -300,6 +305,8 @@ const BLOCKS: readonly BlockCase[] = [
   { x: [1, 5, 9, 10], o: 70, pool: true, rectify: true },
   { x: [1, 5, 19, 18], o: 20, pool: true, rectify: true },
   { x: [1, 17, 9, 10], o: 33, pool: false, rectify: true },
+  { x: [1, 3, 11, 66], o: 20, pool: true, rectify: true },
+  { x: [2, 1, 7, 9], o: 17, pool: true, rectify: false },
 ];
 
 /** Spiking networks whose convolutions gather events. */

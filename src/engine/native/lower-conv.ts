@@ -9,6 +9,7 @@ import {
   fusedNode,
   gathersForward,
   incomingGradient,
+  isFew3x3,
   isPlain3x3,
 } from '../../compile/conv-step.ts';
 import { align, isBlocked, isMap, LANES } from '../../compile/layout.ts';
@@ -83,6 +84,15 @@ function winogradWeights(w: Place, conv: ConvStep): Packed {
   };
 }
 
+/** … for the few channels of a plain map, native/kernels/winograd_few.h. */
+function winogradFewWeights(w: Place, { geometry: { c, o } }: ConvStep): Packed {
+  const place = floats(36 * c * Math.ceil(o / LANES) * LANES);
+  return {
+    place,
+    call: { kernel: 'winograd_few_weights', buffers: [w, place], ints: [c, o], prepares: true },
+  };
+}
+
 /** Weights as the register tiles of native/kernels/conv_tile.h read them. */
 function packedWeights(kernel: string, w: Place, conv: ConvStep, inputs: number, outputs: number): Packed {
   const { kh, kw, groups } = conv.geometry;
@@ -148,6 +158,10 @@ export const lowerConv2d: Lower = (step, stored, _, keeps) => {
     case 'depthwise':
       return [...calls, compute('conv2d_depthwise', weight)];
     case 'winograd': {
+      if (isFew3x3(conv.geometry)) {
+        const packed = winogradFewWeights(weight, conv);
+        return [...calls, packed.call, compute('conv2d_winograd_few', packed.place)];
+      }
       const plain = !keeps && fewTiles(conv);
       const packed = winogradWeights(weight, conv);
       const call = compute('conv2d_winograd', plain ? weight : packed.place);
