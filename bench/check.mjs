@@ -24,7 +24,9 @@ function losses(command, script, job) {
   return JSON.parse(out.trim().split('\n').at(-1));
 }
 
-const wanted = TABLES.systems.filter(({ system }) => positionals.length === 0 || positionals.includes(system));
+const wanted = TABLES.systems.filter(
+  ({ system }) => positionals.length === 0 || positionals.includes(system),
+);
 for (const { system, size, steps, threads } of wanted) {
   const job = { task: 'check', system, size, steps, threads, gain: 1, batch: 8, lr: 0.01, file };
   job.optimizer = { kind: 'sgd', momentum: 0, nesterov: false, weightDecay: 0 };

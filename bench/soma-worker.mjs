@@ -7,15 +7,27 @@ import { writeFileSync } from 'node:fs';
 import * as soma from '../dist/index.js';
 import { idleMib, serve } from './protocol.mjs';
 
-const { task, system: name, size, batch, steps, threads, gain, optimizer, lr, file } = JSON.parse(
-  process.argv[2],
-);
+const {
+  task,
+  system: name,
+  size,
+  batch,
+  steps,
+  threads,
+  gain,
+  optimizer,
+  lr,
+  file,
+} = JSON.parse(process.argv[2]);
 const { findSystem, openEngine, random } = soma;
 const engine = openEngine({ engine: 'native', threads });
 const idle = idleMib();
 
 const system = findSystem(name);
-const options = { ...('T' in system.options.shape ? { T: steps } : {}), ...(task === 'check' ? still() : {}) };
+const options = {
+  ...('T' in system.options.shape ? { T: steps } : {}),
+  ...(task === 'check' ? still() : {}),
+};
 const spec = { system, options, classes: 8, height: size, width: size, channels: 3, seed: 0 };
 const { plan, net } =
   task === 'infer'

@@ -8,7 +8,18 @@ export const SPIKING = ['scnn', 'ms-resnet18', 'biasnn', 'lasnn', 'neurallnet'];
 function workload(name, given) {
   const system = name.split(' ')[0];
   const { optimizer } = findSystem(given?.system ?? system).training;
-  return { name, task: 'train', system, size: 64, batch: 64, steps: 10, threads: 2, gain: 1, optimizer, ...given };
+  return {
+    name,
+    task: 'train',
+    system,
+    size: 64,
+    batch: 64,
+    steps: 10,
+    threads: 2,
+    gain: 1,
+    optimizer,
+    ...given,
+  };
 }
 
 /** One workload for each of `values`, set as `key` on top of `base`. */
@@ -22,11 +33,18 @@ const peers = ['PyTorch, channels last', 'SpikingJelly, channels last'];
 /** Their hidden layers have 67 to 269 million parameters: with gradients and Adam's two slots up to 4.3 GB a contestant. */
 const TOO_LARGE = /^cnn-ablation-([6-9]|1\d)$/;
 
-/** Every system as published: its own size, batch and optimizer. */
+/** Every system as published: its own size, batch and optimizer; beside the peers that `--all` showed to be the best. */
 const systems = Object.values(SYSTEMS)
   .filter(({ name }) => !TOO_LARGE.test(name))
   .map(({ name, size, training, options }) =>
-    workload(name, { system: name, size, batch: training.batchSize, steps: options.parse({}).T ?? 1 }),
+    workload(name, {
+      system: name,
+      size,
+      batch: training.batchSize,
+      steps: options.parse({}).T ?? 1,
+      peers,
+      rounds: 3,
+    }),
   );
 
 const scnn28 = { system: 'scnn', size: 28, batch: 64 };
