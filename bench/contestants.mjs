@@ -5,6 +5,7 @@
 // `--all` runs the others too, which is how they were found.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
+import { SPIKING } from './workloads.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
 const build = `${here}../build/bench/`;
@@ -25,8 +26,6 @@ function peerEnv(threads) {
   };
   return { ...process.env, ...threading, ...allocator };
 }
-
-const SPIKING = ['scnn', 'ms-resnet18'];
 
 /** Variants of PyTorch's own operations: [name, settings, is among the best]. */
 function torchVariants({ system, task }) {

@@ -106,6 +106,17 @@ function row({ name, ready, ms, others, peak, failure }) {
   };
 }
 
+/** A network with other parameters is another network, and not to be timed beside ours. */
+function compareParameters(programs) {
+  const [first] = programs.flatMap(({ ready }) => ready?.parameters ?? []);
+  for (const program of programs) {
+    const { parameters } = program.ready ?? {};
+    if (parameters === undefined || parameters === first) continue;
+    program.failure = `${parameters} parameters where the first contestant has ${first}`;
+    program.child.kill();
+  }
+}
+
 /** Starts all, lets them take `rounds` turns each, and returns a row for each with times in milliseconds. */
 export async function interleave(contestants, rounds, say) {
   const programs = [];
@@ -120,6 +131,7 @@ export async function interleave(contestants, rounds, say) {
     programs.push(program);
     if (!program.failure) program.ready = await answer(program);
   }
+  compareParameters(programs);
   for (let i = 0; i < rounds; i++)
     for (const program of programs) {
       if (program.failure) continue;

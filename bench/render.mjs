@@ -4,6 +4,7 @@
 //   node bench/render.mjs            rewrites the page
 //   node bench/render.mjs training   prints one table
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { SPIKING } from './workloads.mjs';
 
 const page = new URL('../docs/performance.md', import.meta.url);
 
@@ -35,7 +36,7 @@ function leanest(rows) {
 }
 
 function heading({ name, task, system, size, batch, steps, threads }) {
-  const spiking = ['scnn', 'ms-resnet18'].includes(system) ? `, T = ${steps}` : '';
+  const spiking = SPIKING.includes(system) ? `, T = ${steps}` : '';
   const what = task === 'train' ? 'training step' : 'predictions';
   return `**${name}**: ${what}, ${size} px, batch ${batch}${spiking}, ${threads} threads`;
 }
@@ -136,6 +137,32 @@ function growth(key, { workloads }) {
   return [...parts, provenance(workloads)].join('\n\n');
 }
 
+/** One line a system: Soma beside the best peer. */
+function bySystem({ workloads }) {
+  const rows = workloads.map((workload) => {
+    const { name, size, batch, steps } = workload;
+    const ours = workload.rows.find(isOurs);
+    const peer = fastest(workload.rows);
+    const spiking = SPIKING.includes(name);
+    const what = `${size} px, ${batch}${spiking ? `, T = ${steps}` : ''}`;
+    const time = (row) =>
+      `${milliseconds(row.median)} (${milliseconds(row.p25)}–${milliseconds(row.p75)})${mark(row)}`;
+    const failed = workload.rows.find(({ failure }) => failure);
+    if (ours.failure || !peer) return [name, what, `cannot run: ${failed.failure}`, '', '', '', ''];
+    return [
+      name,
+      what,
+      time(ours),
+      `${time(peer)}, ${peer.name}`,
+      `**${(peer.median / ours.median).toFixed(2)} ×**`,
+      `${overIdle(ours).toFixed(0)} / ${overIdle(leanest(workload.rows)).toFixed(0)}`,
+      spiking ? `${ratesText(ours.rates)} / ${ratesText(peer.rates)}` : '–',
+    ];
+  });
+  const header = ['', 'images', 'Soma, ms', 'best peer, ms', 'ratio', 'MiB over idle', 'rates, Soma / peer'];
+  return [markdown([header, ...rows]), provenance(workloads)].join('\n\n');
+}
+
 function roofline({ machine, systems, cpu, date, commit }) {
   const ceilings = markdown([
     ['threads', 'multiply-adds, GFLOP/s', 'read, GB/s', 'triad, GB/s'],
@@ -165,6 +192,7 @@ function render(name) {
   const document = load(name === 'gain' ? 'rate' : name);
   if (!document) return undefined;
   if (name === 'roofline') return roofline(document);
+  if (name === 'systems') return bySystem(document);
   return GROWTH.includes(name) ? growth(name, document) : full(document);
 }
 

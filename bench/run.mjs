@@ -2,12 +2,13 @@
 //
 //   npm run build
 //   node bench/run.mjs training [scnn …]      a table of bench/workloads.mjs, or the workloads that start with these words
+//   node bench/run.mjs systems [vgg …]        every system as published
 //   node bench/run.mjs roofline               what the machine can do, and the share that the kernels reach
 //   node bench/render.mjs                     writes the tables into docs/performance.md
 //
 // --python P       an interpreter with bench/peers/requirements.txt (default: python3)
 // --old-python P   another one with another PyTorch, as a further contestant (e.g. Debian's python3-torch)
-// --rounds N       turns of each contestant (default: 6)
+// --rounds N       turns of each contestant (default: what the workload says, or 6)
 // --only TEXT      contestants whose name has it (repeatable)
 // --all            every variant, which is how the best settings were found
 //
@@ -26,7 +27,7 @@ const { values, positionals } = parseArgs({
   options: {
     python: { type: 'string', default: 'python3' },
     'old-python': { type: 'string' },
-    rounds: { type: 'string', default: '6' },
+    rounds: { type: 'string' },
     only: { type: 'string', multiple: true },
     all: { type: 'boolean', default: false },
   },
@@ -86,7 +87,7 @@ if (table === 'roofline') {
   for (const workload of wanted) {
     const { python, 'old-python': oldPython, only, all } = values;
     const list = contestants(workload, { python, oldPython, only, all });
-    const rows = await interleave(list, Number(values.rounds), say);
+    const rows = await interleave(list, Number(values.rounds ?? workload.rounds ?? 6), say);
     say('');
     const result = { ...workload, ...facts, rows };
     const kept = done.filter(({ name }) => name !== workload.name);

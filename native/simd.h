@@ -311,17 +311,29 @@ static inline void addProductTo(DBlock& sums, const float* p, const float* q) {
     sums.part[i] += loadAsDoubles(p + i * (VL / 2)) * loadAsDoubles(q + i * (VL / 2));
 }
 
-// ---- Up to VL floats; lanes beyond n are zero
+// ---- Up to VL floats, n in [0, VL]; lanes beyond n are zero, and no memory beyond them is touched
 
 static inline Vec loadPart(const float* p, int n) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_maskload_ps(p, (__m256i)maskOfBits((1u << n) - 1));
+#else
   if (n == VL) return load(p);
   Vec v{};
-  __builtin_memcpy(&v, p, size_t(n) * sizeof(float));
+  for (int l = 0; l < n; l++) v[l] = p[l];
   return v;
+#endif
 }
 static inline void storePart(float* p, Vec v, int n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, (__m256i)maskOfBits((1u << n) - 1), (__m256)v);
+#else
   if (n == VL) return store(p, v);
-  __builtin_memcpy(p, &v, size_t(n) * sizeof(float));
+  for (int l = 0; l < n; l++) p[l] = v[l];
+#endif
 }
 
 // Turns a square of VL rows round: lane l of row r becomes lane r of row l. Rows and lanes that are 1, 2, 4, …

@@ -1,13 +1,19 @@
 """Spiking layers as the peers have them, behind one interface: currents in, spikes out.
 
 `plain`         written here with PyTorch's own operations, step by step with no library in between
-`snntorch`      snntorch.Leaky with its fast sigmoid, learnable beta and threshold
+`snntorch`      snntorch.Leaky with its fast sigmoid
 `spikingjelly`  LIFNode in multi-step mode on its PyTorch backend, the only one on a CPU; its constants are fixed, and
                 SuperSpike is the nearest it has to a fast sigmoid
 
-SCNN's neuron has beta .9, threshold 1, reset by subtraction one step late (at once in SpikingJelly, which has no
-other); MS-ResNet18's beta .25, threshold .5, hard reset at once, rectangle.
+`leaky`      SCNN's: beta .9, threshold 1, both learnt, reset by subtraction one step late (at once in SpikingJelly, which
+             has no other), fast sigmoid
+`fixed`      NeurALLNet's: the same with constants
+`hard`       MS-ResNet18's: beta .25, threshold .5, hard reset at once, rectangle
+`suppress`   LASNN's, in its attention: beta .5, threshold 1, hard reset at once, arctan
+`adaptive`   BIASNN's, there: the same with a threshold that a batch shares; no library has it
 """
+import math
+
 import torch
 from torch import nn
 
@@ -36,6 +42,18 @@ class Rectangle(torch.autograd.Function):
         return g * (x.abs() < 0.5)
 
 
+class Arctan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g / (math.pi * (1 + (math.pi * x) ** 2))
+
+
 def fire(surrogate, x):
     """A spike; without a gradient where none is needed, which ONNX and the compiler prefer."""
     return surrogate.apply(x) if torch.is_grad_enabled() else (x > 0).to(x.dtype)
@@ -44,10 +62,10 @@ def fire(surrogate, x):
 class PlainLeaky(nn.Module):
     """snnTorch's Leaky, without the library."""
 
-    def __init__(self):
+    def __init__(self, learnt):
         super().__init__()
-        self.beta = nn.Parameter(torch.tensor(0.9))
-        self.threshold = nn.Parameter(torch.tensor(1.0))
+        self.beta = nn.Parameter(torch.tensor(0.9)) if learnt else None
+        self.threshold = nn.Parameter(torch.tensor(1.0)) if learnt else 1.0
 
     def start(self):
         self.membrane = None
@@ -57,35 +75,55 @@ class PlainLeaky(nn.Module):
             self.membrane = current
         else:
             reset = (self.membrane - self.threshold > 0).to(current.dtype).detach()
-            self.membrane = self.beta.clamp(0, 1) * self.membrane + current - reset * self.threshold
+            beta = 0.9 if self.beta is None else self.beta.clamp(0, 1)
+            self.membrane = beta * self.membrane + current - reset * self.threshold
         return fire(FastSigmoid, self.membrane - self.threshold)
 
 
 class PlainHardReset(nn.Module):
+    def __init__(self, beta, threshold, surrogate):
+        super().__init__()
+        self.beta, self.threshold, self.surrogate = beta, threshold, surrogate
+
     def start(self):
         self.membrane = None
 
     def step(self, current):
-        membrane = current if self.membrane is None else 0.25 * self.membrane + current
-        spike = fire(Rectangle, membrane - 0.5)
+        membrane = current if self.membrane is None else self.beta * self.membrane + current
+        spike = fire(self.surrogate, membrane - self.threshold)
         self.membrane = membrane * (1 - spike.detach())
         return spike
 
 
+class Adaptive(PlainHardReset):
+    """The adaptation of each place is shared by a batch and goes on from batch to batch."""
+
+    def __init__(self):
+        super().__init__(0.5, 1.0, Arctan)
+        self.register_buffer("adaptation", torch.zeros(()))
+
+    def step(self, current):
+        self.threshold = 1.0 + self.adaptation
+        spike = super().step(current)
+        self.adaptation = self.adaptation + 0.1 * (spike.detach().mean(0) - self.adaptation)
+        return spike
+
+
 class SnnTorchLeaky(nn.Module):
-    def __init__(self, hard):
+    def __init__(self, kind):
         super().__init__()
         import snntorch
         from snntorch import surrogate
 
-        if hard:
+        if kind == "hard":
             rectangle = surrogate.custom_surrogate(lambda x, g, spike: g * (x.abs() < 0.5))
             self.lif = snntorch.Leaky(
                 beta=0.25, threshold=0.5, spike_grad=rectangle, reset_mechanism="zero", reset_delay=False
             )
         else:
+            learnt = kind == "leaky"
             self.lif = snntorch.Leaky(
-                beta=0.9, spike_grad=surrogate.fast_sigmoid(25), learn_beta=True, learn_threshold=True
+                beta=0.9, spike_grad=surrogate.fast_sigmoid(25), learn_beta=learnt, learn_threshold=learnt
             )
 
     def start(self):
@@ -97,12 +135,14 @@ class SnnTorchLeaky(nn.Module):
 
 
 class SpikingJellyLif(nn.Module):
-    def __init__(self, hard):
+    def __init__(self, kind):
         super().__init__()
         from spikingjelly.activation_based import neuron, surrogate
 
-        if hard:
+        if kind == "hard":
             constants = dict(tau=1 / 0.75, v_threshold=0.5, v_reset=0.0, surrogate_function=surrogate.Rect())
+        elif kind == "suppress":
+            constants = dict(tau=2.0, v_threshold=1.0, v_reset=0.0, surrogate_function=surrogate.ATan(2.0))
         else:
             constants = dict(tau=10.0, v_threshold=1.0, v_reset=None, surrogate_function=surrogate.SuperSpike(25.0))
         self.lif = neuron.LIFNode(decay_input=False, detach_reset=True, step_mode="m", **constants)
@@ -114,10 +154,16 @@ class SpikingJellyLif(nn.Module):
         return self.lif(currents)
 
 
-def make_neuron(library, hard=False):
-    if library == "plain":
-        return PlainHardReset() if hard else PlainLeaky()
-    return SnnTorchLeaky(hard) if library == "snntorch" else SpikingJellyLif(hard)
+def make_neuron(library, kind):
+    if kind == "adaptive":
+        return Adaptive()
+    if library == "snntorch":
+        return SnnTorchLeaky(kind)
+    if library == "spikingjelly":
+        return SpikingJellyLif(kind)
+    if kind == "hard":
+        return PlainHardReset(0.25, 0.5, Rectangle)
+    return PlainHardReset(0.5, 1.0, Arctan) if kind == "suppress" else PlainLeaky(kind == "leaky")
 
 
 def spikes_over_time(lif, currents, steps, batch):

@@ -1,5 +1,7 @@
 // Convolutions of float maps, forward and both gradients: direct kernels, and those for depthwise ones.
 //
+// Those of 1x1 have kernels of their own, for the same weights.
+//
 // conv2d_weights, conv2d_grad_input_weights   w, packed weights: what conv2d and conv2d_grad_input read
 // conv2d_grad_input has one more integer: whether it may run event-driven; it then also reads scatter weights
 // (conv_scatter.h).
@@ -7,7 +9,10 @@
 #include "conv_event_grad_input.h"
 #include "conv_forward.h"
 #include "conv_grad_input.h"
+#include "conv_grad_input_folded.h"
 #include "conv_grad_weight.h"
+#include "conv_narrow.h"
+#include "conv_pointwise.h"
 #include "tables.h"
 
 namespace soma::SOMA_ISA {
@@ -15,43 +20,74 @@ namespace {
 
 void weights(const Call& call) { packForward(*call.pool, ConvShape(call.ints), call.f32(0), call.f32(1)); }
 
+PointwisePlan pointwiseForward(const ConvShape& s, char* base, int threads) {
+  return PointwisePlan(s.images, s.C, s.O, s.H * s.W, base, threads);
+}
+PointwisePlan pointwiseGradInput(const ConvShape& s, char* base, int threads) {
+  return PointwisePlan(s.images, s.O, s.C, s.H * s.W, base, threads);
+}
+
 void forward(const Call& call) {
   const ConvShape s(call.ints);
+  if (isPointwise(s)) {
+    const PointwisePlan plan = pointwiseForward(s, call.scratch, call.pool->threads());
+    return runPointwise(call, plan, s.relu, call.f32(0), call.f32(1), call.f32(2), call.f32(3));
+  }
+  if (isNarrow(s)) return runNarrow(call, s, call.f32(0), call.f32(1), call.f32(2), call.f32(3));
   const FloatMap x{call.f32(0), s.C, s.H, s.W};
   const ForwardPlan plan(s, call.scratch, call.pool->threads(), true);
   runForwardPacked(call, s, plan, x, call.f32(1), call.f32(2), call.f32(3), call.u8(4));
 }
 size_t forwardScratch(const Call& call, int threads) {
-  return ForwardPlan(ConvShape(call.ints), nullptr, threads, true).bytes;
+  const ConvShape s(call.ints);
+  if (isPointwise(s)) return pointwiseForward(s, nullptr, threads).bytes;
+  if (isNarrow(s)) return NarrowPlan(s, nullptr).bytes;
+  return ForwardPlan(s, nullptr, threads, true).bytes;
 }
 
-void gradInputWeights(const Call& call) { packGradInput(call, ConvShape(call.ints), call.f32(0), call.f32(1)); }
+void gradInputWeights(const Call& call) {
+  const ConvShape s(call.ints);
+  if (isFolded(s)) return packFolded(s, call.f32(0), call.f32(1));
+  packGradInput(call, s, call.f32(0), call.f32(1));
+}
 size_t gradInputWeightsScratch(const Call& call, int threads) {
   return GradInputPlan(ConvShape(call.ints), nullptr, threads).bytes;
 }
 
 void gradInput(const Call& call) {
   const ConvShape s(call.ints);
+  if (isPointwise(s)) {
+    const PointwisePlan plan = pointwiseGradInput(s, call.scratch, call.pool->threads());
+    return runPointwise(call, plan, false, call.f32(0), call.f32(3), nullptr, call.f32(4));
+  }
   const GradientMap g(s, call.f32(0), call.u8(1));
   if (call.ints[ConvShape::INTS] && isSparseGradient(call, s, g, GRAD_INPUT_DIRECT_ABOVE))
     runEventGradInput(call, s, g, call.f32(2), call.f32(4));
+  else if (isFolded(s))
+    runFolded(call, s, g, call.f32(3), call.f32(4));
   else
     runGradInput(call, s, g, call.f32(3), call.f32(4));
 }
 size_t gradInputScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
-  const size_t dense = GradInputPlan(s, nullptr, threads).bytes;
+  if (isPointwise(s)) return pointwiseGradInput(s, nullptr, threads).bytes;
+  const size_t dense = isFolded(s) ? FoldedPlan(s, nullptr, threads).bytes : GradInputPlan(s, nullptr, threads).bytes;
   const size_t events = call.ints[ConvShape::INTS] ? EventGradInputPlan(s, nullptr, threads).bytes : 0;
   return dense > events ? dense : events;
 }
 
 void gradWeight(const Call& call) {
   const ConvShape s(call.ints);
+  if (isPointwise(s)) return runPointwiseGradWeight(call, s, call.f32(0), call.f32(1), call.f32(3));
+  if (isNarrow(s)) return runNarrowGradWeight(call, s, call.f32(0), call.f32(1), call.f32(3));
   const FloatMap x{call.f32(0), s.C, s.H, s.W};
   runGradWeight(call, s, x, GradientMap(s, call.f32(1), call.u8(2)), call.f32(3));
 }
 size_t gradWeightScratch(const Call& call, int threads) {
-  return GradWeightPlan(ConvShape(call.ints), nullptr, threads).bytes;
+  const ConvShape s(call.ints);
+  if (isPointwise(s)) return PointwiseGradPlan(s, nullptr).bytes;
+  if (isNarrow(s)) return NarrowPlan(s, nullptr).bytes;
+  return GradWeightPlan(s, nullptr, threads).bytes;
 }
 
 void depthwiseForward(const Call& call) {

@@ -110,18 +110,36 @@ static inline void correlateFewChannels(const GradientBand& band, const int32_t*
   }
 }
 
-static inline void correlateBlock(const GradientBand& band, const int32_t* taps, int count, float* sums) {
-  // 16 sums of 32 registers, or 8 of 16 with two loads of g shared by four channels.
-  constexpr int CHANNELS = VL == 16 ? 16 : 4, REGISTERS = VL == 16 ? 1 : 2;
-  for (int t = 0; t < count; t++)
-    for (int c = 0; c < LANES; c += CHANNELS)
-      for (int lane = 0; lane < LANES; lane += REGISTERS * VL)
-        correlate<LANES, 1, CHANNELS, REGISTERS>(band, taps + t, c, lane, sums + size_t(t) * LANES * LANES);
+// 16 sums of 32 registers: those of all 16 channels, or of several taps where a block holds fewer.
+template <int CHANNELS>
+static inline void correlateTaps(const GradientBand& band, const int32_t* taps, int count, float* sums) {
+  constexpr int TAPS = CHANNELS <= 16 / 3 ? 3 : CHANNELS <= 8 ? 2 : 1;
+  constexpr size_t STEP = LANES * LANES;
+  int t = 0;
+  for (; t + TAPS <= count; t += TAPS) correlate<LANES, TAPS, CHANNELS, 1>(band, taps + t, 0, 0, sums + t * STEP);
+  for (; t < count; t++) correlate<LANES, 1, CHANNELS, 1>(band, taps + t, 0, 0, sums + t * STEP);
+}
+
+static inline void correlateBlock(const GradientBand& band, const int32_t* taps, int count, float* sums,
+                                  int channels = LANES) {
+  if constexpr (VL == LANES) {
+    if (channels <= 5) return correlateTaps<5>(band, taps, count, sums);
+    if (channels <= 8) return correlateTaps<8>(band, taps, count, sums);
+    if (channels <= 10) return correlateTaps<10>(band, taps, count, sums);
+    if (channels <= 12) return correlateTaps<12>(band, taps, count, sums);
+    correlateTaps<LANES>(band, taps, count, sums);
+  } else {
+    // 8 of 16 registers with two loads of g shared by four channels.
+    for (int t = 0; t < count; t++)
+      for (int c = 0; c < channels; c += 4)
+        for (int lane = 0; lane < LANES; lane += 2 * VL)
+          correlate<LANES, 1, 4, 2>(band, taps + t, c, lane, sums + size_t(t) * LANES * LANES);
+  }
 }
 
 static inline void correlateBand(const GradientBand& band, const int32_t* taps, int count, int channels, int lanes,
                                  float* sums) {
-  if (lanes == LANES) return correlateBlock(band, taps, count, sums);
+  if (lanes == LANES) return correlateBlock(band, taps, count, sums, channels);
   if (channels == 1) return correlateFewChannels<1>(band, taps, count, sums);
   if (channels == 2) return correlateFewChannels<2>(band, taps, count, sums);
   if (channels == 3) return correlateFewChannels<3>(band, taps, count, sums);

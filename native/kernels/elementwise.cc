@@ -46,6 +46,16 @@ inline void line(const Op& op, float* y, const float* a, ptrdiff_t sa, const flo
   if (i < n) storePart(y + i, op(take<A>(a, i, sa, int(n - i)), take<B>(b, i, sb, int(n - i))), int(n - i));
 }
 
+// The 16 lanes of a pixel of which `valid` are channels; the others become zero.
+template <int A, int B, class Op>
+inline void pixel(const Op& op, float* y, const float* a, ptrdiff_t sa, const float* b, ptrdiff_t sb, int valid) {
+  for (int i = 0; i < LANES; i += VL) {
+    const int n = larger(0, smaller(VL, valid - i));
+    const Vec v = op(take<A>(a, i, sa, n), take<B>(b, i, sb, n));
+    store(y + i, keepBits((1u << n) - 1, v));
+  }
+}
+
 template <int A, int B, class Op>
 void walk(const Call& call, const Walk& w, const Op& op, const float* a, const int32_t* sa, const float* b,
           const int32_t* sb, float* y) {
@@ -71,8 +81,7 @@ void walk(const Call& call, const Walk& w, const Op& op, const float* a, const i
       const float* pb = b + ob;
       const int valid = w.blockAxis < 0 ? w.length : smaller(LANES, w.C - at[w.blockAxis] * LANES);
       if (valid < w.length) {
-        line<A, B>(op, to, pa, sa[LAST], pb, sb[LAST], valid);
-        std::fill(to + valid, to + w.length, 0.0f);
+        pixel<A, B>(op, to, pa, sa[LAST], pb, sb[LAST], valid);
       } else if (w.length == LANES) {
         line<A, B>(op, to, pa, sa[LAST], pb, sb[LAST], LANES);
       } else {

@@ -1,5 +1,7 @@
-// Softmax over rows of K, and the cross-entropy of a softmax, with their gradients. Sums are made in double.
-//   ints: softmax [rows, K]; cross entropy [N, K, normalized]; floats: [label smoothing]
+// Softmax over rows of K or over all of an image of a blocked map, and the cross-entropy of a softmax, with their
+// gradients. Sums are made in double.
+//   ints: softmax [rows, K]; softmax of maps [images, C, pixels]; cross entropy [N, K, normalized];
+//   floats: [label smoothing]
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -12,11 +14,44 @@
 namespace soma::SOMA_ISA {
 namespace {
 
+// What a softmax runs over: a row of K floats.
+struct Row {
+  static constexpr int INTS = 2;
+  const int groups, K;
+
+  explicit Row(const int32_t* i) : groups(i[0]), K(i[1]) {}
+  size_t size() const { return size_t(K); }
+  // Calls body(offset, n) for each register, of whose lanes the first n belong to the group.
+  template <class Body>
+  void forEach(const Body& body) const {
+    for (int k = 0; k < K; k += VL) body(k, smaller(VL, K - k));
+  }
+  static void put(float* p, Vec v, int n) { storePart(p, v, n); }
+};
+
+// … or an image of a blocked map, whose lanes beyond C are and become zero.
+struct Image {
+  static constexpr int INTS = 3;
+  const int groups, C, pixels;
+
+  explicit Image(const int32_t* i) : groups(i[0]), C(i[1]), pixels(i[2]) {}
+  size_t size() const { return size_t(blocks(C)) * size_t(pixels) * LANES; }
+  template <class Body>
+  void forEach(const Body& body) const {
+    size_t at = 0;
+    for (int c = 0; c < C; c += LANES)
+      for (int p = 0; p < pixels; p++)
+        for (int part = 0; part < LANES; part += VL, at += VL)
+          body(at, larger(0, smaller(VL, C - c - part)));
+  }
+  static void put(float* p, Vec v, int n) { store(p, keepBits((1u << n) - 1, v)); }
+};
+
 template <class Body>
-void forRows(const Call& call, int rows, int K, const Body& body) {
-  const int perTask = std::max(1, 2048 / std::max(1, K));
+void forRows(const Call& call, int rows, size_t length, const Body& body) {
+  const int perTask = std::max(1, int(2048 / std::max<size_t>(1, length)));
   call.pool->run(divideUp(rows, perTask), [&](int task, int) {
-    for (int row = task * perTask; row < smaller(rows, (task + 1) * perTask); row++) body(row, size_t(row) * K);
+    for (int row = task * perTask; row < smaller(rows, (task + 1) * perTask); row++) body(size_t(row) * length);
   });
 }
 
@@ -26,35 +61,76 @@ double largest(const float* x, int K) {
   return highest;
 }
 
+float largestLane(Vec v) {
+  float lane[VL];
+  store(lane, v);
+  return *std::max_element(lane, lane + VL);
+}
+
+// A register as two of doubles.
+struct Doubles {
+  DVec half[2];
+
+  Doubles() : half{} {}
+  explicit Doubles(Vec v) {
+    float lane[VL];
+    store(lane, v);
+    for (int i = 0; i < 2; i++) half[i] = loadAsDoubles(lane + i * (VL / 2));
+  }
+  double sum() const {
+    double total = 0;
+    for (int i = 0; i < VL / 2; i++) total += half[0][i] + half[1][i];
+    return total;
+  }
+};
+
+template <class Group>
 void softmax(const Call& call) {
-  const int K = call.ints[1];
-  forRows(call, call.ints[0], K, [&](int, size_t at) {
+  const Group group(call.ints);
+  forRows(call, group.groups, group.size(), [&](size_t at) {
     const float* x = call.f32(0) + at;
     float* y = call.f32(1) + at;
-    const Vec highest = broadcast(float(largest(x, K)));
-    double sum = 0;
-    for (int k = 0; k < K; k += VL) {
-      const int n = smaller(VL, K - k);
-      const Vec e = exponential(loadPart(x + k, n) - highest);
-      storePart(y + k, e, n);
-      for (int l = 0; l < n; l++) sum += e[l];
-    }
-    const Vec share = broadcast(float(1 / sum));
-    for (int k = 0; k < K; k += VL) {
-      const int n = smaller(VL, K - k);
-      storePart(y + k, loadPart(y + k, n) * share, n);
-    }
+    const Vec lowest = broadcast(-std::numeric_limits<float>::infinity());
+    Vec highest = lowest;
+    group.forEach([&](size_t i, int n) {
+      const Vec v = select(maskOfBits((1u << n) - 1), loadPart(x + i, n), lowest);
+      highest = max(v, highest);  // leaves a NaN out, which is then its own share
+    });
+    highest = broadcast(largestLane(highest));
+    Doubles sums;
+    group.forEach([&](size_t i, int n) {
+      const Vec e = keepBits((1u << n) - 1, exponential(loadPart(x + i, n) - highest));
+      Group::put(y + i, e, n);
+      const Doubles exact(e);
+      for (int h = 0; h < 2; h++) sums.half[h] += exact.half[h];
+    });
+    const Vec share = broadcast(float(1 / sums.sum()));
+    group.forEach([&](size_t i, int n) { Group::put(y + i, loadPart(y + i, n) * share, n); });
   });
 }
 
 // (y, g) → y·(g − Σ g·y)
+template <class Group>
 void softmaxGrad(const Call& call) {
-  const int K = call.ints[1];
-  forRows(call, call.ints[0], K, [&](int, size_t at) {
+  const Group group(call.ints);
+  forRows(call, group.groups, group.size(), [&](size_t at) {
     const float *y = call.f32(0) + at, *g = call.f32(1) + at;
-    double inner = 0;
-    for (int k = 0; k < K; k++) inner += double(g[k]) * y[k];
-    for (int k = 0; k < K; k++) call.f32(2)[at + size_t(k)] = float(y[k] * (g[k] - inner));
+    float* dx = call.f32(2) + at;
+    Doubles sums;
+    group.forEach([&](size_t i, int n) {
+      const Doubles a(loadPart(y + i, n)), b(loadPart(g + i, n));
+      for (int h = 0; h < 2; h++) sums.half[h] += a.half[h] * b.half[h];
+    });
+    const double inner = sums.sum();
+    group.forEach([&](size_t i, int n) {
+      const Doubles a(loadPart(y + i, n)), b(loadPart(g + i, n));
+      float lane[VL];
+      for (int h = 0; h < 2; h++) {
+        const DVec product = a.half[h] * (b.half[h] - inner);
+        for (int l = 0; l < VL / 2; l++) lane[h * (VL / 2) + l] = float(product[l]);
+      }
+      Group::put(dx + i, load(lane), n);
+    });
   });
 }
 
@@ -109,8 +185,10 @@ void crossEntropyGrad(const Call& call) {
 }
 
 const Kernel KERNELS[] = {
-    {"softmax", 2, 2, 0, softmax, nullptr},
-    {"softmax_grad", 3, 2, 0, softmaxGrad, nullptr},
+    {"softmax", 2, Row::INTS, 0, softmax<Row>, nullptr},
+    {"softmax_maps", 2, Image::INTS, 0, softmax<Image>, nullptr},
+    {"softmax_grad", 3, Row::INTS, 0, softmaxGrad<Row>, nullptr},
+    {"softmax_maps_grad", 3, Image::INTS, 0, softmaxGrad<Image>, nullptr},
     {"cross_entropy", 5, 3, 1, crossEntropy, nullptr},
     {"cross_entropy_grad", 5, 3, 1, crossEntropyGrad, nullptr},
 };

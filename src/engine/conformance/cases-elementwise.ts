@@ -131,6 +131,8 @@ const REDUCTIONS: readonly Reduced[] = [
   { shape: [4000, 20], time: null, axes: [0], keepDims: false, overTime: false, spikes: false },
   { shape: [2, 3, 4, 5], time: null, axes: [1, 3], keepDims: true, overTime: false, spikes: false },
   { shape: [2, 3, 4], time: 3, axes: [1], keepDims: false, overTime: true, spikes: false },
+  // More pixels than a word has bits.
+  { shape: [2, 37, 9, 8], time: 2, axes: [1], keepDims: true, overTime: false, spikes: false },
 ];
 
 const attrsOf = ({ axes, keepDims, overTime }: Reduced) => ({ axes, keepDims, time: overTime });

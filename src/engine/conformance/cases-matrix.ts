@@ -92,6 +92,16 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [1, 33, 33, 30], o: 5, k: [3, 3], padding: [1, 1, 1, 1], stride: [2, 2], bias: true },
   { x: [2, 16, 62, 61], o: 17, k: [3, 3], padding: [1, 2, 2, 1], stride: [2, 2], bias: true },
   { x: [1, 16, 60, 61], o: 17, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  // 1×1: small maps brought together, larger ones in pieces, more channels than a task has.
+  { x: [7, 40, 3, 3], o: 70, k: [1, 1], bias: true },
+  { x: [2, 210, 13, 11], o: 33, k: [1, 1], time: 1 },
+  { x: [1, 17, 76, 77], o: 5, k: [1, 1], bias: true },
+  { x: [3, 37, 5, 7], o: 1, k: [1, 1], bias: true },
+  { x: [20, 16, 3, 2], o: 3, k: [1, 1], time: 2 },
+  // Few channels: several taps side by side in the gradient of weights.
+  { x: [2, 8, 9, 8], o: 7, k: [5, 5], padding: [1, 1, 1, 1] },
+  { x: [1, 10, 7, 8], o: 17, k: [3, 5], stride: [2, 1] },
+  { x: [3, 12, 6, 6], o: 16, k: [2, 2] },
 ];
 
 /** Convolutions of spikes in other shapes than 3×3 with stride 1 (native/kernels/conv_gather.h), at many rates. */

@@ -1,6 +1,6 @@
 /**
- * Softmax over any axes, lowered to softmax.cc where its groups lie one after the other and are not too few, and
- * else to reductions and elementwise kernels: maximum, exponential, sum, division.
+ * Softmax over any axes, lowered to softmax.cc where its groups lie one after the other, or are the images of a blocked
+ * map, and are not too few; and else to reductions and elementwise kernels: maximum, exponential, sum, division.
  */
 import { isBlocked } from '../../compile/layout.ts';
 import type { TensorType, Value } from '../../graph/value.ts';
@@ -15,16 +15,24 @@ import { elementwiseWalk } from './walk.ts';
 const SHORT = 1 << 12;
 const MANY = 32;
 
-/** [groups, elements of a group] where these lie one after the other and `softmax.cc` is the faster. */
-function rowInts(type: TensorType, { axes }: SoftmaxAttrs): readonly [number, number] | undefined {
+/** A kernel of softmax.cc and its integers. */
+interface Grouping {
+  readonly kernel: 'softmax' | 'softmax_maps';
+  readonly ints: readonly number[];
+}
+
+/** The kernel for groups that lie one after the other, where it is the faster. */
+function grouping(type: TensorType, { axes }: SoftmaxAttrs): Grouping | undefined {
   const { shape } = type;
   const first = shape.findIndex((n, axis) => axes.includes(axis) && n !== 1);
   const last = first < 0 ? shape.length : first;
-  if (isBlocked(type) || shape.some((n, axis) => axis > last && n !== 1 && !axes.includes(axis)))
-    return undefined;
+  if (shape.some((n, axis) => axis > last && n !== 1 && !axes.includes(axis))) return undefined;
   const length = size(shape.slice(last));
   const rows = length === 0 ? 0 : elements(type) / length;
-  return length <= SHORT || rows >= MANY ? [rows, length] : undefined;
+  if (length > SHORT && rows < MANY) return undefined;
+  if (!isBlocked(type)) return { kernel: 'softmax', ints: [rows, length] };
+  const [, channels, height, width] = shape;
+  return last === 1 ? { kernel: 'softmax_maps', ints: [rows, channels, height * width] } : undefined;
 }
 
 type Place = Value | Temporary;
@@ -38,8 +46,8 @@ function reduced(mode: number, x: Place, type: TensorType, attrs: SoftmaxAttrs, 
 export const lowerSoftmax: Lower = ({ root }) => {
   const [x, y] = [needed(root, 0), root.outputs[0]];
   const attrs = root.attrs as SoftmaxAttrs;
-  const rows = rowInts(x, attrs);
-  if (rows) return [{ kernel: 'softmax', buffers: [x, y], ints: rows }];
+  const grouped = grouping(x, attrs);
+  if (grouped) return [{ ...grouped, buffers: [x, y] }];
   const group = groupType(x, attrs);
   const [highest, sum] = [temporary(group), temporary(group)];
   const ints = elementwiseWalk(y, [y, group], false);
@@ -54,10 +62,10 @@ export const lowerSoftmax: Lower = ({ root }) => {
 export const lowerSoftmaxGrad: Lower = ({ root }) => {
   const [y, g, dx] = [needed(root, 0), needed(root, 1), root.outputs[0]];
   const attrs = root.attrs as SoftmaxAttrs;
-  const rows = rowInts(y, attrs);
-  if (rows) {
-    expectPlain('softmaxGrad', g);
-    return [{ kernel: 'softmax_grad', buffers: [y, g, dx], ints: rows }];
+  const grouped = grouping(y, attrs);
+  if (grouped) {
+    if (!isBlocked(y)) expectPlain('softmaxGrad', g);
+    return [{ kernel: `${grouped.kernel}_grad`, buffers: [y, g, dx], ints: grouped.ints }];
   }
   const group = groupType(y, attrs);
   const inner = temporary(group);

@@ -1,0 +1,213 @@
+// 1x1 convolutions with stride 1: products of matrices, pixels by channels. A blocked map is what the register tiles
+// read (conv_tile.h), so that large maps are not staged. Small ones are brought together, so that weights are read once
+// for the pixels of several images.
+#pragma once
+#include "conv_source.h"
+#include "conv_tile.h"
+
+namespace soma::SOMA_ISA {
+
+static inline bool isPointwise(const ConvShape& s) {
+  return s.taps() == 1 && s.sh == 1 && s.sw == 1 && s.OH == s.H && s.OW == s.W && s.groups == 1 && !s.pool2 &&
+         isBlocked(s.C) && isBlocked(s.O);
+}
+
+// From `inputs` to `outputs` channels: forward, or backward to the input.
+struct PointwisePlan {
+  static constexpr int MIN_PIXELS = 2 * TILE_PIXELS;  // of a map that is not brought together with others
+  static constexpr int FRAME_FLOATS = 96 * 1024;      // input of a task: a good third of a level 2 cache
+  static constexpr int MIN_TASKS = 8;
+
+  int images, inputs, outputs, pixels;  // pixels: of an image
+  bool gathered;
+  int together, groups;  // images of a task, where they are gathered
+  int run, runs;         // else pixels of a task, and such tasks of an image
+  size_t frameSize, sumsSize;
+  float *bias, *frames, *sums;
+  size_t bytes;
+
+  PointwisePlan(int images, int inputs, int outputs, int pixels, char* base, int threads)
+      : images(images), inputs(inputs), outputs(outputs), pixels(pixels), gathered(pixels < MIN_PIXELS) {
+    const int fitting = larger(MIN_PIXELS, FRAME_FLOATS / larger(1, inputs));
+    // As many as fit, if tasks stay enough; but a tile at least.
+    const int size = larger(1, pixels);
+    together = larger(divideUp(TILE_PIXELS, size), smaller(fitting / size, divideUp(images, MIN_TASKS)));
+    together = smaller(together, larger(1, images));
+    groups = divideUp(images, together);
+    runs = larger(1, divideUp(pixels, fitting));
+    run = divideUp(pixels, runs);
+
+    Scratch scratch(base);
+    const size_t ofTask = gathered ? size_t(together) * pixels * LANES : 0;
+    frameSize = blocks(inputs) * ofTask;
+    sumsSize = blocks(outputs) * ofTask;
+    bias = scratch.take<float>(size_t(panels(outputs)) * PANEL);
+    frames = scratch.take<float>(threads * frameSize);
+    sums = scratch.take<float>(threads * sumsSize);
+    bytes = scratch.used();
+  }
+};
+
+// `weights` as packed for the direct kernels, `bias` null or one number an output.
+static inline void runPointwise(const Call& call, const PointwisePlan& plan, bool relu, const float* x,
+                                const float* weights, const float* bias, float* y) {
+  static constexpr int32_t ONLY_TAP = 0;
+  const int C = plan.inputs, O = plan.outputs;
+  const size_t block = size_t(plan.pixels) * LANES, input = blocks(C) * block, output = blocks(O) * block;
+  std::memset(plan.bias, 0, size_t(panels(O)) * PANEL * sizeof(float));
+  if (bias) std::memcpy(plan.bias, bias, size_t(O) * sizeof(float));
+
+  const auto convolve = [&](const float* from, size_t blockSize, int pixels, float* to) {
+    TileGeometry geometry{};
+    geometry.channels = C;
+    geometry.lanes = LANES;
+    geometry.outputPixel = LANES;
+    geometry.inputBlock = geometry.outputBlock = blockSize;
+    geometry.relu = relu;
+    for (int panel = 0; panel < panels(O); panel++)
+      convolvePanel(geometry, {&ONLY_TAP, 1}, from, weights + panel * panelSize(C, 1), plan.bias + panel * PANEL,
+                    panel, O, 1, pixels, to);
+  };
+
+  if (!plan.gathered) {
+    call.pool->run(plan.images * plan.runs, [&](int task, int) {
+      const int n = task / plan.runs, first = task % plan.runs * plan.run;
+      const size_t start = size_t(first) * LANES;
+      convolve(x + n * input + start, block, smaller(plan.run, plan.pixels - first), y + n * output + start);
+    });
+    return;
+  }
+  call.pool->run(plan.groups, [&](int task, int thread) {
+    const int first = task * plan.together, count = smaller(plan.together, plan.images - first);
+    const size_t row = count * block;  // a channel block of all images
+    float* frame = plan.frames + thread * plan.frameSize;
+    float* sums = plan.sums + thread * plan.sumsSize;
+    for (int n = 0; n < count; n++)
+      for (int cb = 0; cb < blocks(C); cb++)
+        std::memcpy(frame + cb * row + n * block, x + (first + n) * input + cb * block, block * sizeof(float));
+    convolve(frame, row, count * plan.pixels, sums);
+    for (int n = 0; n < count; n++)
+      for (int ob = 0; ob < blocks(O); ob++)
+        std::memcpy(y + (first + n) * output + ob * block, sums + ob * row + n * block, block * sizeof(float));
+  });
+}
+
+// dw[o][c] = sum over pixels of g[o]·x[c]. A task owns SPAN registers of outputs and some blocks of channels, whose
+// pixels it takes a piece at a time, so that g of a piece stays in the first-level cache. Where tasks would be few,
+// each has its share of the pieces too, and sums of its own, added in order at the end.
+struct PointwiseGradPlan {
+  static constexpr int SPAN = VL == 16 ? 3 : 2, CHANNELS = VL == 16 ? 8 : 4;  // 24 sums of 32 registers, or 8 of 16
+  static constexpr int WIDTH = SPAN * VL;                                    // outputs of a task
+  static constexpr int PIECE = 128;                                          // pixels
+  static constexpr int MIN_TASKS = 16, MAX_BLOCKS = 12;
+
+  int pixels, together;  // of an image; images of a piece
+  int parts, part;       // pieces of an image, where it has more than one, and their pixels
+  int pieces, spans, groups, runs;
+  size_t runSize;
+  float* partial;  // [run][span][channel][WIDTH]
+  size_t bytes;
+
+  PointwiseGradPlan(const ConvShape& s, char* base) : pixels(s.H * s.W) {
+    together = larger(1, PIECE / larger(1, pixels));
+    parts = larger(1, divideUp(pixels, PIECE));
+    part = divideUp(pixels, parts);
+    pieces = divideUp(s.images, together) * parts;
+    spans = divideUp(blocks(s.O) * LANES, WIDTH);
+    groups = divideUp(blocks(s.C), MAX_BLOCKS);
+    runs = larger(1, smaller(pieces, divideUp(MIN_TASKS, spans * groups)));
+    runSize = size_t(spans) * blocks(s.C) * LANES * WIDTH;
+    Scratch scratch(base);
+    partial = scratch.take<float>(runs * runSize);
+    bytes = scratch.used();
+  }
+};
+
+// Adds to sums[CHANNELS][WIDTH] what REGISTERS registers of g make with CHANNELS channels of x.
+template <int REGISTERS>
+static inline void multiplyPixels(const float* x, size_t xImage, const float* const* g, size_t gImage, int images,
+                                  int pixels, float* sums) {
+  constexpr int CHANNELS = PointwiseGradPlan::CHANNELS, WIDTH = PointwiseGradPlan::WIDTH;
+  Vec sum[CHANNELS][REGISTERS];
+#pragma GCC unroll 32
+  for (int c = 0; c < CHANNELS; c++)
+#pragma GCC unroll 32
+    for (int v = 0; v < REGISTERS; v++) sum[c][v] = load(sums + c * WIDTH + v * VL);
+  for (int n = 0; n < images; n++) {
+    const float* value = x + n * xImage;
+    for (size_t i = n * gImage, end = i + size_t(pixels) * LANES; i < end; i += LANES, value += LANES) {
+      Vec gradient[REGISTERS];
+#pragma GCC unroll 32
+      for (int v = 0; v < REGISTERS; v++) gradient[v] = load(g[v] + i);
+#pragma GCC unroll 32
+      for (int c = 0; c < CHANNELS; c++) {
+        const Vec channel = broadcast(value[c]);
+#pragma GCC unroll 32
+        for (int v = 0; v < REGISTERS; v++) sum[c][v] = fma(channel, gradient[v], sum[c][v]);
+      }
+    }
+  }
+#pragma GCC unroll 32
+  for (int c = 0; c < CHANNELS; c++)
+#pragma GCC unroll 32
+    for (int v = 0; v < REGISTERS; v++) store(sums + c * WIDTH + v * VL, sum[c][v]);
+}
+
+static inline void runPointwiseGradWeight(const Call& call, const ConvShape& s, const float* x, const float* g,
+                                          float* dw) {
+  using Plan = PointwiseGradPlan;
+  const Plan plan(s, call.scratch);
+  const size_t block = size_t(plan.pixels) * LANES, xImage = blocks(s.C) * block, gImage = blocks(s.O) * block;
+  const int registers = blocks(s.O) * LANES / VL;
+
+  call.pool->run(plan.runs * plan.spans * plan.groups, [&](int task, int) {
+    const int group = task % plan.groups, span = task / plan.groups % plan.spans;
+    const int run = task / plan.groups / plan.spans;
+    const int firstBlock = group * Plan::MAX_BLOCKS, endBlock = smaller(blocks(s.C), firstBlock + Plan::MAX_BLOCKS);
+    const int count = smaller(Plan::SPAN, registers - span * Plan::SPAN);
+    float* sums = plan.partial + run * plan.runSize + size_t(span) * blocks(s.C) * LANES * Plan::WIDTH;
+    std::memset(sums + size_t(firstBlock) * LANES * Plan::WIDTH, 0,
+                size_t(endBlock - firstBlock) * LANES * Plan::WIDTH * sizeof(float));
+    const int firstPiece = int(int64_t(plan.pieces) * run / plan.runs);
+    const int endPiece = int(int64_t(plan.pieces) * (run + 1) / plan.runs);
+    for (int piece = firstPiece; piece < endPiece; piece++) {
+      const int n = piece / plan.parts * plan.together, p = piece % plan.parts * plan.part;
+      const int images = smaller(plan.together, s.images - n), pixels = smaller(plan.part, plan.pixels - p);
+      const float* gradient[Plan::SPAN];
+      for (int v = 0; v < count; v++) {
+        const int channel = (span * Plan::SPAN + v) * VL;
+        gradient[v] = g + n * gImage + channel / LANES * block + p * LANES + channel % LANES;
+      }
+      for (int c = firstBlock * LANES; c < smaller(s.C, endBlock * LANES); c += Plan::CHANNELS) {
+        const float* value = x + n * xImage + c / LANES * block + p * LANES + c % LANES;
+        float* to = sums + size_t(c) * Plan::WIDTH;
+        if (count == 1)
+          multiplyPixels<1>(value, xImage, gradient, gImage, images, pixels, to);
+        else if (count == Plan::SPAN)
+          multiplyPixels<Plan::SPAN>(value, xImage, gradient, gImage, images, pixels, to);
+        else
+          multiplyPixels<2>(value, xImage, gradient, gImage, images, pixels, to);
+      }
+    }
+  });
+
+  call.pool->run(plan.spans * blocks(s.C), [&](int task, int) {
+    const int span = task / blocks(s.C), cb = task % blocks(s.C);
+    const size_t at = (size_t(span) * blocks(s.C) + cb) * LANES * Plan::WIDTH;
+    for (int c = cb * LANES; c < smaller(s.C, (cb + 1) * LANES); c += VL)
+      for (int v = 0; v < Plan::SPAN; v++) {
+        const int o = (span * Plan::SPAN + v) * VL;
+        Vec rows[VL];
+        for (int r = 0; r < VL; r++) {
+          const float* from = plan.partial + at + size_t(c % LANES + r) * Plan::WIDTH + v * VL;
+          rows[r] = load(from);
+          for (int run = 1; run < plan.runs; run++) rows[r] = rows[r] + load(from + run * plan.runSize);
+        }
+        transpose(rows);
+        for (int r = 0; r < smaller(VL, s.O - o); r++)
+          storePart(dw + size_t(o + r) * s.C + c, rows[r], smaller(VL, s.C - c));
+      }
+  });
+}
+
+}  // namespace soma::SOMA_ISA
