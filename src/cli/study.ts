@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
+import { openSystem } from '../models/own-system.ts';
 import { decimal } from '../report/format.ts';
 import { analyse } from '../study/analyse.ts';
 import { runArguments } from '../study/execute.ts';
@@ -63,6 +64,7 @@ async function run(name: string | undefined, flags: StudyFlags): Promise<number>
   if (!name)
     throw new SomaError('study: expected the name of a study, got none; see soma study --list', EXIT.usage);
   const study = name.endsWith('.json') ? await readStudy(name) : findStudy(name);
+  for (const { system } of study.arms) await openSystem(system);
   const folder = resolve(flags.out ?? join('studies', flags.quick ? `${study.name}-quick` : study.name));
   const data = dataOf(study, flags);
   const runs = expand(study, flags);

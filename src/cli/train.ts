@@ -7,6 +7,7 @@ import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
+import { openSystem } from '../models/own-system.ts';
 import { findSystem } from '../models/registry.ts';
 import type { StageSettings } from '../models/settings.ts';
 import type { Summary } from '../report/collect.ts';
@@ -59,9 +60,12 @@ interface TrainFlags extends EngineOptions {
 
 export function addTrain(program: Command): void {
   withEngine(program.command('train'))
-    .argument('[system]', 'name of a system, see soma models; not needed with --resume')
+    .argument(
+      '[system]',
+      'name of a system, see soma models, or a .js file with your own; not needed with --resume',
+    )
     .description('Train a system; the defaults are the settings of its paper')
-    .option('--data <path>', 'an .npz file, a folder of images or of IDX files, or smear (built in)')
+    .option('--data <path>', 'an .npz file, a folder of images, IDX or CIFAR files, or smear (built in)')
     .option(
       '--size <pixels>',
       'images are resized to this height and width (default: the paper)',
@@ -101,6 +105,7 @@ Examples:
   soma train scnn --data smear --size 28 --epochs 12
   soma train ae-cnn --data cells/ --size 64 --seed 1
   soma train scnn --data bloodmnist.npz --size 28 --set T=5 --set beta=0.95
+  soma train ./my-system.js --data cells/ --size 32
   soma train neurallnet --data leukaemia/ --ratios 80/10/10 --keep-together near-duplicates
   soma train xception --data cells/ --set freeze=transfer --weights xception.safetensors
   soma train autoclassifier --data cells/ --set pretraining.epochs=10 --epochs 10
@@ -169,7 +174,7 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
       `train: expected a system and --data, got ${systemName ?? 'no system'} and ${flags.data ?? 'no data'}; see soma train --help`,
       EXIT.usage,
     );
-  const system = findSystem(systemName);
+  const system = await openSystem(systemName);
   const { options, settings: set } = applySets(system, system.training, flags.set ?? []);
   const settings = {
     ...set,

@@ -17,6 +17,8 @@ export const configSchema = z.object({
   name: z.string(),
   created: z.string(),
   system: z.string(),
+  /** The module of a system that is not Soma's own. */
+  systemFile: z.object({ path: z.string(), fingerprint: z.string() }).optional(),
   /** Options of the system, complete. */
   options: z.record(z.string(), z.unknown()),
   settings: settingsSchema,

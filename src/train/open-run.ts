@@ -4,7 +4,7 @@ import type { Plan } from '../compile/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Engine, Program, Session } from '../engine/engine.ts';
 import { mismatch } from '../errors.ts';
-import { findSystem } from '../models/registry.ts';
+import { findSystem, systemFile } from '../models/registry.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import { loadCheckpoint } from './checkpoint.ts';
 import { describeData, environmentOf, type RunConfig } from './config.ts';
@@ -35,11 +35,13 @@ export function configure(request: RunRequest): RunConfig {
   // A file of weights stands for what a pre-training would have learnt.
   const settings = weights ? { ...request.settings, pretraining: null } : request.settings;
   const system = findSystem(systemName);
+  const file = systemFile(systemName);
   const options = system.options.parse(request.options) as Record<string, unknown>;
   const config = {
     name,
     created: new Date().toISOString(),
     system: system.name,
+    ...(file ? { systemFile: file } : {}),
     options,
     settings,
     seed,

@@ -14,6 +14,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EXIT, SomaError } from '../errors.ts';
 import { unwritable, writeAside } from '../files.ts';
+import { reopenSystem } from '../models/own-system.ts';
 import { configSchema, type RunConfig } from './config.ts';
 import type { EpochRecord, PretrainingRecord, StageRecord } from './record.ts';
 import type { StepRecord } from './step-trace.ts';
@@ -76,6 +77,7 @@ export class RunFolder {
     return Object.values(files).some((name: string) => existsSync(this.file(name)));
   }
 
+  /** Reads `config.json`, and makes the system known that it names. */
   async config(): Promise<RunConfig> {
     const path = this.file('config.json');
     const text = await readFile(path, 'utf8').catch(() => {
@@ -96,7 +98,10 @@ export class RunFolder {
       throw new SomaError(`${path}: expected JSON, got ${(error as Error).message}; restore the file`);
     }
     const parsed = configSchema.safeParse(value);
-    if (parsed.success) return parsed.data;
+    if (parsed.success) {
+      if (parsed.data.systemFile) await reopenSystem(parsed.data.systemFile);
+      return parsed.data;
+    }
     const [issue] = parsed.error.issues;
     throw new SomaError(
       `${path}: expected the configuration of a run, got ${issue.message} at ${issue.path.join('.')}`,

@@ -8,7 +8,7 @@ export const visionnet = defineStudy({
   source: 'paper (d), table 1, CIFAR-10; 45,000 images for training and 5,000 for validation',
   data: {
     cifar10: {
-      what: 'CIFAR-10: its archive of binaries unpacked (cifar-10-batches-bin), or train/class/* and test/class/* of images, unpacked',
+      what: 'CIFAR-10: its binary version (cifar-10-binary.tar.gz) or train/class/* and test/class/* of images, unpacked in any case',
       split: { seed: 0, ratios: { train: 90, val: 10, test: 0 } },
     },
   },
