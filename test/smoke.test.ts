@@ -12,9 +12,9 @@ import { openEngine } from '../src/engine/select.ts';
 import { measure } from '../src/measure/metrics.ts';
 import { findSystem, SYSTEMS } from '../src/models/registry.ts';
 import { evaluate } from '../src/train/evaluate.ts';
-import { train } from '../src/train/loop.ts';
 import { configure, loadNetwork, specOf } from '../src/train/open-run.ts';
 import { RunFolder } from '../src/train/run-folder.ts';
+import { train } from '../src/train/train.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
 const file = join(process.env.SOMA_DATA ?? '', 'blood-28.npz');
@@ -63,7 +63,9 @@ real('one epoch on blood-28 (skipped without SOMA_DATA)', () => {
     const system = findSystem(name);
     const dataset = few(await openDataset(file, { size: sizeOf(name) }));
     const options = optionsOf(name);
-    const settings = { ...system.training, epochs: 1, batchSize: BATCH };
+    const short = { epochs: 1, batchSize: BATCH };
+    const first = system.training.pretraining;
+    const settings = { ...system.training, ...short, pretraining: first && { ...first, ...short } };
     const config = configure({
       ...{ name, system: name, options, settings, seed: 1, source: file, dataset, engine },
     });

@@ -2,6 +2,7 @@
  * A run folder with the weights of another run, whose options or data were changed after it was trained: what an
  * evaluation leaves behind, to be compared like any other run.
  */
+import { existsSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -10,7 +11,7 @@ import { writeAside } from '../files.ts';
 import { readSummary, type Summary } from '../report/collect.ts';
 import { describeData, type RunConfig } from '../train/config.ts';
 import { specOf, type Weights } from '../train/open-run.ts';
-import { RunFolder } from '../train/run-folder.ts';
+import { PRETRAINING, RunFolder, TRAINING } from '../train/run-folder.ts';
 import { evaluationStep } from '../train/step.ts';
 
 export interface DeriveRequest {
@@ -39,7 +40,8 @@ export async function deriveRun(path: string, request: DeriveRequest): Promise<R
   };
   const { net } = evaluationStep(specOf(changed), changed.settings, 1);
   const derived = await RunFolder.create(path, { ...changed, parameters: net.parameterCount });
-  for (const file of [`${weights}.safetensors`, 'metrics.jsonl'])
+  const left = [`${weights}.safetensors`, TRAINING.history, ...Object.values(PRETRAINING)];
+  for (const file of left.filter((name) => existsSync(run.file(name))))
     await copyFile(run.file(file), derived.file(file));
   const summary = await readSummary(run);
   const told: Summary = { ...summary, warnings: [...summary.warnings, ...changes(trained, changed)] };
