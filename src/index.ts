@@ -4,6 +4,9 @@
  * Build networks from `nn` functions on a `Net`, compile them to plans, run plans on an engine; or open a run
  * and evaluate it. The command line is built from the same parts.
  */
+
+/** With which the options of a system are written: https://zod.dev. */
+export { z } from 'zod';
 export { type CompileOptions, compile } from './compile/compile.ts';
 export { differentiate } from './compile/differentiate.ts';
 export type { Placement, Plan, Step } from './compile/plan.ts';
@@ -23,7 +26,8 @@ export { f32 } from './graph/value.ts';
 export { type Metrics, measure } from './measure/metrics.ts';
 export { comparePaired, type PairedComparison } from './measure/paired.ts';
 export type { Predictions } from './measure/predictions.ts';
-export { findSystem, SYSTEMS } from './models/registry.ts';
+export { openSystem } from './models/own-system.ts';
+export { findSystem, registerSystem, SYSTEMS } from './models/registry.ts';
 export { type PretrainingSettings, settings, type TrainingSettings } from './models/settings.ts';
 export { defineSystem, type Pretraining, type Problem, type System } from './models/system.ts';
 export { arctan, fastSigmoid, rectangle, straightThrough, triangle } from './neurons/surrogate.ts';
@@ -48,7 +52,12 @@ export {
   type SpikingAttentionOptions,
 } from './nn/attention/spiking-table.ts';
 export { squeezeExcite } from './nn/attention/squeeze-excite.ts';
-export { ATTENTION, type AttentionName, type AttentionOptions } from './nn/attention/table.ts';
+export {
+  ATTENTION,
+  ATTENTION_NAMES,
+  type AttentionName,
+  type AttentionOptions,
+} from './nn/attention/table.ts';
 export { type ConvNormOptions, convNorm } from './nn/conv-norm.ts';
 export {
   batchNorm,

@@ -225,6 +225,28 @@ describe('train, evaluate, compare, predict', () => {
     expect(stderr).toContain('did you mean attention?');
   });
 
+  it('evaluate leaves a run with other options, to be compared, not to be gone on with', async () => {
+    const out = at('runs', 'ae-cnn-off');
+    const off = await json('evaluate', at('runs', 'ae-cnn'), '--set', 'attention=false', '--out', out);
+    const [run, config] = ['evaluation.json', 'config.json'].map((name) =>
+      JSON.parse(readFileSync(join(out, name), 'utf8')),
+    );
+    expect(run.metrics).toEqual(off.metrics);
+    expect(config.weightsOf).toBe(at('runs', 'ae-cnn'));
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain(
+      'tested with attention false, trained with attention true',
+    );
+    const compared = await json('compare', at('runs', 'ae-cnn'), out, '--out', at('off.html'));
+    expect(compared.pairs).toHaveLength(1);
+    const again = await json('evaluate', out);
+    expect(again.metrics).toEqual(off.metrics);
+    const resumed = await soma('train', '--resume', out);
+    expect(resumed.code).toBe(2);
+    expect(resumed.stderr).toMatch(/expected a run that was trained, got one with the weights of .*ae-cnn;/);
+    const val = await soma('evaluate', out, '--split', 'val', '--out', at('val'));
+    expect(val.stderr).toMatch(/expected --split test beside --out, got val/);
+  }, 60_000);
+
   it('the reference engine gives the same classes', async () => {
     const native = await json('evaluate', at('runs', 'ae-cnn'));
     const reference = await json('evaluate', at('runs', 'ae-cnn'), '--engine', 'reference');

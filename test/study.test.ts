@@ -21,7 +21,9 @@ const STUDY = {
       paper: { accuracy: 0.5 },
     },
     { name: 'se', system: 'se-cnn', data: 'cells', size: 16, set: { epochs: 2, reduction: 4 } },
+    { name: 'off', evaluates: 'se', set: { attention: 'none' } },
     { name: 'slow', system: 'vgg', data: 'cells', size: 16, oneEpoch: true, seeds: [0] },
+    { name: 'slower', system: 'vgg8', data: 'cells', size: 16, steps: 6, seeds: [0] },
   ],
   ensembles: [
     { name: 'both', title: 'Both', of: ['cnn', 'se'] },
@@ -31,6 +33,7 @@ const STUDY = {
     ['se', 'cnn'],
     ['both', 'se'],
     ['seeds', 'cnn'],
+    ['se', 'off'],
   ],
 };
 
@@ -96,15 +99,15 @@ describe('soma study', () => {
     let stderr = '';
     for (let i = 0; i < 20; i++) {
       ({ code, stdout, stderr } = await soma(...args('a')));
-      if (JSON.parse(stdout).finished === 5) break;
+      if (JSON.parse(stdout).finished === 8) break;
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
     expect(code, stderr).toBe(0);
     expect(stderr).not.toMatch(/cnn-seed0 begins/);
     const result = JSON.parse(stdout);
-    expect(result.finished).toBe(5);
+    expect(result.finished).toBe(8);
 
-    const [cnn, se, slow] = result.arms;
+    const [cnn, se, off, slow, slower] = result.arms;
     const of = (arm: string) => Promise.all([0, 1].map((seed) => hits('a', `${arm}-seed${seed}`)));
     const [ofCnn, ofSe] = [await of('cnn'), await of('se')];
     const accuracies = (maps: Map<string, number>[]) => maps.map((map) => mean(map.values()));
@@ -112,7 +115,7 @@ describe('soma study', () => {
     expect(cnn.accuracy.value).toBeCloseTo(mean(accuracies(ofCnn)), 12);
     expect(cnn.accuracy.low).toBeLessThan(cnn.accuracy.value);
     expect(cnn.against.difference).toBeCloseTo(cnn.accuracy.value - 0.5, 12);
-    const [, , , both, seeds] = result.arms;
+    const [, , , , , both, seeds] = result.arms;
     const voted = [0, 1].map((seed) => meanVote('a', [`cnn-seed${seed}`, `se-seed${seed}`]));
     expect(both.accuracies).toEqual(await Promise.all(voted));
     expect(both.parameters).toBe(cnn.parameters + se.parameters);
@@ -128,6 +131,20 @@ describe('soma study', () => {
     expect(slow.estimatedSeconds).toBeCloseTo(20 * slow.epochSeconds, 9);
     expect(se.parameters).toBeGreaterThan(cnn.parameters);
 
+    expect(off.parameters).toBe(cnn.parameters);
+    const ofOff = await of('off');
+    expect(off.accuracies).toEqual(accuracies(ofOff));
+    expect(result.pairs[3].difference.value).toBeCloseTo(
+      mean(accuracies(ofSe)) - mean(accuracies(ofOff)),
+      12,
+    );
+    expect(off.accuracies).not.toEqual(se.accuracies);
+
+    expect(slower.accuracy).toBeNull();
+    expect(slower.measured.steps).toBe(6);
+    expect(slower.measured.secondsPerStep).toBeGreaterThan(0);
+    expect(slower.epochSeconds).toBeCloseTo(25 * slower.measured.secondsPerStep, 9);
+
     const markdown = await readFile(result.markdown, 'utf8');
     expect(markdown).toContain('| SE-CNN − CNN, stride-2 pools |');
     expect(markdown).toMatch(/^\| All seeds \| .* \| all: [\d.]+ \| .* \| – \| – \|$/m);
@@ -138,28 +155,33 @@ describe('soma study', () => {
       'pairs.svg',
       'validation-curves.svg',
     ]);
-  }, 120_000);
+  }, 240_000);
 
   it('is shared by two processes without a run done twice, to the same figures', async () => {
     const both = [start(args('b')), start(args('b'))];
     const finished = await Promise.all(both.map((each) => each.finished));
     for (const { code, stderr } of finished) expect(code, stderr).toBe(0);
     const begun = finished.flatMap(({ stderr }) => [...stderr.matchAll(/(\S+) begins/g)].map(([, id]) => id));
-    expect(begun.sort()).toEqual(['cnn-seed0', 'cnn-seed1', 'se-seed0', 'se-seed1', 'slow-seed0']);
+    const trained = ['cnn-seed0', 'cnn-seed1', 'se-seed0', 'se-seed1', 'slow-seed0', 'slower-seed0'];
+    // One process may come to an evaluation before the other has trained what it evaluates.
+    expect(new Set(begun).size).toBe(begun.length);
+    expect(begun).toEqual(expect.arrayContaining(trained));
     const [a, b] = await Promise.all(
       ['a', 'b'].map(async (out) => JSON.parse((await soma(...args(out))).stdout)),
     );
     expect(b.pairs).toEqual(a.pairs);
-  }, 120_000);
+  }, 240_000);
 
   it('says what is left, and which data it needs', async () => {
     const { stdout } = await soma(...args('a', '--seeds', '0,1,2', '--dry-run'));
     const { runs, left } = JSON.parse(stdout);
-    expect(runs).toBe(7);
+    expect(runs).toBe(11);
     expect(left.map((command: string) => command.match(/--name (\S+)/)?.[1])).toEqual([
       'cnn-seed2',
       'se-seed2',
+      undefined,
     ]);
+    expect(left[2]).toMatch(/^soma evaluate \S+\/se-seed2 --set .* --out \S+\/off-seed2$/);
     const missing = await soma('study', 'resolution', '--data', 'blood-28=x.npz');
     expect(missing.code).toBe(2);
     expect(missing.stderr).toContain('expected --data blood-64=PATH');
@@ -185,7 +207,11 @@ describe('soma study', () => {
 
   it('goes on past a run that fails, and says where to look', async () => {
     const failing = join(folder, 'failing.json');
-    const arms = [{ ...STUDY.arms[0], set: { epochs: 1, dropout: 2 } }, { ...STUDY.arms[2] }];
+    const arms = [
+      { ...STUDY.arms[0], set: { epochs: 1, dropout: 2 } },
+      { name: 'off', evaluates: 'cnn' },
+      { ...STUDY.arms[3] },
+    ];
     await writeFile(failing, JSON.stringify({ ...STUDY, seeds: [0], arms, ensembles: [], pairs: [] }));
     const { code, stdout, stderr } = await soma(
       'study',
@@ -200,6 +226,7 @@ describe('soma study', () => {
       /cnn-seed0 failed: soma: options of cnn-stride2: expected valid values, got dropout/,
     );
     expect(stdout).toContain('cnn-seed0 failed: see');
-    expect(stdout).toContain('1 of 2 runs');
+    expect(stdout).toContain('off-seed0 waits for cnn-seed0');
+    expect(stdout).toContain('1 of 3 runs');
   }, 60_000);
 });

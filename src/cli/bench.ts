@@ -2,7 +2,8 @@
 import { cpus } from 'node:os';
 import type { Command } from 'commander';
 import { openEngine } from '../engine/select.ts';
-import { findSystem, SYSTEMS } from '../models/registry.ts';
+import { openSystem } from '../models/own-system.ts';
+import { SYSTEMS } from '../models/registry.ts';
 import { bytes, decimal } from '../report/format.ts';
 import { benchSystem, type SystemBench } from '../train/bench.ts';
 import { VERSION } from '../train/config.ts';
@@ -51,7 +52,8 @@ Examples:
 }
 
 async function run(names: readonly string[], o: BenchCommandOptions): Promise<void> {
-  const systems = (names.length > 0 ? names : Object.keys(SYSTEMS)).map(findSystem);
+  const systems = [];
+  for (const each of names.length > 0 ? names : Object.keys(SYSTEMS)) systems.push(await openSystem(each));
   const jobs = systems.map((system) => ({ system, ...applySets(system, system.training, o.set ?? []) }));
   const engine = openEngine(o);
   const { name, isa, threads } = engine.info;

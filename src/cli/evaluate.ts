@@ -2,10 +2,12 @@
 import { type Command, Option } from 'commander';
 import { SPLITS, type Split } from '../data/dataset.ts';
 import { openEngine } from '../engine/select.ts';
+import { EXIT, SomaError } from '../errors.ts';
 import { findSystem } from '../models/registry.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openRunData, type Weights } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { deriveRun } from './derive.ts';
 import { evaluateRun, metricsText, writeResults } from './finish.ts';
 import { print, say } from './io.ts';
 import { applySets, collect, type EngineOptions, withEngine } from './options.ts';
@@ -15,6 +17,7 @@ interface EvaluateFlags extends EngineOptions {
   readonly split: Split;
   readonly weights?: Weights;
   readonly set?: readonly string[];
+  readonly out?: string;
   readonly json?: boolean;
 }
 
@@ -35,25 +38,41 @@ export function addEvaluate(program: Command): void {
       'change an option of the system for this evaluation, e.g. attention=none (the report is left alone)',
       collect,
     )
+    .option(
+      '--out <folder>',
+      'leave a run folder with these figures and their report, to compare with others',
+    )
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  soma evaluate runs/demo/scnn\n  soma evaluate runs/demo/scnn --data other-lab/ --json\n  soma evaluate runs/demo/ae-cnn --set attention=false',
+      '\nExamples:\n  soma evaluate runs/demo/scnn\n  soma evaluate runs/demo/scnn --data other-lab/ --json\n  soma evaluate runs/demo/ae-cnn --set attention=false --out runs/demo/ae-cnn-off',
     )
     .action(run);
 }
 
 async function run(path: string, flags: EvaluateFlags): Promise<void> {
   const folder = new RunFolder(path);
-  const config = changed(await folder.config(), flags.set ?? []);
+  if (flags.out && flags.split !== 'test')
+    throw new SomaError(
+      `evaluate: expected --split test beside --out, got ${flags.split}; runs are compared on test images`,
+      EXIT.usage,
+    );
+  const trained = await folder.config();
+  const config = changed(trained, flags.set ?? []);
   const dataset = await openRunData(config, flags.data);
   const session = openEngine(flags).createSession();
   try {
     const weights = flags.weights ?? config.settings.evaluate;
     const evaluated = await evaluateRun(folder, config, session, dataset, flags.split, weights);
+    if (flags.out) {
+      const { options } = config;
+      const derived = { run: folder, trained, options, dataset, source: flags.data, weights };
+      say(`report ${await writeResults(await deriveRun(flags.out, derived), evaluated, session, dataset)}`);
+    }
     const own =
       flags.data === undefined &&
       !flags.set &&
+      !flags.out &&
       flags.split === 'test' &&
       weights === config.settings.evaluate;
     if (own) say(`report ${await writeResults(folder, evaluated, session, dataset)}`);

@@ -1,6 +1,7 @@
 /** Parsing of option values; a wrong one is a usage error that says what would be right. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
+import type { SplitRatios } from '../data/split.ts';
 import { ENGINES, type EngineChoice } from '../engine/select.ts';
 import { EXIT, nearest, SomaError } from '../errors.ts';
 import { settingsSchema, type TrainingSettings } from '../models/settings.ts';
@@ -27,6 +28,20 @@ export function positiveNumber(text: string): number {
   const n = Number(text);
   if (!(n > 0) || !Number.isFinite(n)) throw new InvalidArgumentError('Expected a number above 0.');
   return n;
+}
+
+/** Shares of train, val and test with slashes between them. */
+export function splitRatios(text: string): SplitRatios {
+  const shares = text.split('/').map(Number);
+  const [train, val, test] = shares;
+  if (shares.length !== 3 || !shares.every((share) => share >= 0 && Number.isFinite(share)) || train === 0)
+    throw new InvalidArgumentError('Expected three shares as in 80/10/10, the first above 0.');
+  return { train, val, test };
+}
+
+export function channelCount(text: string): 1 | 3 {
+  if (text !== '1' && text !== '3') throw new InvalidArgumentError('Expected 1 or 3.');
+  return text === '1' ? 1 : 3;
 }
 
 export interface EngineOptions {

@@ -6,7 +6,7 @@ import type { Plan, Step } from '../compile/plan.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
 import { size as sizeOf, type Value } from '../graph/value.ts';
-import { findSystem } from '../models/registry.ts';
+import { openSystem } from '../models/own-system.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import { bytes } from '../report/format.ts';
 import { randomFeeds } from '../train/random-feeds.ts';
@@ -29,7 +29,7 @@ interface PlanOptions extends EngineOptions {
 
 export function addPlan(program: Command): void {
   withEngine(program.command('plan'))
-    .argument('<system>', 'name of a system, see soma models')
+    .argument('<system>', 'name of a system, see soma models, or a .js file with your own')
     .description('Print the steps of a training step: shapes, MACs, bytes, and the peak memory')
     .option('--size <pixels>', 'height and width of the images (default: the paper)', positiveInt)
     .option('--batch-size <n>', 'images in a step (default: the paper)', positiveInt)
@@ -48,7 +48,7 @@ export function addPlan(program: Command): void {
 }
 
 async function run(name: string, o: PlanOptions): Promise<void> {
-  const system = findSystem(name);
+  const system = await openSystem(name);
   const { options, settings } = applySets(system, system.training, o.set ?? []);
   const size = o.size ?? system.size;
   const { pretraining } = settings;

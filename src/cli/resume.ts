@@ -35,6 +35,8 @@ export async function reopen({ path, system, epochs, command }: ResumeRequest) {
   const stored = await folder.config();
   if (system !== undefined && system !== stored.system)
     throw usage(`${stored.system}, the system of the run, got ${system}`);
+  if (stored.weightsOf)
+    throw usage(`a run that was trained, got one with the weights of ${stored.weightsOf}`);
   const dataset = await openRunData(stored);
   if (epochs === undefined) return { folder, config: stored, dataset };
   const config = { ...stored, settings: { ...stored.settings, epochs } };

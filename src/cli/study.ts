@@ -4,9 +4,10 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
+import { openSystem } from '../models/own-system.ts';
 import { decimal } from '../report/format.ts';
 import { analyse } from '../study/analyse.ts';
-import { trainArguments } from '../study/execute.ts';
+import { runArguments } from '../study/execute.ts';
 import { isFinished, readJournal } from '../study/journal.ts';
 import { type Performed, perform, type RunEvent } from '../study/perform.ts';
 import { findStudy, STUDIES } from '../study/registry.ts';
@@ -63,6 +64,7 @@ async function run(name: string | undefined, flags: StudyFlags): Promise<number>
   if (!name)
     throw new SomaError('study: expected the name of a study, got none; see soma study --list', EXIT.usage);
   const study = name.endsWith('.json') ? await readStudy(name) : findStudy(name);
+  for (const { system } of study.arms) await openSystem(system);
   const folder = resolve(flags.out ?? join('studies', flags.quick ? `${study.name}-quick` : study.name));
   const data = dataOf(study, flags);
   const runs = expand(study, flags);
@@ -106,7 +108,7 @@ function dataOf(study: Study, { data = [], quick }: StudyFlags): Record<string, 
   if (missing.length > 0 && !quick)
     throw usage(
       study,
-      missing.map((slot) => `--data ${slot}=PATH (${study.data[slot]})`).join(' and '),
+      missing.map((slot) => `--data ${slot}=PATH (${study.data[slot].what})`).join(' and '),
       'none',
     );
   return Object.fromEntries(slots.map((slot) => [slot, paths.get(slot) ?? 'smear']));
@@ -125,7 +127,7 @@ async function dryRun(
   const journal = await readJournal(folder);
   const left = runs.filter((run) => !isFinished(journal, run, folder));
   const commands = left.map((each) =>
-    ['soma', ...trainArguments(each, data, join(folder, 'runs'))].map(quoted).join(' '),
+    ['soma', ...runArguments(each, data, join(folder, 'runs'))].map(quoted).join(' '),
   );
   print(
     { runs: runs.length, left: commands },
@@ -156,6 +158,7 @@ async function performWatched(
       interrupted: 'interrupted, with a checkpoint',
       failed: `failed: ${failure}`,
       elsewhere: 'is in the hands of another process',
+      waits: `waits for ${run.evaluates}`,
     };
     say(`${number}/${of} ${run.id} ${texts[state]}`);
   };
@@ -179,7 +182,7 @@ async function conclude(
   study: Study,
   runs: readonly StudyRun[],
   folder: string,
-  { finished, elsewhere, failed }: Performed,
+  { finished, elsewhere, waiting, failed }: Performed,
   { command, json }: { readonly command: string; readonly json?: boolean },
 ): Promise<number> {
   const journal = await readJournal(folder);
@@ -194,11 +197,12 @@ async function conclude(
     ...elsewhere.map(
       ({ id }) => `${id} is in the hands of another process; the same command shows it when it is done`,
     ),
+    ...waiting.map(({ id, evaluates }) => `${id} waits for ${evaluates}`),
     ...failed.map(({ id }) => `${id} failed: see ${join(folder, 'logs', `${id}.log`)}`),
   ];
   const text = [
     columns(tables.arms),
-    ...(tables.pairs.length > 1 ? ['', columns(tables.pairs)] : []),
+    ...[tables.pairs, tables.steps].flatMap((rows) => (rows.length > 1 ? ['', columns(rows)] : [])),
     '',
     ...missing,
     `${finished} of ${runs.length} runs`,
@@ -210,9 +214,10 @@ async function conclude(
     finished,
     runs: runs.length,
     arms: analysis.arms.map(
-      ({ name, accuracy, accuracies, macroF1, parameters, epochSeconds, estimatedSeconds, against }) => ({
+      ({ name, accuracy, accuracies, macroF1, parameters, measured, against, ...time }) => ({
         arm: name,
-        ...{ accuracy, accuracies, macroF1, parameters, epochSeconds, estimatedSeconds, against },
+        ...{ accuracy, accuracies, macroF1, parameters, measured, against },
+        ...{ epochSeconds: time.epochSeconds, estimatedSeconds: time.estimatedSeconds },
       }),
     ),
     pairs: analysis.pairs,

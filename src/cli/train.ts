@@ -1,19 +1,22 @@
 /** `soma train`: trains a system on data and leaves a run folder. */
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Dataset } from '../data/dataset.ts';
+import { type SplitRatios, splittingText } from '../data/split.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
+import { openSystem } from '../models/own-system.ts';
 import { findSystem } from '../models/registry.ts';
 import type { StageSettings } from '../models/settings.ts';
 import type { Summary } from '../report/collect.ts';
-import { percentInterval } from '../report/format.ts';
+import { decimal, percentInterval } from '../report/format.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openData } from '../train/data.ts';
 import { configure, initialWeights, pretrainingWarning, specOf } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { measureSteps } from '../train/step-trace.ts';
 import { type TrainResult, train } from '../train/train.ts';
 import { openWeights } from '../train/weights.ts';
 import { evaluateRun, writeResults } from './finish.ts';
@@ -21,10 +24,12 @@ import { interruptible } from './interrupt.ts';
 import { print, say } from './io.ts';
 import {
   applySets,
+  channelCount,
   collect,
   type EngineOptions,
   positiveInt,
   positiveNumber,
+  splitRatios,
   wholeNumber,
   withEngine,
 } from './options.ts';
@@ -35,6 +40,10 @@ import { runName } from './run-name.ts';
 interface TrainFlags extends EngineOptions {
   readonly data?: string;
   readonly size?: number;
+  readonly channels?: 1 | 3;
+  readonly ratios?: SplitRatios;
+  readonly splitSeed?: number;
+  readonly keepTogether?: 'near-duplicates';
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly lr?: number;
@@ -51,13 +60,24 @@ interface TrainFlags extends EngineOptions {
 
 export function addTrain(program: Command): void {
   withEngine(program.command('train'))
-    .argument('[system]', 'name of a system, see soma models; not needed with --resume')
+    .argument(
+      '[system]',
+      'name of a system, see soma models, or a .js file with your own; not needed with --resume',
+    )
     .description('Train a system; the defaults are the settings of its paper')
-    .option('--data <path>', 'an .npz file, a folder of images or of IDX files, or smear (built in)')
+    .option('--data <path>', 'an .npz file, a folder of images, IDX or CIFAR files, or smear (built in)')
     .option(
       '--size <pixels>',
       'images are resized to this height and width (default: the paper)',
       positiveInt,
+    )
+    .option('--channels <n>', 'read images as grey (1) or RGB (3) (default: as they are)', channelCount)
+    .option('--ratios <shares>', 'train/val/test shares where splits are drawn, e.g. 80/10/10', splitRatios)
+    .option('--split-seed <n>', 'seed of drawn splits (default: --seed)', wholeNumber)
+    .addOption(
+      new Option('--keep-together <what>', 'what stays in one split where splits are drawn').choices([
+        'near-duplicates',
+      ]),
     )
     .option('--epochs <n>', 'at most so many', positiveInt)
     .option('--batch-size <n>', 'images in a step', positiveInt)
@@ -85,6 +105,8 @@ Examples:
   soma train scnn --data smear --size 28 --epochs 12
   soma train ae-cnn --data cells/ --size 64 --seed 1
   soma train scnn --data bloodmnist.npz --size 28 --set T=5 --set beta=0.95
+  soma train ./my-system.js --data cells/ --size 32
+  soma train neurallnet --data leukaemia/ --ratios 80/10/10 --keep-together near-duplicates
   soma train xception --data cells/ --set freeze=transfer --weights xception.safetensors
   soma train autoclassifier --data cells/ --set pretraining.epochs=10 --epochs 10
   soma train --resume runs/20260131-120000-scnn-blood-28-0
@@ -113,6 +135,7 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
       if (flags.json) print({ run: folder.path, ...result }, '', true);
       return EXIT.interrupted;
     }
+    if (result.stopped === 'steps') return await concludeSteps(folder, config, result, flags.json);
     say(result.stopped === 'early' ? 'stopped early: no better epoch on validation' : 'all epochs done');
     const evaluated = await evaluateRun(folder, config, session, dataset, 'test', config.settings.evaluate);
     const report = await writeResults(folder, evaluated, session, dataset);
@@ -129,13 +152,29 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
   }
 }
 
+/** What a training that ends after `maxSteps` found out. It is not tested: its network is not trained. */
+async function concludeSteps(
+  folder: RunFolder,
+  config: RunConfig,
+  result: TrainResult,
+  json: boolean | undefined,
+): Promise<number> {
+  const measured = measureSteps(await folder.steps(), config);
+  const text = measured
+    ? `${measured.steps} steps of ${decimal(measured.secondsPerStep, 3)} s; loss ${decimal(measured.firstLoss, 4)} in the ` +
+      `first tenth, ${decimal(measured.lastLoss, 4)} in the last; not validated, not tested`
+    : 'no steps';
+  print({ run: folder.path, ...result, measured }, text, json);
+  return EXIT.ok;
+}
+
 async function begin(systemName: string | undefined, flags: TrainFlags, engine: Engine) {
   if (!systemName || !flags.data)
     throw new SomaError(
       `train: expected a system and --data, got ${systemName ?? 'no system'} and ${flags.data ?? 'no data'}; see soma train --help`,
       EXIT.usage,
     );
-  const system = findSystem(systemName);
+  const system = await openSystem(systemName);
   const { options, settings: set } = applySets(system, system.training, flags.set ?? []);
   const settings = {
     ...set,
@@ -144,7 +183,12 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
     ...(flags.lr ? { lr: flags.lr } : {}),
     ...(flags.earlyStopping ? {} : { earlyStopping: null }),
   };
-  const dataset = await openData({ source: flags.data, size: flags.size ?? system.size, seed: flags.seed });
+  const { channels, ratios, keepTogether, splitSeed = flags.seed } = flags;
+  const dataset = await openData({
+    source: flags.data,
+    size: flags.size ?? system.size,
+    ...{ channels, ratios, keepTogether, seed: splitSeed },
+  });
   const weights = flags.weights ? await openWeights(resolve(flags.weights)) : undefined;
   const source = flags.data === 'smear' ? 'smear' : resolve(flags.data);
   const name = flags.name ?? runName(system.name, dataset.name, flags.seed);
@@ -167,6 +211,7 @@ function announce(folder: RunFolder, config: RunConfig, engine: Engine): void {
     `data     ${data.name} ${data.height}×${data.width}×${data.channels}, ${data.classes.length} classes, ${counts.join(', ')}, ` +
       `fingerprint ${data.fingerprint.slice(0, 12)}`,
   );
+  if (data.splitting) say(`splits   ${splittingText(data.splitting)}`);
   const { pretraining } = findSystem(config.system);
   if (pretraining && settings.pretraining)
     say(

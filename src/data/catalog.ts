@@ -110,7 +110,7 @@ export const CATALOG: readonly KnownData[] = [
   },
   {
     name: 'cifar10',
-    title: 'CIFAR-10, as folders split/class/* of images',
+    title: 'CIFAR-10: its binary version unpacked, or folders split/class/* of images',
     images: 60_000,
     sizes: '32×32',
     channels: 3,
@@ -122,7 +122,7 @@ export const CATALOG: readonly KnownData[] = [
   },
   {
     name: 'cifar100',
-    title: 'CIFAR-100, 100 classes, as folders split/class/* of images',
+    title: 'CIFAR-100, 100 classes: its binary version unpacked, or folders split/class/* of images',
     images: 60_000,
     sizes: '32×32',
     channels: 3,

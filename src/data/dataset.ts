@@ -18,6 +18,19 @@ export interface ImageSource {
   name(index: number): string;
 }
 
+/** How splits that are not stored were drawn. */
+export interface Splitting {
+  /** The splits that were drawn; what they left is `train`. */
+  readonly drawn: readonly Split[];
+  readonly seed: number;
+  /** Shares of each class that were wanted; only their proportions count. */
+  readonly ratios: Readonly<Record<Split, number>>;
+  /** What stays in one split: nearly identical images, images of one key (a patient), or nothing in particular. */
+  readonly keepTogether: 'near-duplicates' | 'keys' | null;
+  /** Groups of two or more images that were kept together. */
+  readonly groups: number;
+}
+
 export interface Dataset {
   /** Short name for tables, e.g. `blood-64`. */
   readonly name: string;
@@ -29,6 +42,8 @@ export interface Dataset {
   readonly splits: Readonly<Record<Split, ImageSource>>;
   /** SHA-256 over format, classes, names and labels: changes when the data changes. */
   readonly fingerprint: string;
+  /** Left out where all splits are stored. */
+  readonly splitting?: Splitting;
   /** Releases open files. */
   close(): Promise<void>;
 }

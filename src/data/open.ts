@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { EXIT, mismatch, nearest, SomaError } from '../errors.ts';
-import { type Dataset, type ImageSource, SPLITS, type Split } from './dataset.ts';
+import { type Dataset, type ImageSource, SPLITS, type Split, type Splitting } from './dataset.ts';
 import { nearDuplicateGroups } from './duplicates.ts';
 import { DataError, type FaultSink, throwFirst } from './fault.ts';
 import { type DataFormat, NO_IMAGES, type RawData, type RawSource } from './formats/format.ts';
@@ -100,13 +100,14 @@ async function assemble(
     width: (typeof size === 'object' ? size.width : size) ?? raw.shape.width,
     channels: options.channels ?? raw.shape.channels,
   };
-  const splits = await drawMissing(raw, shape, options);
+  const { splits, splitting } = await drawMissing(raw, shape, options);
   return {
     name: options.name ?? basename(resolve(path)).replace(/\.npz$/i, ''),
     classes: raw.classes,
     ...shape,
     splits,
     fingerprint: fingerprint(format.id, raw, splits),
+    ...(splitting ? { splitting } : {}),
     close: () => raw.close(),
   };
 }
@@ -115,7 +116,8 @@ async function drawMissing(
   raw: RawData,
   shape: ImageShape,
   options: OpenOptions,
-): Promise<Record<Split, ImageSource>> {
+): Promise<{ splits: Record<Split, ImageSource>; splitting?: Splitting }> {
+  let splitting: Splitting | undefined;
   const splits: Partial<Record<Split, ImageSource>> = {};
   for (const split of SPLITS) {
     const stored = raw.splits[split];
@@ -125,15 +127,30 @@ async function drawMissing(
   if (pool && (!splits.val || !splits.test)) {
     const wanted = { ...DEFAULT_RATIOS, ...options.ratios };
     const ratios = { ...wanted, val: splits.val ? 0 : wanted.val, test: splits.test ? 0 : wanted.test };
-    const groups = await groupsOf(new View(pool, shape), shape, options.keepTogether);
-    const drawn = splitStratified(pool.labels, ratios, options.seed ?? 0, groups);
+    const { seed = 0, keepTogether } = options;
+    const groups = await groupsOf(new View(pool, shape), shape, keepTogether);
+    const drawn = splitStratified(pool.labels, ratios, seed, groups);
+    splitting = {
+      drawn: SPLITS.filter((split) => split !== 'train' && !splits[split]),
+      seed,
+      ratios,
+      keepTogether: keepTogether ? (typeof keepTogether === 'function' ? 'keys' : keepTogether) : null,
+      groups: groups ? countGroups(groups) : 0,
+    };
     splits.val ??= new View(pool, shape, drawn.val);
     splits.test ??= new View(pool, shape, drawn.test);
     splits.train = new View(pool, shape, drawn.train);
   }
   const none = new View(NO_IMAGES, shape);
   const { train = none, val = none, test = none } = splits;
-  return { train, val, test };
+  return { splits: { train, val, test }, splitting };
+}
+
+/** Groups with two or more members. */
+function countGroups(groups: Int32Array): number {
+  const sizes = new Map<number, number>();
+  for (const group of groups) sizes.set(group, (sizes.get(group) ?? 0) + 1);
+  return [...sizes.values()].filter((size) => size > 1).length;
 }
 
 async function groupsOf(

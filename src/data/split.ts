@@ -7,12 +7,26 @@
  */
 import { SomaError } from '../errors.ts';
 import { random } from '../random.ts';
-import { SPLITS, type Split } from './dataset.ts';
+import { SPLITS, type Split, type Splitting } from './dataset.ts';
 
 /** Shares of the splits; only their proportions count. */
 export type SplitRatios = Readonly<Record<Split, number>>;
 
 export const DEFAULT_RATIOS: SplitRatios = { train: 0.7, val: 0.1, test: 0.2 };
+
+const SPLIT_WORDS: Readonly<Record<Split, string>> = { train: 'training', val: 'validation', test: 'test' };
+
+/** How splits were drawn, as a sentence for reports. */
+export function splittingText({ drawn, seed, ratios, keepTogether, groups }: Splitting): string {
+  const what = drawn.map((split) => SPLIT_WORDS[split]).join(' and ');
+  const shares = SPLITS.filter((split) => ratios[split] > 0).map((split) => Number(ratios[split].toFixed(4)));
+  const kept = {
+    'near-duplicates': `nearly identical images stay on one side (${groups} groups of two or more)`,
+    keys: `images of one source stay on one side (${groups} groups of two or more)`,
+  };
+  const together = keepTogether ? kept[keepTogether] : 'nearly identical images may stand on both sides';
+  return `The ${what} images were drawn with seed ${seed}, ${shares.join(' : ')} of each class; ${together}.`;
+}
 
 /**
  * Draws splits.

@@ -55,11 +55,49 @@ export const SYSTEMS = {
   'spiking-attention-net': spikingAttentionNet,
 } as const satisfies Record<string, System>;
 
+/** Module that a system of a user was read from. */
+export interface SystemFile {
+  readonly path: string;
+  /** SHA-256 of the module, without what it imports. */
+  readonly fingerprint: string;
+}
+
+/** Systems that are not Soma's own, by name and by what they were named by. */
+const registered = new Map<string, { readonly system: System; readonly file?: SystemFile }>();
+
+/**
+ * Makes a system known by its name for as long as the process lives.
+ * @param file where it was read from, and the words by which it was named there
+ * @throws SomaError where another system has the name
+ */
+export function registerSystem(system: System, file?: SystemFile & { readonly reference: string }): void {
+  const { name } = system;
+  const known = registered.get(name)?.system;
+  if (name in SYSTEMS || (known && known !== system))
+    throw new SomaError(
+      `system: expected a name of its own, got ${name}, which is taken; rename it`,
+      EXIT.usage,
+    );
+  const entry = { system, ...(file ? { file: { path: file.path, fingerprint: file.fingerprint } } : {}) };
+  registered.set(name, entry);
+  if (file) registered.set(file.reference, entry);
+}
+
+/** Where a system of a user was read from; undefined of Soma's own. */
+export function systemFile(name: string): SystemFile | undefined {
+  return registered.get(name)?.file;
+}
+
 /** The system called `name`; throws with the nearest name where there is none. */
 export function findSystem(name: string): System {
   const system = Object.entries(SYSTEMS).find(([key]) => key === name)?.[1];
   if (system) return system as System;
-  const names = Object.keys(SYSTEMS);
+  const own = registered.get(name)?.system;
+  if (own) return own;
+  const names = [
+    ...Object.keys(SYSTEMS),
+    ...new Set([...registered.values()].map((each) => each.system.name)),
+  ];
   const near = nearest(name, names);
   throw new SomaError(
     `system: expected ${names.join(' or ')}, got ${name}${near ? `; did you mean ${near}?` : ''}`,

@@ -96,6 +96,11 @@ export const settingsSchema = z.strictObject({
   /** Weigh the loss by N/(K·n_c). */
   classWeights: z.boolean().default(false),
   labelSmoothing: z.number().min(0).lt(1).default(0),
+  /**
+   * Training ends after so many steps, wherever that is, and nothing is tested: to measure a network that is too slow to
+   * be trained here.
+   */
+  maxSteps: z.int().positive().nullable().default(null),
   /** Of systems that have a network for it; null: straight to the training. */
   pretraining: pretrainingSchema.nullable().default(null),
 });
@@ -103,7 +108,10 @@ export const settingsSchema = z.strictObject({
 export type TrainingSettings = z.output<typeof settingsSchema>;
 export type PretrainingSettings = z.output<typeof pretrainingSchema>;
 /** What the stages of training have in common. */
-export type StageSettings = Omit<TrainingSettings, 'classWeights' | 'labelSmoothing' | 'pretraining'>;
+export type StageSettings = Omit<
+  TrainingSettings,
+  'classWeights' | 'labelSmoothing' | 'maxSteps' | 'pretraining'
+>;
 
 /** Fills in what a system leaves out. */
 export function settings(given: z.input<typeof settingsSchema>): TrainingSettings {

@@ -7,12 +7,13 @@ import { readPredictions } from '../measure/predictions-csv.ts';
 import { findSystem } from '../models/registry.ts';
 import type { RunConfig } from '../train/config.ts';
 import type { RunFolder } from '../train/run-folder.ts';
+import { measureSteps } from '../train/step-trace.ts';
 import { ensembleReport, isEnsemble } from './ensemble.ts';
 import type { PretrainingReport, RunReport } from './types.ts';
 
 /** `summary.json`: what only the training process knew. */
 export const summarySchema = z.object({
-  stopped: z.enum(['epochs', 'early', 'interrupted']),
+  stopped: z.enum(['epochs', 'early', 'steps', 'interrupted']),
   bestEpoch: z.int(),
   /** Planned memory of a training step. */
   peakBytes: z.number(),
@@ -31,7 +32,8 @@ const NO_SUMMARY: Summary = {
   warnings: [],
 };
 
-async function readSummary(run: RunFolder): Promise<Summary> {
+/** What the training process left; of a run that has not ended, nothing. */
+export async function readSummary(run: RunFolder): Promise<Summary> {
   const text = await readFile(run.file('summary.json'), 'utf8').catch(() => undefined);
   return text === undefined ? NO_SUMMARY : summarySchema.parse(JSON.parse(text));
 }
@@ -59,6 +61,7 @@ async function runReport(run: RunFolder): Promise<RunReport> {
     );
   const bestEpoch = summary.bestEpoch || bestOf(config, history);
   const pretraining = await readPretraining(run, config);
+  const measured = measureSteps(await run.steps(), config);
   return {
     name: run.name,
     system: { name, title: system.title, paper: system.source },
@@ -76,6 +79,7 @@ async function runReport(run: RunFolder): Promise<RunReport> {
       residentBytes: summary.residentBytes,
     },
     ...(pretraining ? { pretraining } : {}),
+    ...(measured ? { measured } : {}),
     warnings: summary.warnings,
   };
 }

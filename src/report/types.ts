@@ -1,11 +1,12 @@
 /**
  * What a report is made from. The training loop and the commands fill these in; nothing here is computed.
  */
-import type { Split } from '../data/dataset.ts';
+import type { Split, Splitting } from '../data/dataset.ts';
 import type { Vote } from '../measure/ensemble.ts';
 import type { Metrics } from '../measure/metrics.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import type { EpochRecord, PretrainingRecord } from '../train/record.ts';
+import type { MeasuredSteps } from '../train/step-trace.ts';
 
 /** Where a run was made. */
 export interface Environment {
@@ -81,6 +82,8 @@ export interface RunReport {
     readonly fingerprint: string;
     /** Images of each class in each split, in class order. */
     readonly counts: Readonly<Record<Split, readonly number[]>>;
+    /** How splits that are not stored were drawn. */
+    readonly splitting?: Splitting;
   };
   /** The full resolved configuration; nested objects are shown with dotted keys. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -99,6 +102,8 @@ export interface RunReport {
   readonly test?: { readonly metrics: Metrics; readonly predictions: Predictions };
   /** Left out where it is a run of one network. */
   readonly ensemble?: EnsembleFacts;
+  /** Of a run that ends after a number of steps. */
+  readonly measured?: MeasuredSteps;
   /** What the reader must know: dead layers, duplicates across splits, a slow engine. */
   readonly warnings: readonly string[];
 }

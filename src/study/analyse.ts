@@ -6,11 +6,13 @@ import { SomaError } from '../errors.ts';
 import { bootstrap, type Estimate } from '../measure/bootstrap.ts';
 import { comparePaired } from '../measure/paired.ts';
 import { type Predictions, predictedClasses } from '../measure/predictions.ts';
+import { checkSameImages } from '../measure/same-images.ts';
 import { findSystem } from '../models/registry.ts';
 import { collectReport } from '../report/collect.ts';
 import { median } from '../report/format.ts';
 import type { RunReport } from '../report/types.ts';
 import type { StageRecord } from '../train/record.ts';
+import type { MeasuredSteps } from '../train/step-trace.ts';
 import { ensembleRuns } from './ensembles.ts';
 import { runFolder } from './execute.ts';
 import type { StudyRun } from './runs.ts';
@@ -36,8 +38,10 @@ export interface ArmResult {
   /** Mean over seeds. */
   readonly macroF1: number | null;
   readonly parameters: number;
-  /** Null for an ensemble. */
+  /** Of the trained epochs, or estimated from steps; null for an ensemble. */
   readonly epochSeconds: number | null;
+  /** First seed of an arm that was measured by steps. */
+  readonly measured: MeasuredSteps | null;
   /** Seconds that training to the end would take; null where that was done. */
   readonly estimatedSeconds: number | null;
   readonly against: PaperComparison | null;
@@ -86,6 +90,7 @@ export async function analyse(study: Study, runs: readonly StudyRun[], folder: s
       mine.map(async (run) => ({ seed: run.seed, report: await collectReport(runFolder(folder, run)) })),
     );
     if (results.length > 0) arms.push(summarise(arm, titleOf(arm), results));
+    notes.push(...otherImages(titleOf(arm), results));
     for (const { seed, report } of results)
       notes.push(...report.warnings.map((warning) => `${titleOf(arm)}, seed ${seed}: ${warning}`));
   }
@@ -114,16 +119,34 @@ export async function analyse(study: Study, runs: readonly StudyRun[], folder: s
 }
 
 function titleOf(arm: Arm): string {
-  return arm.title ?? findSystem(arm.system).title;
+  if (arm.title !== undefined) return arm.title;
+  const { title } = findSystem(arm.system);
+  const set = Object.entries(arm.set).map(([key, value]) => `${key} ${value}`);
+  return arm.evaluates === undefined ? title : `${title}, tested with ${set.join(', ')}`;
+}
+
+/** A note where the seeds of an arm were tested on different images, which have no mean. */
+function otherImages(title: string, results: readonly SeedResult[]): string[] {
+  const tests = results.flatMap(({ report: { test } }) => (test ? [test.predictions] : []));
+  try {
+    for (const other of tests.slice(1)) checkSameImages(tests[0], other, title);
+    return [];
+  } catch (error) {
+    if (!(error instanceof SomaError)) throw error;
+    return [
+      `${title}: its seeds were tested on different images, so that there is no mean; give the data of the study a split.`,
+    ];
+  }
 }
 
 function summarise(arm: Arm | EnsembleArm, title: string, runs: readonly SeedResult[]): ArmResult {
   const tests = runs.flatMap(({ report }) => (report.test ? [report.test] : []));
-  const measured = 'oneEpoch' in arm && arm.oneEpoch ? arm : null;
-  const trained = !measured && tests.length > 0;
+  const limited = 'system' in arm && (arm.oneEpoch || arm.steps !== undefined) ? arm : null;
+  const trained = !limited && tests.length > 0 && otherImages(title, runs).length === 0;
   const [{ report }] = runs;
+  const { measured = null } = report;
   const seconds = runs.flatMap(({ report: { history } }) => history.map((record) => record.seconds));
-  const epochSeconds = seconds.length > 0 ? median(seconds) : null;
+  const epochSeconds = measured ? measured.secondsPerEpoch : seconds.length > 0 ? median(seconds) : null;
   const accuracy = trained ? meanOver(tests.map(({ predictions }) => hits(predictions))) : null;
   return {
     name: arm.name,
@@ -135,19 +158,19 @@ function summarise(arm: Arm | EnsembleArm, title: string, runs: readonly SeedRes
     macroF1: trained ? mean(tests.map(({ metrics }) => metrics.macro.f1.value)) : null,
     parameters: report.parameters,
     epochSeconds,
+    measured,
     estimatedSeconds:
-      measured && epochSeconds !== null
-        ? estimate(measured, epochSeconds, report.pretraining?.history)
-        : null,
+      limited && epochSeconds !== null ? estimate(limited, epochSeconds, report.pretraining?.history) : null,
     against: accuracy && againstPaper(accuracy, arm.paper.accuracy, tests[0].predictions.labels.length),
   };
 }
 
 /** Seconds of a whole training, by those of an epoch of each stage. */
-function estimate(arm: Arm, epochSeconds: number, before: readonly StageRecord[] = []): number {
-  const { epochs, pretraining } = findSystem(arm.system).training;
+function estimate({ set, system }: Arm, epochSeconds: number, before: readonly StageRecord[] = []): number {
+  const { epochs, pretraining } = findSystem(system).training;
   const first = before.length > 0 ? median(before.map(({ seconds }) => seconds)) : 0;
-  return epochs * epochSeconds + (pretraining?.epochs ?? 0) * first;
+  const wanted = typeof set.epochs === 'number' ? set.epochs : epochs;
+  return wanted * epochSeconds + (pretraining?.epochs ?? 0) * first;
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

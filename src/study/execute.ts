@@ -1,4 +1,4 @@
-/** Trains one run of a study in a process of its own, or goes on with it where it was stopped. */
+/** Does one run of a study in a process of its own, or goes on with it where it was stopped. */
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { EXIT } from '../errors.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import type { Claim } from './claim.ts';
 import type { StudyRun } from './runs.ts';
+import type { StudyData } from './study.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
@@ -28,29 +29,41 @@ export function runFolder(folder: string, { id }: StudyRun): RunFolder {
   return new RunFolder(join(folder, 'runs', id));
 }
 
-/** The command line of a training, as a user would write it. */
-export function trainArguments(
+/** The command line of a run, as a user would write it. */
+export function runArguments(
   run: StudyRun,
   data: Readonly<Record<string, string>>,
   runsDir: string,
 ): string[] {
-  const { arm, seed, id, set } = run;
+  const { arm, seed, id, set, evaluates } = run;
+  const sets = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]);
+  if (evaluates !== null) return ['evaluate', join(runsDir, evaluates), ...sets, '--out', join(runsDir, id)];
   return [
     ...['train', arm.system, '--data', data[arm.data], '--seed', `${seed}`],
     ...(arm.size ? ['--size', `${arm.size}`] : []),
-    ...Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]),
+    ...dataArguments(run.data),
+    ...sets,
     ...['--runs-dir', runsDir, '--name', id],
+  ];
+}
+
+function dataArguments({ channels, split }: StudyData): string[] {
+  const { train, val, test } = split?.ratios ?? {};
+  return [
+    ...(channels ? ['--channels', `${channels}`] : []),
+    ...(split ? ['--split-seed', `${split.seed}`] : []),
+    ...(split?.ratios ? ['--ratios', [train, val, test].join('/')] : []),
+    ...(split?.keepTogether ? ['--keep-together', split.keepTogether] : []),
   ];
 }
 
 export async function execute(run: StudyRun, options: ExecuteOptions): Promise<Outcome> {
   const { folder, data, engine, signal, claim } = options;
   const target = runFolder(folder, run);
-  const resuming = target.hasBegun();
+  // An evaluation is short, and is done anew.
+  const resuming = run.evaluates === null && target.hasBegun();
   if (!resuming) await rm(target.path, { recursive: true, force: true });
-  const args = resuming
-    ? ['train', '--resume', target.path]
-    : trainArguments(run, data, join(folder, 'runs'));
+  const args = resuming ? ['train', '--resume', target.path] : runArguments(run, data, join(folder, 'runs'));
   await mkdir(join(folder, 'logs'), { recursive: true });
   const log = createWriteStream(join(folder, 'logs', `${run.id}.log`), { flags: 'a' });
   // A process group of its own: a Ctrl-C at the terminal reaches it once, through us, and it writes a checkpoint.

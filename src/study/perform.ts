@@ -16,7 +16,7 @@ export interface RunEvent {
   /** From 1. */
   readonly number: number;
   readonly of: number;
-  readonly state: 'begins' | 'done' | 'interrupted' | 'failed' | 'elsewhere';
+  readonly state: 'begins' | 'done' | 'interrupted' | 'failed' | 'elsewhere' | 'waits';
   readonly failure?: string;
 }
 
@@ -24,6 +24,8 @@ export interface Performed {
   readonly finished: number;
   /** Runs that another process has. */
   readonly elsewhere: readonly StudyRun[];
+  /** Runs that evaluate one which is not finished. */
+  readonly waiting: readonly StudyRun[];
   readonly failed: readonly StudyRun[];
   readonly interrupted: boolean;
 }
@@ -32,6 +34,7 @@ export async function perform(runs: readonly StudyRun[], options: PerformOptions
   const { folder, onRun, signal } = options;
   await mkdir(join(folder, 'runs'), { recursive: true });
   const elsewhere: StudyRun[] = [];
+  const waiting: StudyRun[] = [];
   const failed: StudyRun[] = [];
   for (const [i, run] of runs.entries()) {
     const tell = (state: RunEvent['state'], failure?: string) =>
@@ -39,6 +42,11 @@ export async function perform(runs: readonly StudyRun[], options: PerformOptions
     // Read anew each time: others append to it.
     const done = async () => isFinished(await readJournal(folder), run, folder);
     if (await done()) continue;
+    if (run.evaluates !== null && !(await readJournal(folder)).has(run.evaluates)) {
+      waiting.push(run);
+      tell('waits');
+      continue;
+    }
     const held = await claim(join(folder, 'claims'), run.id);
     if (!held) {
       elsewhere.push(run);
@@ -63,6 +71,12 @@ export async function perform(runs: readonly StudyRun[], options: PerformOptions
   }
   const journal = await readJournal(folder);
   const finished = runs.filter((run) => journal.has(run.id)).length;
-  const stillElsewhere = elsewhere.filter((run) => !journal.has(run.id));
-  return { finished, elsewhere: stillElsewhere, failed, interrupted: signal.aborted };
+  const missing = (list: readonly StudyRun[]) => list.filter((run) => !journal.has(run.id));
+  return {
+    finished,
+    elsewhere: missing(elsewhere),
+    waiting: missing(waiting),
+    failed,
+    interrupted: signal.aborted,
+  };
 }

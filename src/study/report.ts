@@ -1,6 +1,7 @@
 /** A study's answer: a table in Markdown for docs, and an HTML page with figures. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { splittingText } from '../data/split.ts';
 import { writeAside } from '../files.ts';
 import { pText } from '../measure/paired.ts';
 import { drawFigure, type Figure, writeFigures } from '../report/figure.ts';
@@ -26,6 +27,7 @@ const ARM_COLUMNS = [
   's an epoch',
 ];
 const RESULT_COLUMNS = 7;
+const STEP_COLUMNS = ['measured by steps', 'steps', 's a step', 'loss, first tenth', 'loss, last tenth'];
 const PAIR_COLUMNS = ['pair', 'difference, points', 'of each seed (p)', 'beyond the noise?'];
 
 const points = (share: number) => `${share > 0 ? '+' : ''}${decimal(100 * share, 2)}`;
@@ -41,11 +43,18 @@ function armCells({
   epochSeconds,
   estimatedSeconds,
 }: ArmResult): string[] {
-  const epochs = [...new Set(runs.map(({ report }) => report.history.length))].join(', ');
+  const lengths = runs.map(({ report: { measured, history } }) =>
+    measured ? `${measured.steps} steps` : `${history.length}`,
+  );
+  const epochs = [...new Set(lengths)].join(', ');
   const seeds = runs.map(({ seed }, i) => `${seed ?? 'all'}: ${decimal(100 * accuracies[i], 2)}`);
   return [
     title,
-    accuracy ? percentInterval(accuracy) : `to its end ≈ ${duration(estimatedSeconds ?? 0)}`,
+    accuracy
+      ? percentInterval(accuracy)
+      : estimatedSeconds === null
+        ? NONE
+        : `to its end ≈ ${duration(estimatedSeconds)}`,
     accuracy ? seeds.join(', ') : NONE,
     macroF1 === null ? NONE : decimal(100 * macroF1, 2),
     against ? decimal(100 * against.accuracy, 2) : NONE,
@@ -55,6 +64,22 @@ function armCells({
     epochSeconds === null ? NONE : epochs,
     epochSeconds === null ? NONE : decimal(epochSeconds, 1),
   ];
+}
+
+function stepRows(arms: readonly ArmResult[]): string[][] {
+  return arms.flatMap(({ title, measured: m }) =>
+    m
+      ? [
+          [
+            title,
+            whole(m.steps),
+            decimal(m.secondsPerStep, 3),
+            decimal(m.firstLoss, 4),
+            decimal(m.lastLoss, 4),
+          ],
+        ]
+      : [],
+  );
 }
 
 function pairCells({ first, second, difference, seeds, isBeyondNoise }: PairOutcome): string[] {
@@ -87,6 +112,7 @@ export function studyMarkdown(analysis: Analysis, command: string): string {
     study.question,
     markdownTable(ARM_COLUMNS, arms.map(armCells)),
     ...(pairs.length > 0 ? [markdownTable(PAIR_COLUMNS, pairs.map(pairCells))] : []),
+    ...(stepRows(arms).length > 0 ? [markdownTable(STEP_COLUMNS, stepRows(arms))] : []),
     `\`\`\`\n${command}\n\`\`\``,
     PROTOCOL,
     ...facts(analysis),
@@ -106,7 +132,7 @@ type Report = ArmResult['runs'][number]['report'];
 function dataText({ data }: Report): string {
   const of = (counts: readonly number[]) => whole(counts.reduce((sum, n) => sum + n, 0));
   const { train, val, test } = data.counts;
-  return `Data ${data.name}: ${of(train)} training, ${of(val)} validation and ${of(test)} test images, fingerprint ${data.fingerprint.slice(0, 12)}.`;
+  return `Data ${data.name}: ${of(train)} training, ${of(val)} validation and ${of(test)} test images, fingerprint ${data.fingerprint.slice(0, 12)}.${data.splitting ? ` ${splittingText(data.splitting)}` : ''}`;
 }
 
 function environmentText({ environment: e }: Report): string {
@@ -181,6 +207,14 @@ ${
     pairs.map((pair) => ({ cells: pairCells(pair) })),
   )
 }
+${
+  stepRows(arms).length > 0 &&
+  table(
+    'Arms that were measured by steps: what a step of training costs, and whether the loss falls.',
+    STEP_COLUMNS.map(plain),
+    stepRows(arms).map((cells) => ({ cells })),
+  )
+}
 ${figures.map(({ figure, caption }) => figureBlock(figure, caption))}
 ${table(
   'Cost of the arms.',
@@ -211,6 +245,10 @@ export async function writeStudy(
 }
 
 /** The tables as rows for the terminal. */
-export function studyRows({ arms, pairs }: Analysis): { arms: string[][]; pairs: string[][] } {
-  return { arms: [ARM_COLUMNS, ...arms.map(armCells)], pairs: [PAIR_COLUMNS, ...pairs.map(pairCells)] };
+export function studyRows({ arms, pairs }: Analysis): Record<'arms' | 'pairs' | 'steps', string[][]> {
+  return {
+    arms: [ARM_COLUMNS, ...arms.map(armCells)],
+    pairs: [PAIR_COLUMNS, ...pairs.map(pairCells)],
+    steps: [STEP_COLUMNS, ...stepRows(arms)],
+  };
 }

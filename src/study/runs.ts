@@ -1,7 +1,7 @@
-/** The trainings of a study: one for each arm and seed. */
+/** The runs of a study, one for each arm and seed: trainings, and evaluations of what they left. */
 import { createHash } from 'node:crypto';
 import { findSystem } from '../models/registry.ts';
-import type { Arm, Study } from './study.ts';
+import type { Arm, Study, StudyData } from './study.ts';
 
 export interface StudyRun {
   /** Name of its folder, e.g. `se-cnn-seed1`. */
@@ -10,6 +10,9 @@ export interface StudyRun {
   readonly key: string;
   readonly arm: Arm;
   readonly seed: number;
+  readonly data: StudyData;
+  /** Name of the run whose weights are evaluated; null where it is trained. */
+  readonly evaluates: string | null;
   /** Options and settings, the number of epochs included. */
   readonly set: Readonly<Record<string, unknown>>;
 }
@@ -21,24 +24,49 @@ export interface ExpandOptions {
   readonly quick?: boolean;
 }
 
-/** All runs, seed by seed, so that a study that is stopped half-way has every arm at least once. */
+/** Steps of an arm that is measured by steps, in a quick study. */
+const QUICK_STEPS = 3;
+
+/**
+ * All runs, seed by seed, so that a study that is stopped half-way has every arm at least once; what is evaluated comes
+ * after what is trained.
+ */
 export function expand(study: Study, { seeds, quick = false }: ExpandOptions = {}): StudyRun[] {
   const all = study.arms.flatMap((arm) => {
     const own = arm.seeds ?? seeds ?? study.seeds;
-    return (quick ? own.slice(0, 1) : own).map((seed, order) => ({ order, run: toRun(arm, seed, quick) }));
+    return (quick ? own.slice(0, 1) : own).map((seed, order) => ({
+      order: 2 * order + Number(arm.evaluates !== undefined),
+      run: toRun(study, arm, seed, quick),
+    }));
   });
   return all.sort((a, b) => a.order - b.order).map(({ run }) => run);
 }
 
-function toRun(arm: Arm, seed: number, quick: boolean): StudyRun {
-  const { training } = findSystem(arm.system);
-  const pretrains = training.pretraining !== null && arm.set.pretraining !== null;
-  const one = { epochs: 1, ...(pretrains ? { 'pretraining.epochs': 1 } : {}) };
-  const set = quick || arm.oneEpoch ? { ...arm.set, ...one } : arm.set;
+function toRun(study: Study, arm: Arm, seed: number, quick: boolean): StudyRun {
+  const trainedArm = study.arms.find(({ name }) => name === arm.evaluates);
+  const trained = trainedArm && toRun(study, trainedArm, seed, quick);
+  const set = trained ? arm.set : { ...arm.set, ...limits(arm, quick) };
   const { system, data, size = null } = arm;
+  const { channels, split } = study.data[data];
+  const beside = { channels, split, evaluates: trained?.key };
   const key = createHash('sha256')
-    .update(JSON.stringify({ system, data, size, set, seed }))
+    .update(JSON.stringify({ system, data, size, set, seed, ...beside }))
     .digest('hex')
     .slice(0, 16);
-  return { id: `${arm.name}-seed${seed}`, key, arm, seed, set };
+  return {
+    id: `${arm.name}-seed${seed}`,
+    ...{ key, arm, seed, set, data: study.data[data] },
+    evaluates: trained?.id ?? null,
+  };
+}
+
+/** Settings that end a training early. */
+function limits({ system, set, oneEpoch, steps }: Arm, quick: boolean): Record<string, number> {
+  const { pretraining } = findSystem(system).training;
+  const short = { 'pretraining.epochs': 1 };
+  return {
+    ...(quick || oneEpoch ? { epochs: 1 } : {}),
+    ...((quick || oneEpoch || steps) && pretraining !== null && set.pretraining !== null ? short : {}),
+    ...(steps ? { maxSteps: quick ? Math.min(steps, QUICK_STEPS) : steps } : {}),
+  };
 }

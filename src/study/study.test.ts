@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SYSTEMS } from '../models/registry.ts';
 import { claim } from './claim.ts';
-import { trainArguments } from './execute.ts';
+import { runArguments } from './execute.ts';
 import { appendJournal, isFinished, readJournal } from './journal.ts';
 import { findStudy, STUDIES } from './registry.ts';
 import { expand } from './runs.ts';
@@ -82,9 +82,81 @@ describe('expand()', () => {
 
   it('becomes the command that a user would write', () => {
     const [run] = expand(study);
-    expect(trainArguments(run, { cells: '/data/cells' }, 'runs').join(' ')).toBe(
+    expect(runArguments(run, { cells: '/data/cells' }, 'runs').join(' ')).toBe(
       'train scnn --data /data/cells --seed 3 --size 28 --set T=5 --set optimizer.kind="sgd" --runs-dir runs --name a-seed3',
     );
+  });
+});
+
+describe('an arm that evaluates another', () => {
+  const given = {
+    ...{ name: 'ablation', title: 'Ablation', question: '?', seeds: [1, 2] },
+    data: {
+      cells: {
+        what: 'cells',
+        channels: 1,
+        split: { ratios: { train: 8, val: 1, test: 1 }, keepTogether: 'near-duplicates' },
+      },
+    },
+    arms: [
+      { name: 'off', evaluates: 'on', set: { attention: 'none' } },
+      { name: 'on', system: 'se-cnn', data: 'cells', size: 32 },
+      { name: 'measured', system: 'vgg', data: 'cells', steps: 50, seeds: [1] },
+    ],
+  } as const satisfies Parameters<typeof defineStudy>[0];
+  const ablation = defineStudy({ ...given, arms: [...given.arms] });
+
+  it('has its system, data and size, and comes after it', () => {
+    expect(ablation.arms[0]).toMatchObject({ system: 'se-cnn', data: 'cells', size: 32 });
+    const runs = expand(ablation);
+    expect(runs.map(({ id }) => id)).toEqual([
+      'on-seed1',
+      'measured-seed1',
+      'off-seed1',
+      'on-seed2',
+      'off-seed2',
+    ]);
+    expect(runs.map(({ evaluates }) => evaluates)).toEqual([null, null, 'on-seed1', null, 'on-seed2']);
+  });
+
+  it('becomes an evaluation, and the others trainings on the same splits', () => {
+    const commands = expand(ablation).map((run) => runArguments(run, { cells: 'c' }, 'runs').join(' '));
+    const cells = '--channels 1 --split-seed 0 --ratios 8/1/1 --keep-together near-duplicates';
+    expect(commands[0]).toBe(
+      `train se-cnn --data c --seed 1 --size 32 ${cells} --runs-dir runs --name on-seed1`,
+    );
+    expect(commands[1]).toContain('--set maxSteps=50');
+    expect(commands[2]).toBe('evaluate runs/on-seed1 --set attention="none" --out runs/off-seed1');
+  });
+
+  it('has another key where the trained one differs', () => {
+    const keyOf = (reduction: number) => {
+      const [off, on] = given.arms;
+      const study = defineStudy({ ...given, arms: [off, { ...on, set: { reduction } }] });
+      return expand(study).find(({ id }) => id === 'off-seed1')?.key;
+    };
+    expect(keyOf(4)).not.toBe(keyOf(8));
+    expect(keyOf(4)).toBe(keyOf(4));
+  });
+
+  it('measures few steps in a quick study', () => {
+    const set = expand(ablation, { quick: true }).find(({ id }) => id === 'measured-seed1')?.set;
+    expect(set).toEqual({ epochs: 1, maxSteps: 3 });
+  });
+
+  it('is read back as it was written', () =>
+    expect(defineStudy(JSON.parse(JSON.stringify(ablation)))).toEqual(ablation));
+
+  it.each([
+    [{ name: 'x', evaluates: 'nobody' }, /an arm that is trained to its end, got nobody/],
+    [{ name: 'x', evaluates: 'measured' }, /trained to its end, got measured/],
+    [{ name: 'x', evaluates: 'off' }, /trained to its end, got off/],
+    [{ name: 'x', evaluates: 'on', system: 'vgg' }, /expected that of on, or none, got vgg/],
+    [{ name: 'x', evaluates: 'on', steps: 3 }, /no oneEpoch and no steps/],
+    [{ name: 'x', data: 'cells' }, /name of a system, got none/],
+    [{ name: 'x', system: 'vgg', data: 'cells', steps: 3, oneEpoch: true }, /oneEpoch or steps, got both/],
+  ])('refuses %j', (arm, message) => {
+    expect(() => defineStudy({ ...given, arms: [...given.arms, arm] })).toThrow(message);
   });
 });
 

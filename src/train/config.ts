@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { z } from 'zod';
-import type { Dataset, SPLITS } from '../data/dataset.ts';
+import { type Dataset, SPLITS } from '../data/dataset.ts';
 import type { EngineInfo } from '../engine/engine.ts';
 import { settingsSchema } from '../models/settings.ts';
 
@@ -17,6 +17,8 @@ export const configSchema = z.object({
   name: z.string(),
   created: z.string(),
   system: z.string(),
+  /** The module of a system that is not Soma's own. */
+  systemFile: z.object({ path: z.string(), fingerprint: z.string() }).optional(),
   /** Options of the system, complete. */
   options: z.record(z.string(), z.unknown()),
   settings: settingsSchema,
@@ -31,9 +33,21 @@ export const configSchema = z.object({
     classes: z.array(z.string()),
     fingerprint: z.string(),
     counts: z.object({ train: counts, val: counts, test: counts }),
+    /** How splits that are not stored were drawn. */
+    splitting: z
+      .object({
+        drawn: z.array(z.enum(SPLITS)),
+        seed: z.int(),
+        ratios: z.object({ train: z.number(), val: z.number(), test: z.number() }),
+        keepTogether: z.enum(['near-duplicates', 'keys']).nullable(),
+        groups: z.int(),
+      })
+      .optional(),
   }),
   /** The file that the first weights were read from; left out where they were drawn. */
   weights: z.object({ source: z.string(), fingerprint: z.string() }).optional(),
+  /** The run whose weights these are, where options or data were changed after it was trained; such a run has no end of its own. */
+  weightsOf: z.string().optional(),
   parameters: z.int(),
   /** Of the network of the pre-training, where there is one. */
   pretrainingParameters: z.int().optional(),
@@ -63,8 +77,19 @@ export function environmentOf({ name, isa, threads }: EngineInfo): RunConfig['en
   };
 }
 
+/** What a configuration says of the data that was read from `source`. */
+export function describeData(dataset: Dataset, source: string): RunConfig['data'] {
+  const { name, height, width, channels, classes, fingerprint, splitting } = dataset;
+  return {
+    ...{ source, name, height, width, channels, fingerprint },
+    classes: [...classes],
+    counts: countClasses(dataset),
+    ...(splitting ? { splitting: { ...splitting, drawn: [...splitting.drawn] } } : {}),
+  };
+}
+
 /** Images of each class in each split. */
-export function countClasses({ splits, classes }: Dataset): RunConfig['data']['counts'] {
+function countClasses({ splits, classes }: Dataset): RunConfig['data']['counts'] {
   const of = (split: (typeof SPLITS)[number]) => {
     const perClass = classes.map(() => 0);
     for (const label of splits[split].labels) perClass[label]++;

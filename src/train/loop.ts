@@ -30,6 +30,7 @@ import type { StageRecord } from './record.ts';
 import type { RunFolder } from './run-folder.ts';
 import { learningRate } from './schedule.ts';
 import { rateOutput } from './step.ts';
+import type { StepRecord } from './step-trace.ts';
 import type { Basics, StepReport, Task } from './task.ts';
 
 /** What is the same for all stages of a run. */
@@ -50,13 +51,16 @@ export interface LoopOptions {
 
 export interface StageOptions<R extends StageRecord, Validation> extends LoopOptions {
   readonly task: Task<R, Validation>;
+  /** Ends after so many steps, wherever that is. */
+  readonly maxSteps?: number | null;
   /** Gives the network the weights that it begins with, if they are not those drawn. */
   readonly prepare?: (network: readonly Variable[]) => Promise<void>;
   readonly onEpoch?: (record: R, cursor: Cursor) => void;
 }
 
 export interface StageResult<R extends StageRecord> {
-  readonly stopped: 'epochs' | 'early' | 'interrupted';
+  /** `steps`: after `maxSteps`, in the middle of training. */
+  readonly stopped: 'epochs' | 'early' | 'steps' | 'interrupted';
   readonly history: readonly R[];
   readonly bestEpoch: number;
 }
@@ -80,6 +84,8 @@ class Stage<R extends StageRecord, Validation> {
   private readonly batches: number;
   private cursor: Cursor = startCursor();
   private history: R[] = [];
+  /** Kept where training ends after `maxSteps`. */
+  private trace: StepRecord[] = [];
   private savedAt = performance.now();
   private readonly warned = new Set<string>();
 
@@ -125,12 +131,13 @@ class Stage<R extends StageRecord, Validation> {
     }
     while (this.cursor.epoch < settings.epochs) {
       if (shouldStop(this.cursor.progress, settings)) return done('early');
+      if (this.atLastStep()) return done('steps');
       const start = performance.now();
       const before = this.cursor.sums.seconds;
-      const finished = await this.trainEpoch(() => before + (performance.now() - start) / 1000);
-      if (!finished) {
+      const stopped = await this.trainEpoch(() => before + (performance.now() - start) / 1000);
+      if (stopped) {
         await this.save();
-        return done('interrupted');
+        return done(stopped);
       }
       await this.endEpoch(() => before + (performance.now() - start) / 1000);
       await run.writeRecords(files, this.history);
@@ -150,6 +157,12 @@ class Stage<R extends StageRecord, Validation> {
     this.cursor = await loadCheckpoint(run.file(task.files.last), this.checkpointTarget());
     this.history = (await run.records<R>(task.files)).filter((record) => record.epoch <= this.cursor.epoch);
     await run.writeRecords(task.files, this.history);
+    if (this.o.maxSteps) this.trace = (await run.steps()).filter(({ step }) => step <= this.cursor.step);
+  }
+
+  private atLastStep(): boolean {
+    const { maxSteps } = this.o;
+    return typeof maxSteps === 'number' && this.cursor.step >= maxSteps;
   }
 
   private programFor(batchSize: number): Program {
@@ -173,12 +186,14 @@ class Stage<R extends StageRecord, Validation> {
   }
 
   private async save(): Promise<void> {
+    // Before the checkpoint: lines beyond it are left out when the run goes on, missing ones could not be made again.
+    if (this.trace.length > 0) await this.o.run.writeSteps(this.trace);
     await saveCheckpoint(this.o.run.file(this.o.task.files.last), this.checkpointTarget(), this.cursor);
     this.savedAt = performance.now();
   }
 
-  /** @returns false where it was interrupted */
-  private async trainEpoch(seconds: () => number): Promise<boolean> {
+  /** @returns why it ended before its last batch, if it did */
+  private async trainEpoch(seconds: () => number): Promise<'interrupted' | 'steps' | undefined> {
     const { dataset, seed, checkpointEvery, signal } = this.o;
     const { settings } = this.o.task;
     const { epoch } = this.cursor;
@@ -196,7 +211,7 @@ class Stage<R extends StageRecord, Validation> {
     });
     let asked = performance.now();
     for await (const batch of loader) {
-      if (signal?.aborted) return false;
+      if (signal?.aborted) return 'interrupted';
       const dataSeconds = this.cursor.sums.dataSeconds + (performance.now() - asked) / 1000;
       await this.step(batch, lr);
       this.cursor = {
@@ -206,11 +221,12 @@ class Stage<R extends StageRecord, Validation> {
         sums: { ...this.cursor.sums, seconds: seconds(), dataSeconds },
       };
       this.report('train');
+      if (this.atLastStep() && this.cursor.batch < this.batches) return 'steps';
       const due = performance.now() - this.savedAt > checkpointEvery * 1000;
       if (due && this.cursor.batch < this.batches) await this.save();
       asked = performance.now();
     }
-    return !signal?.aborted;
+    return signal?.aborted ? 'interrupted' : undefined;
   }
 
   private async step(batch: Batch, lr: Float32Array): Promise<void> {
@@ -222,10 +238,14 @@ class Stage<R extends StageRecord, Validation> {
       step: Int32Array.of(this.cursor.step + 1),
       rng: Int32Array.of(this.o.seed, this.cursor.step),
     };
+    const start = performance.now();
     const { finite } = await program.run(feeds);
+    const seconds = (performance.now() - start) / 1000;
     if (!finite) await this.explainNonFinite(program, feeds);
     addToSums(this.cursor.sums, program, batch);
     this.o.task.count(this.cursor.sums, program, batch);
+    if (this.o.maxSteps)
+      this.trace.push({ step: this.cursor.step + 1, loss: program.read('loss')[0], seconds });
   }
 
   /** Runs the step again, looking at every result, and throws with the layer that made the first bad number. */

@@ -4,10 +4,10 @@ import type { Plan } from '../compile/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Engine, Program, Session } from '../engine/engine.ts';
 import { mismatch } from '../errors.ts';
-import { findSystem } from '../models/registry.ts';
+import { findSystem, systemFile } from '../models/registry.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import { loadCheckpoint } from './checkpoint.ts';
-import { countClasses, environmentOf, type RunConfig } from './config.ts';
+import { describeData, environmentOf, type RunConfig } from './config.ts';
 import { openData } from './data.ts';
 import { weightsTarget } from './handed-on.ts';
 import { reconstructionStep } from './reconstruction-step.ts';
@@ -35,25 +35,17 @@ export function configure(request: RunRequest): RunConfig {
   // A file of weights stands for what a pre-training would have learnt.
   const settings = weights ? { ...request.settings, pretraining: null } : request.settings;
   const system = findSystem(systemName);
+  const file = systemFile(systemName);
   const options = system.options.parse(request.options) as Record<string, unknown>;
-  const { height, width, channels, classes, fingerprint } = dataset;
   const config = {
     name,
     created: new Date().toISOString(),
     system: system.name,
+    ...(file ? { systemFile: file } : {}),
     options,
     settings,
     seed,
-    data: {
-      source,
-      name: dataset.name,
-      height,
-      width,
-      channels,
-      classes: [...classes],
-      fingerprint,
-      counts: countClasses(dataset),
-    },
+    data: describeData(dataset, source),
     ...(weights ? { weights: { source: weights.path, fingerprint: weights.fingerprint } } : {}),
     parameters: 0,
     environment: environmentOf(engine.info),
@@ -91,9 +83,16 @@ export function specOf({ system, options, data, seed }: Omit<RunConfig, 'paramet
  * data must have the same classes.
  */
 export async function openRunData(config: RunConfig, other?: string): Promise<Dataset> {
-  const { source, height, channels, fingerprint, classes } = config.data;
-  const request = { size: height, channels: channels === 1 ? 1 : 3, seed: config.seed } as const;
-  const dataset = await openData({ ...request, source: other ?? source });
+  const { source, height, channels, fingerprint, classes, splitting } = config.data;
+  const { seed = config.seed, ratios, keepTogether } = splitting ?? {};
+  const dataset = await openData({
+    source: other ?? source,
+    size: height,
+    channels: channels === 1 ? 1 : 3,
+    seed,
+    ratios,
+    keepTogether: keepTogether === 'near-duplicates' ? keepTogether : undefined,
+  });
   if (other === undefined && dataset.fingerprint !== fingerprint)
     throw mismatch(
       source,

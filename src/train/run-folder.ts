@@ -3,6 +3,7 @@
  *
  *   config.json            resolved configuration, versions, machine, data fingerprint
  *   metrics.jsonl          one line an epoch
+ *   steps.jsonl            one line a step, of a run that ends after maxSteps
  *   last.safetensors       weights, optimizer slots, state and cursor, for resuming
  *   best.safetensors       weights and state of the best epoch on validation
  *   pretraining…           the same of a pre-training: .jsonl, -last.safetensors, -best.safetensors
@@ -13,8 +14,10 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EXIT, SomaError } from '../errors.ts';
 import { unwritable, writeAside } from '../files.ts';
+import { reopenSystem } from '../models/own-system.ts';
 import { configSchema, type RunConfig } from './config.ts';
 import type { EpochRecord, PretrainingRecord, StageRecord } from './record.ts';
+import type { StepRecord } from './step-trace.ts';
 
 /** What a stage of training leaves in the folder. */
 export interface StageFiles {
@@ -74,6 +77,7 @@ export class RunFolder {
     return Object.values(files).some((name: string) => existsSync(this.file(name)));
   }
 
+  /** Reads `config.json`, and makes the system known that it names. */
   async config(): Promise<RunConfig> {
     const path = this.file('config.json');
     const text = await readFile(path, 'utf8').catch(() => {
@@ -94,7 +98,10 @@ export class RunFolder {
       throw new SomaError(`${path}: expected JSON, got ${(error as Error).message}; restore the file`);
     }
     const parsed = configSchema.safeParse(value);
-    if (parsed.success) return parsed.data;
+    if (parsed.success) {
+      if (parsed.data.systemFile) await reopenSystem(parsed.data.systemFile);
+      return parsed.data;
+    }
     const [issue] = parsed.error.issues;
     throw new SomaError(
       `${path}: expected the configuration of a run, got ${issue.message} at ${issue.path.join('.')}`,
@@ -111,19 +118,37 @@ export class RunFolder {
     return this.records<PretrainingRecord>(PRETRAINING);
   }
 
-  /** Epochs of a stage so far; a last line that was cut off by a kill is left out. */
-  async records<R extends StageRecord>({ history }: StageFiles): Promise<R[]> {
-    const text = await readFile(this.file(history), 'utf8').catch(() => '');
+  /** Epochs of a stage so far. */
+  records<R extends StageRecord>({ history }: StageFiles): Promise<R[]> {
+    return this.readLines<R>(history);
+  }
+
+  writeRecords({ history }: StageFiles, records: readonly StageRecord[]): Promise<void> {
+    return this.writeLines(history, records);
+  }
+
+  /** Steps so far of a run that ends after `maxSteps`; none of any other. */
+  steps(): Promise<StepRecord[]> {
+    return this.readLines<StepRecord>('steps.jsonl');
+  }
+
+  writeSteps(steps: readonly StepRecord[]): Promise<void> {
+    return this.writeLines('steps.jsonl', steps);
+  }
+
+  /** A last line that was cut off by a kill is left out. */
+  private async readLines<Line>(name: string): Promise<Line[]> {
+    const text = await readFile(this.file(name), 'utf8').catch(() => '');
     return text.split('\n').flatMap((line) => {
       try {
-        return [JSON.parse(line) as R];
+        return [JSON.parse(line) as Line];
       } catch {
         return [];
       }
     });
   }
 
-  async writeRecords({ history }: StageFiles, records: readonly StageRecord[]): Promise<void> {
-    await writeAside(this.file(history), records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  private async writeLines(name: string, lines: readonly object[]): Promise<void> {
+    await writeAside(this.file(name), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
 }

@@ -46,6 +46,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
   const result = await runStage({
     ...options,
+    maxSteps: settings.maxSteps,
     task: classification(spec, settings, options.dataset.classes),
     prepare: async (network) => {
       if (weights) readWeights(options, weights, network);

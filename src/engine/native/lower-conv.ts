@@ -365,8 +365,8 @@ interface NeuronKernels {
   backward(step: Step, stored: Stored): KernelCall;
 }
 
-/** One row a neuron model, as in src/neurons/table.ts. */
-const NEURON_KERNELS: Record<NeuronName, NeuronKernels> = {
+/** One row a neuron model, as in src/neurons/table.ts; null: only the reference engine runs it. */
+const NEURON_KERNELS: Record<NeuronName, NeuronKernels | null> = {
   lif: {
     forward: (root, stored) => ({
       kernel: 'lif',
@@ -396,10 +396,13 @@ const NEURON_KERNELS: Record<NeuronName, NeuronKernels> = {
   },
 };
 
-export const lowerNeuron: Lower = ({ root }, stored) => [
-  NEURON_KERNELS[(root.attrs as NeuronAttrs).model].forward(root, stored),
-];
+function kernelsOf({ attrs }: Node): NeuronKernels {
+  const { model } = attrs as NeuronAttrs;
+  const kernels = NEURON_KERNELS[model];
+  if (kernels) return kernels;
+  throw mismatch('neuron()', 'a neuron with a native kernel', model, 'compute with --engine reference');
+}
 
-export const lowerNeuronGrad: Lower = (step, stored) => [
-  NEURON_KERNELS[(step.root.attrs as NeuronAttrs).model].backward(step, stored),
-];
+export const lowerNeuron: Lower = ({ root }, stored) => [kernelsOf(root).forward(root, stored)];
+
+export const lowerNeuronGrad: Lower = (step, stored) => [kernelsOf(step.root).backward(step, stored)];
