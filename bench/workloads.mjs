@@ -2,7 +2,7 @@
 import { findSystem, SYSTEMS } from '../dist/index.js';
 
 /** Systems with neurons. */
-export const SPIKING = ['scnn', 'ms-resnet18', 'biasnn', 'lasnn', 'neurallnet'];
+export const SPIKING = ['scnn', 'ms-resnet18', 'biasnn', 'lasnn', 'neurallnet', 'spiking-attention-net'];
 
 /** 28 px, 10 steps of time, images as they are, two threads, unless a workload says otherwise. */
 function workload(name, given) {

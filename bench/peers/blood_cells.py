@@ -143,3 +143,29 @@ class AeCnn(nn.Module):
         s = torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean((2, 3))))))
         x = F.relu(self.conv4(x * s[:, :, None, None]))
         return self.fc2(self.dropout(F.relu(self.fc1(x.mean((2, 3))))))
+
+
+class AutoClassifier(nn.Module):
+    """Its second stage: the encoder is frozen, and its BatchNorm works with its running statistics."""
+
+    def __init__(self):
+        super().__init__()
+        encoder, channels = [], 3
+        for filters in (32, 64, 128, 256):
+            *first, _ = conv_norm(channels, filters)
+            encoder += [*first, nn.ELU(), nn.MaxPool2d(2)]
+            channels = filters
+        self.encoder = nn.Sequential(*encoder, nn.Flatten(), nn.Linear(4096, 64)).requires_grad_(False)
+        layers, channels = [], 16
+        for filters in (32, 64, 128, 256, 512):
+            layers += [*conv_norm(channels, filters), *pool(1)]
+            channels = filters
+        self.classifier = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(2048, 8))
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def forward(self, x):
+        return self.classifier(self.encoder(x).unflatten(1, (16, 2, 2)))

@@ -5,6 +5,7 @@ import torch
 from inception import inception
 from ms_resnet import MsResnet18
 from spiking import Neurallnet, Scnn
+from spiking_attention_net import SpikingAttentionNet
 from vision_net import VisionNet
 
 STAGES = (2, 2, 2)
@@ -20,6 +21,7 @@ DENSE = {
     "vgg12": lambda size: blood.vgg(size, (*STAGES, 3), HIDDEN),
     "vgg15": lambda size: blood.vgg(size, (*STAGES, 3, 3), HIDDEN),
     "vgg18": lambda size: blood.vgg(size, (*STAGES, 3, 3, 3), HIDDEN),
+    "autoclassifier": lambda size: blood.AutoClassifier().train(),
     "inception": inception,
     "resnet34": lambda size: blood.resnet34(),
     **{f"{kind}-cnn": lambda size, kind=kind: blood.cnn(size, 2, kind) for kind in ("se", "sa", "cbam")},
@@ -41,6 +43,7 @@ SPIKING = {
     "biasnn": lambda *given: MsResnet18(*given, attention="adaptive"),
     "lasnn": lambda *given: MsResnet18(*given, attention="suppress"),
     "neurallnet": lambda size, *given: Neurallnet(*given),
+    "spiking-attention-net": lambda size, *given: SpikingAttentionNet(*given),
 }
 
 
@@ -63,4 +66,5 @@ def make_optimizer(settings, net):
     if settings["kind"] == "sgd":
         momentum, decay = settings["momentum"], settings["weightDecay"]
         return torch.optim.SGD(net.parameters(), lr=0.0, momentum=momentum, weight_decay=decay, **fused)
-    return torch.optim.Adam(net.parameters(), lr=0.0, **fused)
+    kind = torch.optim.AdamW if settings["kind"] == "adamw" else torch.optim.Adam
+    return kind(net.parameters(), lr=0.0, weight_decay=settings["weightDecay"], **fused)

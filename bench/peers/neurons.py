@@ -9,6 +9,7 @@
              has no other), fast sigmoid
 `fixed`      NeurALLNet's: the same with constants
 `hard`       MS-ResNet18's: beta .25, threshold .5, hard reset at once, rectangle
+`triangle`   of the spiking attention net: beta .5, threshold 1, hard reset at once, triangle
 `suppress`   LASNN's, in its attention: beta .5, threshold 1, hard reset at once, arctan
 `adaptive`   BIASNN's, there: the same with a threshold that a batch shares; no library has it
 """
@@ -40,6 +41,18 @@ class Rectangle(torch.autograd.Function):
     def backward(ctx, g):
         (x,) = ctx.saved_tensors
         return g * (x.abs() < 0.5)
+
+
+class Triangle(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * (1 - x.abs()).clamp(min=0)
 
 
 class Arctan(torch.autograd.Function):
@@ -141,6 +154,9 @@ class SpikingJellyLif(nn.Module):
 
         if kind == "hard":
             constants = dict(tau=1 / 0.75, v_threshold=0.5, v_reset=0.0, surrogate_function=surrogate.Rect())
+        elif kind == "triangle":
+            quadratic = surrogate.PiecewiseQuadratic(1.0)
+            constants = dict(tau=2.0, v_threshold=1.0, v_reset=0.0, surrogate_function=quadratic)
         elif kind == "suppress":
             constants = dict(tau=2.0, v_threshold=1.0, v_reset=0.0, surrogate_function=surrogate.ATan(2.0))
         else:
@@ -161,9 +177,8 @@ def make_neuron(library, kind):
         return SnnTorchLeaky(kind)
     if library == "spikingjelly":
         return SpikingJellyLif(kind)
-    if kind == "hard":
-        return PlainHardReset(0.25, 0.5, Rectangle)
-    return PlainHardReset(0.5, 1.0, Arctan) if kind == "suppress" else PlainLeaky(kind == "leaky")
+    hard = {"hard": (0.25, 0.5, Rectangle), "suppress": (0.5, 1.0, Arctan), "triangle": (0.5, 1.0, Triangle)}
+    return PlainHardReset(*hard[kind]) if kind in hard else PlainLeaky(kind == "leaky")
 
 
 def spikes_over_time(lif, currents, steps, batch):
