@@ -33,7 +33,7 @@ const peers = ['PyTorch, channels last', 'SpikingJelly, channels last'];
 /** Their hidden layers have 67 to 269 million parameters: with gradients and Adam's two slots up to 4.3 GB a contestant. */
 const TOO_LARGE = /^cnn-ablation-([6-9]|1\d)$/;
 
-/** Every system as published: its own size, batch and optimizer; beside the peers that `--all` showed to be the best. */
+/** Every system as published: its own size, batch and optimizer; beside the settings that win the table `training`. */
 const systems = Object.values(SYSTEMS)
   .filter(({ name }) => !TOO_LARGE.test(name))
   .map(({ name, size, training, options }) =>
