@@ -19,48 +19,37 @@ import torch
 from torch import nn
 
 
-class FastSigmoid(torch.autograd.Function):
+class Heaviside(torch.autograd.Function):
+    """A spike where x is above 0; a surrogate gives it a gradient."""
+
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
         return (x > 0).to(x.dtype)
 
+
+class FastSigmoid(Heaviside):
     @staticmethod
     def backward(ctx, g):
         (x,) = ctx.saved_tensors
         return g / (25.0 * x.abs() + 1.0) ** 2
 
 
-class Rectangle(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return (x > 0).to(x.dtype)
-
+class Rectangle(Heaviside):
     @staticmethod
     def backward(ctx, g):
         (x,) = ctx.saved_tensors
         return g * (x.abs() < 0.5)
 
 
-class Triangle(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return (x > 0).to(x.dtype)
-
+class Triangle(Heaviside):
     @staticmethod
     def backward(ctx, g):
         (x,) = ctx.saved_tensors
         return g * (1 - x.abs()).clamp(min=0)
 
 
-class Arctan(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return (x > 0).to(x.dtype)
-
+class Arctan(Heaviside):
     @staticmethod
     def backward(ctx, g):
         (x,) = ctx.saved_tensors
