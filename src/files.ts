@@ -1,5 +1,5 @@
-/** Writing files so that a kill leaves either the old one or the new one, whole. */
-import { open, rename, rm } from 'node:fs/promises';
+/** Writing files so that a kill leaves either the old one or the new one, whole; and journals, line by line. */
+import { appendFile, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SomaError } from './errors.ts';
 
@@ -19,6 +19,28 @@ export async function writeAside(path: string, data: string | Uint8Array): Promi
     await rm(aside, { force: true });
     throw unwritable(path, error);
   }
+}
+
+/** Values of a file with one JSON value a line; a line that was cut off by a kill is left out, and no file has none. */
+export async function readJsonLines<Line>(path: string): Promise<Line[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Line];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/**
+ * One write of one line: processes that share the file do not tear each other's. It begins a line of its own, in case
+ * that the last one was cut off.
+ */
+export async function appendJsonLine(path: string, value: object): Promise<void> {
+  await appendFile(path, `\n${JSON.stringify(value)}\n`).catch((error) => {
+    throw unwritable(path, error);
+  });
 }
 
 /** What to say where a file or folder cannot be written. */

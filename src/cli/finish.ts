@@ -1,7 +1,8 @@
 /** The end of a run: test is read once, with the weights that validation chose, and the report is written. */
 import { mkdir } from 'node:fs/promises';
 import sharp from 'sharp';
-import type { Dataset, Split } from '../data/dataset.ts';
+import { type Dataset, readImage, type Split } from '../data/dataset.ts';
+import { rawShape } from '../data/image.ts';
 import type { Session } from '../engine/engine.ts';
 import { writeAside } from '../files.ts';
 import { type Metrics, measure } from '../measure/metrics.ts';
@@ -13,10 +14,10 @@ import { percentInterval } from '../report/format.ts';
 import { renderRunReport, runFigures } from '../report/run-report.ts';
 import type { ReconstructionPicture, RunReport, SampleImage } from '../report/types.ts';
 import type { RunConfig } from '../train/config.ts';
-import { type Evaluation, evaluate, evaluationBatch } from '../train/evaluate.ts';
-import { loadNetwork, specOf, type Weights } from '../train/open-run.ts';
+import type { Evaluation } from '../train/evaluate.ts';
+import { openEvaluator } from '../train/evaluator.ts';
+import type { Weights } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
-import { evaluationStep } from '../train/step.ts';
 import { columns } from './io.ts';
 import { drawReconstructions } from './reconstructions.ts';
 
@@ -36,11 +37,8 @@ export async function evaluateRun(
   split: Split,
   weights: Weights,
 ): Promise<Evaluated> {
-  const batchSize = evaluationBatch(dataset.splits[split].length);
-  const program = await loadNetwork(run, config, session, weights, batchSize);
-  const remainder = (images: number) =>
-    session.load(evaluationStep(specOf(config), config.settings, images).plan);
-  const evaluation = await evaluate({ session, program, remainder, dataset, split, seed: config.seed });
+  const evaluator = await openEvaluator({ run, config, session, dataset, split, weights });
+  const evaluation = await evaluator(dataset.splits[split]);
   return { ...evaluation, metrics: measure(evaluation.predictions) };
 }
 
@@ -91,13 +89,12 @@ async function confidentErrors(predictions: Predictions, dataset: Dataset): Prom
   const confidence = (i: number) => scores[i * classes.length + predicted[i]];
   const errors = [...labels.keys()].filter((i) => predicted[i] !== labels[i]);
   errors.sort((a, b) => confidence(b) - confidence(a));
-  const { width, height, channels } = dataset;
-  const raw = { width, height, channels: channels === 1 ? 1 : 3 } as const;
-  const pixels = new Uint8Array(width * height * channels);
   const samples: SampleImage[] = [];
   for (const i of errors.slice(0, SAMPLES)) {
-    await dataset.splits.test.read(i, pixels);
-    const png = await sharp(pixels, { raw }).png().toBuffer();
+    const image = await readImage(dataset.splits.test, dataset, i);
+    const png = await sharp(image.data, { raw: rawShape(image) })
+      .png()
+      .toBuffer();
     samples.push({
       png: `data:image/png;base64,${png.toString('base64')}`,
       name: names[i],

@@ -1,7 +1,8 @@
 /** What the network of a pre-training makes of test images: one of each class for the report, and the error over all. */
 import { mkdir } from 'node:fs/promises';
 import sharp from 'sharp';
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, readImage } from '../data/dataset.ts';
+import { rawShape } from '../data/image.ts';
 import type { Session } from '../engine/engine.ts';
 import { writeAside } from '../files.ts';
 import { pictureGrid } from '../report/picture-grid.ts';
@@ -41,16 +42,12 @@ export async function drawReconstructions(
     for (const i of inBatch) made.set(i, toPixels(planes, i - done, dataset));
   });
   const originals = await Promise.all(
-    shown.map(async (i) => {
-      const pixels = new Uint8Array(dataset.width * dataset.height * dataset.channels);
-      await dataset.splits.test.read(i, pixels);
-      return pixels;
-    }),
+    shown.map(async (i) => (await readImage(dataset.splits.test, dataset, i)).data),
   );
   const again = shown.flatMap((i) => made.get(i) ?? []);
   const scale = Math.max(1, Math.round(SIDE / dataset.height));
-  const { pixels, width, height, channels } = pictureGrid([originals, again], dataset, scale);
-  const png = await sharp(pixels, { raw: { width, height, channels: channels === 1 ? 1 : 3 } })
+  const { pixels, ...shape } = pictureGrid([originals, again], dataset, scale);
+  const png = await sharp(pixels, { raw: rawShape(shape) })
     .png()
     .toBuffer();
   await mkdir(run.file('figures'), { recursive: true });

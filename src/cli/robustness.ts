@@ -11,13 +11,15 @@ import {
   type CorruptionName,
   findCorruption,
 } from '../data/corruptions/table.ts';
-import { type Dataset, SPLITS, type Split } from '../data/dataset.ts';
+import { type Dataset, readImage, SPLITS, type Split } from '../data/dataset.ts';
+import { rawShape } from '../data/image.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, mismatch, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { type Robustness, type RobustnessPoint, robustness } from '../measure/robustness.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal } from '../report/format.ts';
+import { pictureGrid } from '../report/picture-grid.ts';
 import { renderRobustness, robustnessFigures } from '../report/robustness-report.ts';
 import { openRunData } from '../train/open-run.ts';
 import { measureRobustness } from '../train/robustness.ts';
@@ -155,25 +157,14 @@ function corruptionsFor({ channels }: Dataset, { corruptions }: RobustnessFlags)
 
 /** Another image of the split for each corruption. */
 async function strip(dataset: Dataset, { split, seed }: RobustnessFlags, name: CorruptionName) {
-  const { height, width } = dataset;
-  const channels = dataset.channels === 1 ? 1 : 3;
   const source = dataset.splits[split];
   const index = Math.floor(
     ((CORRUPTION_NAMES.indexOf(name) + 0.5) / CORRUPTION_NAMES.length) * source.length,
   );
   const seen = [source, ...SEVERITIES.map((severity) => corrupted(source, dataset, name, severity, seed))];
-  const gap = 2;
-  const tiles = await Promise.all(
-    seen.map(async (images, i) => {
-      const pixels = new Uint8Array(height * width * channels);
-      await images.read(index, pixels);
-      const input = await sharp(pixels, { raw: { height, width, channels } }).png().toBuffer();
-      return { input, left: i * (width + gap), top: 0 };
-    }),
-  );
-  const size = { width: seen.length * (width + gap) - gap, height };
-  const picture = await sharp({ create: { ...size, channels: 3, background: '#fff' } })
-    .composite(tiles)
+  const row = await Promise.all(seen.map(async (images) => (await readImage(images, dataset, index)).data));
+  const { pixels, ...shape } = pictureGrid([row], dataset, 1);
+  const picture = await sharp(pixels, { raw: rawShape(shape) })
     .webp({ quality: 90 })
     .toBuffer();
   return { corruption: name, picture: `data:image/webp;base64,${picture.toString('base64')}` };

@@ -4,6 +4,8 @@
  * batches of them into f32 NCHW in [0, 1].
  */
 
+import { type ImageShape, imageBytes, type Pixels } from './image.ts';
+
 export const SPLITS = ['train', 'val', 'test'] as const;
 export type Split = (typeof SPLITS)[number];
 
@@ -29,6 +31,19 @@ export interface Splitting {
   readonly keepTogether: 'near-duplicates' | 'keys' | null;
   /** Groups of two or more images that were kept together. */
   readonly groups: number;
+}
+
+/** The same images, labels and names, read in another way. */
+export function readThrough(source: ImageSource, read: ImageSource['read']): ImageSource {
+  return { length: source.length, labels: source.labels, name: (index) => source.name(index), read };
+}
+
+/** Image `index` by itself, in memory of its own. */
+export async function readImage(source: ImageSource, shape: ImageShape, index: number): Promise<Pixels> {
+  const { height, width, channels } = shape;
+  const data = new Uint8Array(imageBytes(shape));
+  await source.read(index, data);
+  return { data, height, width, channels };
 }
 
 export interface Dataset {

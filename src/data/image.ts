@@ -32,6 +32,11 @@ export const IMAGE_ENDINGS: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp
 sharp.concurrency(1);
 sharp.cache(false);
 
+/** How sharp is told of raw pixels. */
+export function rawShape({ height, width, channels }: ImageShape) {
+  return { height, width, channels: channels === 1 ? (1 as const) : (3 as const) };
+}
+
 /** Bytes of one image. */
 export function imageBytes(shape: ImageShape): number {
   return shape.height * shape.width * shape.channels;
@@ -64,10 +69,8 @@ const RESIZE = { kernel: 'cubic', fit: 'fill', fastShrinkOnLoad: false } as cons
 
 /** Resizes raw pixels; returns the same object when they already have the size. */
 export async function resizePixels(pixels: Pixels, size: { height: number; width: number }): Promise<Pixels> {
-  const { height, width, channels } = pixels;
-  if (height === size.height && width === size.width) return pixels;
-  const raw = { height, width, channels: channels === 1 ? (1 as const) : (3 as const) };
-  return decode(sharp(pixels.data, { raw }), size);
+  if (pixels.height === size.height && pixels.width === size.width) return pixels;
+  return decode(sharp(pixels.data, { raw: rawShape(pixels) }), size);
 }
 
 /**

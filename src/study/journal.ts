@@ -1,8 +1,7 @@
 /** What a study has finished: `results.jsonl`, one line a run, only ever appended to. */
-import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SomaError } from '../errors.ts';
-import { unwritable } from '../files.ts';
+import { appendJsonLine, readJsonLines } from '../files.ts';
 import type { StudyRun } from './runs.ts';
 
 export interface Finished {
@@ -13,28 +12,15 @@ export interface Finished {
 
 const file = (folder: string) => join(folder, 'results.jsonl');
 
-/** Finished runs by id; a line that was cut off by a kill is left out. */
+/** Finished runs by id. */
 export async function readJournal(folder: string): Promise<Map<string, Finished>> {
-  const text = await readFile(file(folder), 'utf8').catch(() => '');
-  const lines = text.split('\n').flatMap((line) => {
-    try {
-      return [JSON.parse(line) as Finished];
-    } catch {
-      return [];
-    }
-  });
+  const lines = await readJsonLines<Finished>(file(folder));
   return new Map(lines.map((line) => [line.id, line]));
 }
 
-/**
- * One write of one line: processes that share the study do not tear each other's. It begins a line of its own, in case
- * that the last one was cut off.
- */
 export async function appendJournal(folder: string, { id, key }: StudyRun): Promise<void> {
   const line: Finished = { id, key, finished: new Date().toISOString() };
-  await appendFile(file(folder), `\n${JSON.stringify(line)}\n`).catch((error) => {
-    throw unwritable(file(folder), error);
-  });
+  await appendJsonLine(file(folder), line);
 }
 
 /** Whether a run is finished. Throws where the folder holds one of the same name with other settings. */

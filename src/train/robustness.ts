@@ -3,31 +3,21 @@
  * depends on, so that a command that was stopped goes on, and other corruptions are added to those that are there.
  */
 import { createHash } from 'node:crypto';
-import { appendFile, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { corrupted } from '../data/corruptions/corrupted.ts';
 import type { Severity } from '../data/corruptions/corruption.ts';
 import type { CorruptionName } from '../data/corruptions/table.ts';
-import type { Dataset, ImageSource, Split } from '../data/dataset.ts';
+import type { ImageSource } from '../data/dataset.ts';
 import { heldInMemory } from '../data/held.ts';
-import type { Session } from '../engine/engine.ts';
-import { unwritable } from '../files.ts';
+import { appendJsonLine, readJsonLines } from '../files.ts';
 import { classificationFigures } from '../measure/classification.ts';
 import { confusionMatrix } from '../measure/confusion.ts';
 import { predictedClasses } from '../measure/predictions.ts';
 import type { RobustnessPoint } from '../measure/robustness.ts';
-import type { RunConfig } from './config.ts';
-import { evaluate, evaluationBatch } from './evaluate.ts';
-import { loadNetwork, specOf, type Weights } from './open-run.ts';
-import type { RunFolder } from './run-folder.ts';
-import { evaluationStep } from './step.ts';
+import type { Evaluation } from './evaluate.ts';
+import { type Evaluator, type EvaluatorOptions, openEvaluator } from './evaluator.ts';
 
-export interface RobustnessOptions {
-  readonly run: RunFolder;
-  readonly config: RunConfig;
-  readonly session: Session;
-  readonly dataset: Dataset;
-  readonly split: Split;
-  readonly weights: Weights;
+export interface RobustnessOptions extends EvaluatorOptions {
   readonly corruptions: readonly CorruptionName[];
   readonly severities: readonly Severity[];
   /** Of what the corruptions draw. */
@@ -47,7 +37,8 @@ const FILE = 'robustness.jsonl';
 export async function measureRobustness(options: RobustnessOptions): Promise<RobustnessPoint[]> {
   const { run, dataset, split, corruptions, severities, seed, signal, onPoint } = options;
   const key = await fingerprint(options);
-  const known = await readLines(run, key);
+  const lines = await readJsonLines<Line>(run.file(FILE));
+  const known = lines.filter((line) => line.key === key);
   const source = heldInMemory(dataset.splits[split], dataset);
   const wanted: { corruption: string; severity: number; images: ImageSource }[] = [
     { corruption: 'none', severity: 0, images: source },
@@ -59,16 +50,15 @@ export async function measureRobustness(options: RobustnessOptions): Promise<Rob
       })),
     ),
   ];
-  const pass = await evaluator(options);
+  let evaluator: Evaluator | undefined;
   const points: RobustnessPoint[] = [];
   for (const { corruption, severity, images } of wanted) {
     if (signal.aborted) break;
     let point = known.find((line) => line.corruption === corruption && line.severity === severity);
     if (!point) {
-      point = { key, corruption, severity, ...(await pass(images)) };
-      await appendFile(run.file(FILE), `\n${JSON.stringify(point)}\n`).catch((error) => {
-        throw unwritable(run.file(FILE), error);
-      });
+      evaluator ??= await openEvaluator(options);
+      point = { key, corruption, severity, ...figuresOf(await evaluator(images)) };
+      await appendJsonLine(run.file(FILE), point);
     }
     const { key: _key, ...rest } = point;
     points.push(rest);
@@ -77,28 +67,15 @@ export async function measureRobustness(options: RobustnessOptions): Promise<Rob
   return points;
 }
 
-type Pass = (images: ImageSource) => Promise<Omit<RobustnessPoint, 'corruption' | 'severity'>>;
-
-/** Evaluates one source after the other with programs that are loaded once. */
-async function evaluator(options: RobustnessOptions): Promise<Pass> {
-  const { run, config, session, dataset, split, weights } = options;
-  const batch = evaluationBatch(dataset.splits[split].length);
-  const program = await loadNetwork(run, config, session, weights, batch);
-  const remainder = (images: number) =>
-    session.load(evaluationStep(specOf(config), config.settings, images).plan);
-  return async (images) => {
-    const splits = { ...dataset.splits, [split]: images };
-    const seen = { session, program, remainder, dataset: { ...dataset, splits }, split, seed: config.seed };
-    const { predictions } = await evaluate(seen);
-    const predicted = predictedClasses(predictions);
-    const confusion = confusionMatrix(predictions.labels, predicted, predictions.classes.length);
-    const { accuracy, perClass } = classificationFigures(confusion);
-    const present = perClass.filter(({ support }) => support > 0);
-    return {
-      images: images.length,
-      right: Math.round(accuracy * images.length),
-      balancedAccuracy: present.reduce((sum, { recall }) => sum + recall, 0) / present.length,
-    };
+function figuresOf({ predictions }: Evaluation): Omit<RobustnessPoint, 'corruption' | 'severity'> {
+  const { labels, classes } = predictions;
+  const confusion = confusionMatrix(labels, predictedClasses(predictions), classes.length);
+  const { accuracy, perClass } = classificationFigures(confusion);
+  const present = perClass.filter(({ support }) => support > 0);
+  return {
+    images: labels.length,
+    right: Math.round(accuracy * labels.length),
+    balancedAccuracy: present.reduce((sum, { recall }) => sum + recall, 0) / present.length,
   };
 }
 
@@ -110,17 +87,4 @@ async function fingerprint({ run, weights, dataset, split, seed }: RobustnessOpt
     .update(JSON.stringify({ data, height, width, split, seed }))
     .digest('hex')
     .slice(0, 16);
-}
-
-/** Points of this key; a line that was cut off by a kill is left out. */
-async function readLines(run: RunFolder, key: string): Promise<Line[]> {
-  const text = await readFile(run.file(FILE), 'utf8').catch(() => '');
-  return text.split('\n').flatMap((line) => {
-    try {
-      const value = JSON.parse(line) as Line;
-      return value.key === key ? [value] : [];
-    } catch {
-      return [];
-    }
-  });
 }

@@ -13,7 +13,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EXIT, SomaError } from '../errors.ts';
-import { unwritable, writeAside } from '../files.ts';
+import { readJsonLines, unwritable, writeAside } from '../files.ts';
 import { reopenSystem } from '../models/own-system.ts';
 import { configSchema, type RunConfig } from './config.ts';
 import type { EpochRecord, PretrainingRecord, StageRecord } from './record.ts';
@@ -136,16 +136,8 @@ export class RunFolder {
     return this.writeLines('steps.jsonl', steps);
   }
 
-  /** A last line that was cut off by a kill is left out. */
-  private async readLines<Line>(name: string): Promise<Line[]> {
-    const text = await readFile(this.file(name), 'utf8').catch(() => '');
-    return text.split('\n').flatMap((line) => {
-      try {
-        return [JSON.parse(line) as Line];
-      } catch {
-        return [];
-      }
-    });
+  private readLines<Line>(name: string): Promise<Line[]> {
+    return readJsonLines(this.file(name));
   }
 
   private async writeLines(name: string, lines: readonly object[]): Promise<void> {

@@ -1,7 +1,7 @@
 /** A split seen through a corruption. What is drawn for an image follows from the seed, the severity and its index alone. */
 import { random } from '../../random.ts';
-import type { ImageSource } from '../dataset.ts';
-import { type ImageShape, imageBytes } from '../image.ts';
+import { type ImageSource, readImage, readThrough } from '../dataset.ts';
+import type { ImageShape } from '../image.ts';
 import type { Severity } from './corruption.ts';
 import { CORRUPTIONS, type CorruptionName } from './table.ts';
 
@@ -13,16 +13,9 @@ export function corrupted(
   severity: Severity,
   seed: number,
 ): ImageSource {
-  const { height, width, channels } = shape;
-  return {
-    length: source.length,
-    labels: source.labels,
-    name: (index) => source.name(index),
-    async read(index, target) {
-      const data = new Uint8Array(imageBytes(shape));
-      await source.read(index, data);
-      const draw = random(seed, name, severity, index);
-      target.set(await CORRUPTIONS[name].apply({ data, height, width, channels }, severity, draw));
-    },
-  };
+  return readThrough(source, async (index, target) => {
+    const image = await readImage(source, shape, index);
+    const draw = random(seed, name, severity, index);
+    target.set(await CORRUPTIONS[name].apply(image, severity, draw));
+  });
 }

@@ -1,5 +1,6 @@
 /** What storing and scaling do to images. */
 import sharp from 'sharp';
+import { rawShape } from '../image.ts';
 import { defineCorruption, MEDMNIST_C } from './corruption.ts';
 
 export const jpeg = defineCorruption({
@@ -7,11 +8,12 @@ export const jpeg = defineCorruption({
   source: MEDMNIST_C,
   levels: [50, 30, 15, 10, 7],
   show: (quality) => `quality ${quality}`,
-  apply: async ({ data, height, width, channels }, quality) => {
-    const raw = { height, width, channels: channels === 1 ? (1 as const) : (3 as const) };
-    const file = await sharp(data, { raw }).jpeg({ quality }).toBuffer();
+  apply: async (image, quality) => {
+    const file = await sharp(image.data, { raw: rawShape(image) })
+      .jpeg({ quality })
+      .toBuffer();
     const decoded = sharp(file);
-    return (channels === 1 ? decoded.toColourspace('b-w') : decoded).raw().toBuffer();
+    return (image.channels === 1 ? decoded.toColourspace('b-w') : decoded).raw().toBuffer();
   },
 });
 
