@@ -2,22 +2,25 @@
 import type { OpName } from '../../ops/table.ts';
 import type { Case } from './case.ts';
 import * as alif from './cases-alif.ts';
+import * as conv from './cases-conv.ts';
+import * as dense from './cases-dense.ts';
 import * as elementwise from './cases-elementwise.ts';
+import { fusedCases } from './cases-fused.ts';
 import * as layout from './cases-layout.ts';
 import * as loop from './cases-loop.ts';
 import { matmulCases } from './cases-matmul.ts';
-import * as matrix from './cases-matrix.ts';
+import * as neuron from './cases-neuron.ts';
 import { normCases } from './cases-norm.ts';
 import { softmaxCases, softmaxGradCases } from './cases-softmax.ts';
 import * as training from './cases-training.ts';
 
 export const OP_CASES: Record<OpName, Case[]> = {
-  conv2d: matrix.conv2dCases,
-  conv2dGradInput: matrix.conv2dGradInputCases,
-  conv2dGradWeight: matrix.conv2dGradWeightCases,
-  dense: matrix.denseCases,
-  denseGradInput: matrix.denseGradInputCases,
-  denseGradWeight: matrix.denseGradWeightCases,
+  conv2d: conv.conv2dCases,
+  conv2dGradInput: conv.conv2dGradInputCases,
+  conv2dGradWeight: conv.conv2dGradWeightCases,
+  dense: dense.denseCases,
+  denseGradInput: dense.denseGradInputCases,
+  denseGradWeight: dense.denseGradWeightCases,
   matmul: matmulCases,
   batchNorm: elementwise.batchNormCases,
   batchNormGrad: elementwise.batchNormGradCases,
@@ -49,8 +52,8 @@ export const OP_CASES: Record<OpName, Case[]> = {
   slice: layout.sliceCases,
   sliceGrad: layout.sliceGradCases,
   dropout: training.dropoutCases,
-  neuron: matrix.neuronCases,
-  neuronGrad: matrix.neuronGradCases,
+  neuron: neuron.neuronCases,
+  neuronGrad: neuron.neuronGradCases,
   alif: alif.alifCases,
   alifGrad: alif.alifGradCases,
   suppress: alif.suppressCases,
@@ -69,4 +72,4 @@ export const OP_CASES: Record<OpName, Case[]> = {
   adam: training.adamCases,
 };
 
-export const FUSED_CASES = { ...matrix.fusedCases, ...loop.loopCases, ...normCases };
+export const FUSED_CASES = { ...fusedCases, ...loop.loopCases, ...normCases };

@@ -79,7 +79,7 @@ export function encodePlan(plan: Plan, variableIndex: (name: string) => number):
     const calls = lowerStep(step, stored, looping ? loop : null, keeps);
     const kept = keeps ? preparedPlaces(calls, plan) : new Set();
     const temporaries = new Places<Temporary>(looping ? plan.microBytes : 0);
-    const buffer = (place: Value | Temporary | Accumulator | null): number[] => {
+    const buffer = (place: Place | null): number[] => {
       if (!place) return [REGION.none, 0, 0];
       if ('slotBytes' in place)
         return [

@@ -18,10 +18,13 @@ export interface Accumulator {
   readonly slotBytes: number;
 }
 
+/** Where a kernel reads or writes: a value of the plan, or scratch of a step. */
+export type Place = Value | Temporary;
+
 export interface KernelCall {
   readonly kernel: string;
   /** Null where an optional buffer is absent. */
-  readonly buffers: readonly (Value | Temporary | Accumulator | null)[];
+  readonly buffers: readonly (Place | Accumulator | null)[];
   readonly ints: readonly number[];
   readonly floats?: readonly number[];
   /** It reads nothing but variables, and what it writes holds until they change: packed weights. */

@@ -1,6 +1,5 @@
 /**
- * Convolution, fully connected layers and neurons: the steps that are fused (src/compile/fuse.ts says how),
- * lowered to native/kernels/conv_*.cc, dense*.cc and lif.cc.
+ * Convolutions and what is fused with them (src/compile/fuse.ts says how), lowered to native/kernels/conv_*.cc.
  */
 import type { ConvAlgorithm, ConvChoice } from '../../compile/choose.ts';
 import {
@@ -12,19 +11,12 @@ import {
   isFew3x3,
   isPlain3x3,
 } from '../../compile/conv-step.ts';
-import { align, isBlocked, isMap, LANES } from '../../compile/layout.ts';
+import { align, LANES } from '../../compile/layout.ts';
 import type { Step } from '../../compile/plan.ts';
-import { mismatch } from '../../errors.ts';
-import type { Node, TensorType, Value } from '../../graph/value.ts';
-import { describe, f32, size } from '../../graph/value.ts';
-import type { RESETS } from '../../neurons/neuron.ts';
-import { SURROGATES } from '../../neurons/surrogate.ts';
-import type { NeuronName } from '../../neurons/table.ts';
-import type { NeuronAttrs } from '../../ops/neuron.ts';
-import type { Accumulator, KernelCall, Lower, Stored, Temporary } from './kernel-call.ts';
-import { accumulator, expectPlain, flag, images, needed, neededLoop, temporary } from './kernel-call.ts';
+import { f32 } from '../../graph/value.ts';
+import type { Accumulator, KernelCall, Lower, Place, Temporary } from './kernel-call.ts';
+import { accumulator, expectPlain, flag, needed, neededLoop, temporary } from './kernel-call.ts';
 import { weightsOf } from './lower-fold.ts';
-import { reshape } from './lower-layout.ts';
 
 function convInts({ geometry: g, relu, pool }: ConvStep): number[] {
   return [
@@ -44,8 +36,6 @@ function convOf(step: Step): { conv: ConvStep; choice: ConvChoice } {
 const WIDEST_PANEL = 32;
 const panelled = (channels: number) => Math.ceil(channels / WIDEST_PANEL) * WIDEST_PANEL;
 const floats = (count: number): Temporary => ({ temporaryBytes: align(4 * count) });
-
-type Place = Value | Temporary;
 
 interface Packed {
   readonly place: Temporary;
@@ -233,176 +223,3 @@ export const lowerConv2dGradWeight: Lower = (step, _, loop) => {
     { kernel: 'conv2d_grad_weight_spike', buffers, ints: [...ints, flag(winograd), flag(choice.events)] },
   ];
 };
-
-/** Rows of a dense layer as [TN, C, HW, O]; a map is flattened by the kernel. */
-function denseInts(rows: TensorType, outputs: number): number[] {
-  const pixels = isMap(rows) ? size(rows.shape.slice(2)) : 1;
-  return [images(rows), rows.shape[1], pixels, outputs];
-}
-
-/** Maps that the kernels would take for rows: of one pixel, but padded to whole blocks. */
-function isPaddedPixel(type: TensorType): boolean {
-  const padded = isBlocked(type) && type.shape[1] % LANES !== 0;
-  return padded && type.dtype === 'f32' && size(type.shape.slice(2)) === 1;
-}
-
-interface Rows {
-  readonly place: Value | Temporary;
-  readonly type: TensorType;
-  /** What brings them there. */
-  readonly calls: readonly KernelCall[];
-}
-
-/** What a dense layer reads: what is flattened into it, or its input as it is. */
-function flattened(step: Step): Rows {
-  const node = fusedNode(step, 'reshape');
-  const x = node ? needed(node, 0) : needed(step.root, 0);
-  if (!node || !isPaddedPixel(x)) return { place: x, type: x, calls: [] };
-  const [type] = node.outputs;
-  const place = temporary(type);
-  return { place, type, calls: reshape(x, x, place, type) };
-}
-
-/** Words of 16 spikes in a stored row: each pixel of a map has its own. */
-function spikeWords(rows: TensorType): number {
-  const [, c, pixels] = denseInts(rows, 0);
-  return Math.ceil(c / LANES) * pixels;
-}
-
-/** Weights of a layer of floats in the stored order of its rows, native/kernels/dense_shape.h. */
-function storedWeights(w: Place, rows: TensorType, outputs: number): { place: Place; calls: KernelCall[] } {
-  const ints = denseInts(rows, outputs);
-  const [, c, pixels] = ints;
-  if (pixels === 1 || !isBlocked(rows)) return { place: w, calls: [] };
-  const place = temporary(f32([outputs, Math.ceil(c / LANES) * LANES * pixels]));
-  return { place, calls: [{ kernel: 'dense_weights', buffers: [w, place], ints, prepares: true }] };
-}
-
-export const lowerDense: Lower = (step) => {
-  const { root, nodes } = step;
-  const { place, type, calls } = flattened(step);
-  const { weight, bias, calls: folding } = weightsOf(step);
-  const ints = denseInts(type, needed(root, 1).shape[0]);
-  const rest = [bias, nodes[nodes.length - 1].outputs[0]];
-  const before = [...calls, ...folding];
-  if (type.dtype !== 'spike') {
-    const stored = storedWeights(weight, type, needed(root, 1).shape[0]);
-    return [...before, ...stored.calls, { kernel: 'dense', buffers: [place, stored.place, ...rest], ints }];
-  }
-  const width = Math.ceil(needed(root, 1).shape[0] / LANES) * LANES;
-  const packed = temporary(f32([spikeWords(type) * LANES, width]));
-  return [
-    ...before,
-    { kernel: 'dense_spike_weights', buffers: [weight, packed], ints, prepares: true },
-    { kernel: 'dense_spike', buffers: [place, packed, ...rest], ints },
-  ];
-};
-
-export const lowerDenseGradInput: Lower = (step) => {
-  const { root } = step;
-  const [rows] = root.outputs;
-  const dx = fusedNode(step, 'reshape')?.outputs[0] ?? rows;
-  const w = needed(root, 1);
-  const into = (place: Place, type: TensorType): KernelCall[] => {
-    const stored = storedWeights(w, type, w.shape[0]);
-    const ints = denseInts(type, w.shape[0]);
-    return [
-      ...stored.calls,
-      { kernel: 'dense_grad_input', buffers: [needed(root, 0), stored.place, place], ints },
-    ];
-  };
-  if (!isPaddedPixel(dx)) return into(dx, dx);
-  const place = temporary(rows);
-  return [...into(place, rows), ...reshape(place, rows, dx, dx)];
-};
-
-export const lowerDenseGradWeight: Lower = (step, _, loop) => {
-  const { root } = step;
-  const { place, type, calls } = flattened(step);
-  const g = needed(root, 1);
-  const ints = denseInts(type, g.shape[1]);
-  const sum = fusedNode(step, 'sumMicro');
-  if (sum) {
-    const sums = accumulator(f32([spikeWords(type) * LANES, Math.ceil(g.shape[1] / 8) * 8]));
-    return [
-      ...calls,
-      { kernel: 'dense_grad_weight_spike_add', buffers: [place, g, sums], ints },
-      {
-        kernel: 'dense_grad_weight_spike_sum',
-        buffers: [sums, sum.outputs[0]],
-        ints: [...ints, neededLoop(step, loop).slots],
-        finishes: true,
-      },
-    ];
-  }
-  const kernel = type.dtype === 'spike' ? 'dense_grad_weight_spike' : 'dense_grad_weight';
-  return [...calls, { kernel, buffers: [place, g, root.outputs[0]], ints }];
-};
-
-/** The number by which the kernels know a kind of reset. */
-const RESET_NUMBER = { subtract: 0, zero: 1, none: 2 } satisfies Record<(typeof RESETS)[number], number>;
-
-function lifInts(root: Node, reluGrad: boolean): { ints: number[]; floats: number[] } {
-  const attrs = root.attrs as NeuronAttrs;
-  const [current, beta, threshold] = [needed(root, 0), needed(root, 1), needed(root, 2)];
-  if (!isMap(current) && current.shape.length !== 2)
-    throw mismatch('native neuron()', 'a current of maps or rows', describe(current));
-  const perChannel = (parameter: Value) => flag(parameter.shape.length === 1);
-  const pixels = isMap(current) ? size(current.shape.slice(2)) : 0;
-  const { surrogate } = attrs;
-  return {
-    ints: [
-      ...[current.shape[0], current.shape[1], pixels, attrs.steps, flag(current.time !== null)],
-      ...[perChannel(beta), perChannel(threshold), RESET_NUMBER[attrs.reset], flag(attrs.resetDelay)],
-      ...[SURROGATES.indexOf(surrogate.kind), flag(reluGrad)],
-    ],
-    floats: [surrogate.parameter, surrogate.scale],
-  };
-}
-
-interface NeuronKernels {
-  forward(root: Node, stored: Stored): KernelCall;
-  backward(step: Step, stored: Stored): KernelCall;
-}
-
-/** One row a neuron model, as in src/neurons/table.ts; null: only the reference engine runs it. */
-const NEURON_KERNELS: Record<NeuronName, NeuronKernels | null> = {
-  lif: {
-    forward: (root, stored) => ({
-      kernel: 'lif',
-      buffers: [
-        ...[0, 1, 2].map((i) => needed(root, i)),
-        // The kernel always writes spikes, also where only the membrane is read.
-        stored(root.outputs[0]) ?? temporary(root.outputs[0]),
-        stored(root.outputs[1]),
-      ],
-      ...lifInts(root, false),
-    }),
-    backward: (step, stored) => {
-      const { root } = step;
-      const mask = fusedNode(step, 'reluGrad');
-      const [dCurrent, dBeta, dThreshold] = root.outputs;
-      return {
-        kernel: 'lif_grad',
-        buffers: [
-          ...[0, 1, 2].map((i) => needed(root, i)),
-          root.inputs[3] ?? null,
-          root.inputs[4] ?? null,
-          ...[mask ? mask.outputs[0] : dCurrent, dBeta, dThreshold].map(stored),
-        ],
-        ...lifInts(root, mask !== undefined),
-      };
-    },
-  },
-};
-
-function kernelsOf({ attrs }: Node): NeuronKernels {
-  const { model } = attrs as NeuronAttrs;
-  const kernels = NEURON_KERNELS[model];
-  if (kernels) return kernels;
-  throw mismatch('neuron()', 'a neuron with a native kernel', model, 'compute with --engine reference');
-}
-
-export const lowerNeuron: Lower = ({ root }, stored) => [kernelsOf(root).forward(root, stored)];
-
-export const lowerNeuronGrad: Lower = (step, stored) => [kernelsOf(step.root).backward(step, stored)];

@@ -1,14 +1,13 @@
 /** Weights and bias of a layer, with a normalisation folded into them where the step has one; fold.cc makes them. */
 import type { Step } from '../../compile/plan.ts';
-import type { Value } from '../../graph/value.ts';
 import { size } from '../../graph/value.ts';
 import type { BatchNormAttrs } from '../../ops/batch-norm.ts';
-import type { KernelCall, Temporary } from './kernel-call.ts';
+import type { KernelCall, Place } from './kernel-call.ts';
 import { expectPlain, needed, temporary } from './kernel-call.ts';
 
 export interface Weights {
-  readonly weight: Value | Temporary;
-  readonly bias: Value | Temporary | null;
+  readonly weight: Place;
+  readonly bias: Place | null;
   /** What makes them. */
   readonly calls: readonly KernelCall[];
 }

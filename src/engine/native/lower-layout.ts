@@ -5,11 +5,11 @@ import type { TensorType, Value } from '../../graph/value.ts';
 import { describe, size } from '../../graph/value.ts';
 import type { ConcatAttrs, PadAttrs, SliceAttrs } from '../../ops/concat.ts';
 import type { AvgPoolAttrs, PoolAttrs } from '../../ops/pool.ts';
-import type { KernelCall, Lower, Temporary } from './kernel-call.ts';
+import type { KernelCall, Lower, Place } from './kernel-call.ts';
 import { flag, images, needed } from './kernel-call.ts';
 
 const lines = (type: TensorType) => align(storageBytes(type)) / ALIGNMENT;
-const zero = (place: Value | Temporary, type: TensorType): KernelCall => ({
+const zero = (place: Place, type: TensorType): KernelCall => ({
   kernel: 'zero',
   buffers: [place],
   ints: [lines(type)],
@@ -38,8 +38,6 @@ export const lowerReshape: Lower = ({ root }) => {
   const [x, y] = [needed(root, 0), root.outputs[0]];
   return reshape(x, x, y, y);
 };
-
-type Place = Value | Temporary;
 
 /** Copies the elements at `source`, of type `x`, to `target`, of type `y`. */
 export function reshape(source: Place, x: TensorType, target: Place, y: TensorType): KernelCall[] {

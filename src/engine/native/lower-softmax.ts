@@ -3,10 +3,10 @@
  * map, and are not too few; and else to reductions and elementwise kernels: maximum, exponential, sum, division.
  */
 import { isBlocked } from '../../compile/layout.ts';
-import type { TensorType, Value } from '../../graph/value.ts';
+import type { TensorType } from '../../graph/value.ts';
 import { elements, size } from '../../graph/value.ts';
 import { groupType, type SoftmaxAttrs } from '../../ops/softmax.ts';
-import type { KernelCall, Lower, Temporary } from './kernel-call.ts';
+import type { KernelCall, Lower, Place } from './kernel-call.ts';
 import { expectPlain, needed, temporary } from './kernel-call.ts';
 import { MAX, reduceInts, SUM } from './lower-elementwise.ts';
 import { elementwiseWalk } from './walk.ts';
@@ -34,8 +34,6 @@ function grouping(type: TensorType, { axes }: SoftmaxAttrs): Grouping | undefine
   const [, channels, height, width] = shape;
   return last === 1 ? { kernel: 'softmax_maps', ints: [rows, channels, height * width] } : undefined;
 }
-
-type Place = Value | Temporary;
 
 /** Brings `x` to one number a group. */
 function reduced(mode: number, x: Place, type: TensorType, attrs: SoftmaxAttrs, to: Place): KernelCall {

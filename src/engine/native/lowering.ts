@@ -7,10 +7,12 @@ import type { KernelCall, Lower, Stored } from './kernel-call.ts';
 import * as alif from './lower-alif.ts';
 import * as attention from './lower-attention.ts';
 import * as conv from './lower-conv.ts';
+import * as dense from './lower-dense.ts';
 import * as elementwise from './lower-elementwise.ts';
 import * as layout from './lower-layout.ts';
 import * as loops from './lower-loop.ts';
 import * as matmul from './lower-matmul.ts';
+import * as neuron from './lower-neuron.ts';
 import * as norm from './lower-norm.ts';
 import * as softmax from './lower-softmax.ts';
 import * as training from './lower-training.ts';
@@ -19,9 +21,9 @@ const LOWERINGS: Record<OpName, Lower> = {
   conv2d: conv.lowerConv2d,
   conv2dGradInput: conv.lowerConv2dGradInput,
   conv2dGradWeight: conv.lowerConv2dGradWeight,
-  dense: conv.lowerDense,
-  denseGradInput: conv.lowerDenseGradInput,
-  denseGradWeight: conv.lowerDenseGradWeight,
+  dense: dense.lowerDense,
+  denseGradInput: dense.lowerDenseGradInput,
+  denseGradWeight: dense.lowerDenseGradWeight,
   matmul: matmul.lowerMatmul,
   batchNorm: norm.lowerBatchNorm,
   batchNormGrad: norm.lowerBatchNormGrad,
@@ -53,8 +55,8 @@ const LOWERINGS: Record<OpName, Lower> = {
   slice: layout.lowerSlice,
   sliceGrad: layout.lowerSliceGrad,
   dropout: training.lowerDropout,
-  neuron: conv.lowerNeuron,
-  neuronGrad: conv.lowerNeuronGrad,
+  neuron: neuron.lowerNeuron,
+  neuronGrad: neuron.lowerNeuronGrad,
   alif: alif.lowerAlif,
   alifGrad: alif.lowerAlifGrad,
   suppress: alif.lowerSuppress,

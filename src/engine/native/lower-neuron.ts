@@ -1,0 +1,81 @@
+/** Neurons over time, lowered to native/kernels/lif.cc. */
+import { fusedNode } from '../../compile/conv-step.ts';
+import { isMap } from '../../compile/layout.ts';
+import type { Step } from '../../compile/plan.ts';
+import { mismatch } from '../../errors.ts';
+import type { Node, Value } from '../../graph/value.ts';
+import { describe, size } from '../../graph/value.ts';
+import type { RESETS } from '../../neurons/neuron.ts';
+import { SURROGATES } from '../../neurons/surrogate.ts';
+import type { NeuronName } from '../../neurons/table.ts';
+import type { NeuronAttrs } from '../../ops/neuron.ts';
+import type { KernelCall, Lower, Stored } from './kernel-call.ts';
+import { flag, needed, temporary } from './kernel-call.ts';
+
+/** The number by which the kernels know a kind of reset. */
+const RESET_NUMBER = { subtract: 0, zero: 1, none: 2 } satisfies Record<(typeof RESETS)[number], number>;
+
+function lifInts(root: Node, reluGrad: boolean): { ints: number[]; floats: number[] } {
+  const attrs = root.attrs as NeuronAttrs;
+  const [current, beta, threshold] = [needed(root, 0), needed(root, 1), needed(root, 2)];
+  if (!isMap(current) && current.shape.length !== 2)
+    throw mismatch('native neuron()', 'a current of maps or rows', describe(current));
+  const perChannel = (parameter: Value) => flag(parameter.shape.length === 1);
+  const pixels = isMap(current) ? size(current.shape.slice(2)) : 0;
+  const { surrogate } = attrs;
+  return {
+    ints: [
+      ...[current.shape[0], current.shape[1], pixels, attrs.steps, flag(current.time !== null)],
+      ...[perChannel(beta), perChannel(threshold), RESET_NUMBER[attrs.reset], flag(attrs.resetDelay)],
+      ...[SURROGATES.indexOf(surrogate.kind), flag(reluGrad)],
+    ],
+    floats: [surrogate.parameter, surrogate.scale],
+  };
+}
+
+interface NeuronKernels {
+  forward(root: Node, stored: Stored): KernelCall;
+  backward(step: Step, stored: Stored): KernelCall;
+}
+
+/** One row a neuron model, as in src/neurons/table.ts; null: only the reference engine runs it. */
+const NEURON_KERNELS: Record<NeuronName, NeuronKernels | null> = {
+  lif: {
+    forward: (root, stored) => ({
+      kernel: 'lif',
+      buffers: [
+        ...[0, 1, 2].map((i) => needed(root, i)),
+        // The kernel always writes spikes, also where only the membrane is read.
+        stored(root.outputs[0]) ?? temporary(root.outputs[0]),
+        stored(root.outputs[1]),
+      ],
+      ...lifInts(root, false),
+    }),
+    backward: (step, stored) => {
+      const { root } = step;
+      const mask = fusedNode(step, 'reluGrad');
+      const [dCurrent, dBeta, dThreshold] = root.outputs;
+      return {
+        kernel: 'lif_grad',
+        buffers: [
+          ...[0, 1, 2].map((i) => needed(root, i)),
+          root.inputs[3] ?? null,
+          root.inputs[4] ?? null,
+          ...[mask ? mask.outputs[0] : dCurrent, dBeta, dThreshold].map(stored),
+        ],
+        ...lifInts(root, mask !== undefined),
+      };
+    },
+  },
+};
+
+function kernelsOf({ attrs }: Node): NeuronKernels {
+  const { model } = attrs as NeuronAttrs;
+  const kernels = NEURON_KERNELS[model];
+  if (kernels) return kernels;
+  throw mismatch('neuron()', 'a neuron with a native kernel', model, 'compute with --engine reference');
+}
+
+export const lowerNeuron: Lower = ({ root }, stored) => [kernelsOf(root).forward(root, stored)];
+
+export const lowerNeuronGrad: Lower = (step, stored) => [kernelsOf(step.root).backward(step, stored)];
