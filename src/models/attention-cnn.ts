@@ -7,16 +7,18 @@
  * share nothing. The other readings, and every other block, are options.
  */
 import { z } from 'zod';
+import type { Value } from '../graph/value.ts';
 import { ATTENTION, ATTENTION_NAMES, type AttentionName } from '../nn/attention/table.ts';
 import { convNorm } from '../nn/conv-norm.ts';
 import { dense, dropout } from '../nn/layers.ts';
+import type { Net } from '../nn/net.ts';
 import { maxPool2d } from '../ops/pool.ts';
 import { flatten } from '../ops/reduce.ts';
 import { bloodSettings } from './blood-settings.ts';
 import { defineSystem } from './system.ts';
 
 /** Options that the attention networks of paper (c) share. */
-export function attentionOptions(attention: AttentionName) {
+function attentionOptions(attention: AttentionName) {
   return z.strictObject({
     attention: z
       .enum(ATTENTION_NAMES)
@@ -29,28 +31,60 @@ export function attentionOptions(attention: AttentionName) {
   });
 }
 
-function attentionCnn(name: string, title: string, attention: AttentionName, what: string, reported: string) {
+export interface AttentionVariant {
+  readonly name: string;
+  readonly title: string;
+  readonly attention: AttentionName;
+  /** For people, e.g. `channel and spatial`. */
+  readonly what: string;
+  readonly reported: string;
+}
+
+type Trunk = (net: Net, image: Value, attend: (x: Value, stage: number) => Value) => Value;
+
+/** A network of paper (c) with attention after every pool, then flatten → dropout → dense K. Stages count from 1. */
+export function attentionSystem({ attention, what, ...names }: AttentionVariant, kind: string, trunk: Trunk) {
   return defineSystem({
-    name,
-    title,
-    summary: `CNN with BatchNorm and ${what} attention after every pool`,
+    ...names,
+    summary: `${kind} ${what} attention after every pool`,
     source: 'paper (c), table 3',
-    reported,
     framework: 'keras',
     size: 64,
     options: attentionOptions(attention),
     training: bloodSettings('adam'),
     build(net, { image, classes }, o) {
-      let x = image;
-      for (const [i, filters] of [32, 64, 128, 256].entries()) {
-        x = maxPool2d(convNorm(net, i + 1, x, { filters, kernel: 3 }), { kernel: 2 });
-        x = ATTENTION[o.attention](net, `attention${i + 1}`, x, o);
-      }
+      const x = trunk(net, image, (y, stage) => ATTENTION[o.attention](net, `attention${stage}`, y, o));
       return dense(net, 'fc', dropout(net, flatten(x), o.dropout), { units: classes });
     },
   });
 }
 
-export const seCnn = attentionCnn('se-cnn', 'SE-CNN', 'channel', 'channel', '0.46M');
-export const saCnn = attentionCnn('sa-cnn', 'SA-CNN', 'spatial', 'spatial', '0.42M');
-export const cbamCnn = attentionCnn('cbam-cnn', 'CBAM-CNN', 'cbam', 'channel and spatial', '0.47M');
+const attentionCnn = (variant: AttentionVariant) =>
+  attentionSystem(variant, 'CNN with BatchNorm and', (net, image, attend) => {
+    let x = image;
+    for (const [i, filters] of [32, 64, 128, 256].entries())
+      x = attend(maxPool2d(convNorm(net, i + 1, x, { filters, kernel: 3 }), { kernel: 2 }), i + 1);
+    return x;
+  });
+
+export const seCnn = attentionCnn({
+  name: 'se-cnn',
+  title: 'SE-CNN',
+  attention: 'channel',
+  what: 'channel',
+  reported: '0.46M',
+});
+export const saCnn = attentionCnn({
+  name: 'sa-cnn',
+  title: 'SA-CNN',
+  attention: 'spatial',
+  what: 'spatial',
+  reported: '0.42M',
+});
+export const cbamCnn = attentionCnn({
+  name: 'cbam-cnn',
+  title: 'CBAM-CNN',
+  attention: 'cbam',
+  what: 'channel and spatial',
+  reported: '0.47M',
+});

@@ -6,14 +6,13 @@
  */
 import { z } from 'zod';
 import type { Value } from '../graph/value.ts';
-import { ATTENTION, type AttentionName } from '../nn/attention/table.ts';
 import { convNorm } from '../nn/conv-norm.ts';
 import { dense, dropout } from '../nn/layers.ts';
 import type { Net } from '../nn/net.ts';
 import { relu } from '../ops/elementwise.ts';
 import { maxPool2d } from '../ops/pool.ts';
 import { flatten } from '../ops/reduce.ts';
-import { attentionOptions } from './attention-cnn.ts';
+import { type AttentionVariant, attentionSystem } from './attention-cnn.ts';
 import { bloodSettings } from './blood-settings.ts';
 import { defineSystem } from './system.ts';
 
@@ -70,26 +69,29 @@ export const vgg12 = plain('vgg12', 'VGG-12', [...TO_128, [256, 3]], HIDDEN);
 export const vgg15 = plain('vgg15', 'VGG-15', [...TO_128, [256, 3], [512, 3]], HIDDEN);
 export const vgg18 = plain('vgg18', 'VGG-18', [...TO_128, [256, 3], [512, 3], [512, 3]], HIDDEN);
 
-function attentive(name: string, title: string, attention: AttentionName, what: string, reported: string) {
-  return defineSystem({
-    name,
-    title,
-    summary: `VGG with ${what} attention after every pool`,
-    source: 'paper (c), table 3',
-    reported,
-    framework: 'keras',
-    size: 64,
-    options: attentionOptions(attention),
-    training: bloodSettings('adam'),
-    build(net, { image, classes }, o) {
-      const x = trunk(net, image, [...TO_128, [256, 2], [512, 3]], (y, stage) =>
-        ATTENTION[o.attention](net, `attention${stage}`, y, o),
-      );
-      return dense(net, 'fc', dropout(net, flatten(x), o.dropout), { units: classes });
-    },
-  });
-}
+const attentive = (variant: AttentionVariant) =>
+  attentionSystem(variant, 'VGG with', (net, image, attend) =>
+    trunk(net, image, [...TO_128, [256, 2], [512, 3]], attend),
+  );
 
-export const seVgg15 = attentive('se-vgg15', 'SE-VGG15', 'channel', 'channel', '7.27M');
-export const saVgg15 = attentive('sa-vgg15', 'SA-VGG15', 'spatial', 'spatial', '7.10M');
-export const cbamVgg15 = attentive('cbam-vgg15', 'CBAM-VGG15', 'cbam', 'channel and spatial', '7.27M');
+export const seVgg15 = attentive({
+  name: 'se-vgg15',
+  title: 'SE-VGG15',
+  attention: 'channel',
+  what: 'channel',
+  reported: '7.27M',
+});
+export const saVgg15 = attentive({
+  name: 'sa-vgg15',
+  title: 'SA-VGG15',
+  attention: 'spatial',
+  what: 'spatial',
+  reported: '7.10M',
+});
+export const cbamVgg15 = attentive({
+  name: 'cbam-vgg15',
+  title: 'CBAM-VGG15',
+  attention: 'cbam',
+  what: 'channel and spatial',
+  reported: '7.27M',
+});

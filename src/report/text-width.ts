@@ -39,3 +39,10 @@ export function shortNames(names: readonly string[], limit = 24): string[] {
     short.indexOf(name) === k ? name : `${shorten(names[k], limit - 5)} ${k + 1}`,
   );
 }
+
+/** Longest name of a run, a system or an arm where it has a row or a legend of its own. */
+const LONGEST_ROW = 44;
+
+export function rowNames(names: readonly string[]): string[] {
+  return shortNames(names, LONGEST_ROW);
+}

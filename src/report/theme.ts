@@ -35,8 +35,17 @@ export function categoryColour(index: number): string {
 }
 
 /** Dash of category `index`: solid for the first eight. */
-export function categoryDash(index: number): number[] {
+function categoryDash(index: number): number[] {
   return [...DASHES[Math.floor(index / CATEGORY_COLOURS.length) % DASHES.length]];
+}
+
+/** Scales of categories: each its colour, and its dash. */
+export function categoryColours(labels: readonly string[]): { domain: string[]; range: string[] } {
+  return { domain: [...labels], range: labels.map((_, index) => categoryColour(index)) };
+}
+
+export function categoryDashes(labels: readonly string[]): { domain: string[]; range: number[][] } {
+  return { domain: [...labels], range: labels.map((_, index) => categoryDash(index)) };
 }
 
 /** Shades of one hue, from none to all, for heat maps. */

@@ -1,11 +1,10 @@
 /** The figures of a study: accuracies of its arms, and differences of its pairs. */
 import type { FigureSource } from '../report/figure.ts';
 import { decimal, percent } from '../report/format.ts';
-import { shortNames } from '../report/text-width.ts';
+import { rowNames } from '../report/text-width.ts';
 import { COLOURS, FAINT_INK, PERCENT_LABEL } from '../report/theme.ts';
 import type { ArmResult, PairOutcome } from './analyse.ts';
 
-const LONGEST_NAME = 44;
 const HEIGHT = { step: 26 };
 const rows = (labels: readonly string[]) => ({
   field: 'row',
@@ -18,10 +17,7 @@ const x = { type: 'quantitative' as const, scale: { zero: false, nice: true } };
 
 /** Accuracy of each arm with its interval, its seeds, and what the paper reports. */
 export function armFigure(arms: readonly ArmResult[]): FigureSource {
-  const labels = shortNames(
-    arms.map(({ title }) => title),
-    LONGEST_NAME,
-  );
+  const labels = rowNames(arms.map(({ title }) => title));
   const y = rows(labels);
   const estimates = arms.flatMap(({ accuracy }, i) => (accuracy ? [{ row: labels[i], ...accuracy }] : []));
   const seeds = arms.flatMap(({ accuracies }, i) =>
@@ -78,10 +74,7 @@ export function armFigure(arms: readonly ArmResult[]): FigureSource {
 
 /** Difference of each pair with its interval. */
 export function pairFigure(pairs: readonly PairOutcome[]): FigureSource {
-  const labels = shortNames(
-    pairs.map(({ first, second }) => `${first} − ${second}`),
-    LONGEST_NAME,
-  );
+  const labels = rowNames(pairs.map(({ first, second }) => `${first} − ${second}`));
   const values = pairs.map(({ difference, isBeyondNoise }, i) => ({
     row: labels[i],
     value: 100 * difference.value,

@@ -4,7 +4,7 @@
  */
 import type { ImageShape } from '../image.ts';
 import { mirrored } from '../warp.ts';
-import { defineCorruption, MEDMNIST_C, PAPER_E, scaleOf } from './corruption.ts';
+import { defineCorruption, MEDMNIST_C, PAPER_E, scaleOf, toBytes } from './corruption.ts';
 
 /** A shift in pixels, to the right and down, and its share of the result. */
 interface Tap {
@@ -109,10 +109,6 @@ function convolve(
     }
   }
   return sums;
-}
-
-function toBytes(values: Float64Array): Uint8Array {
-  return new Uint8Array(Uint8ClampedArray.from(values).buffer);
 }
 
 /** The four pixels around a point at (u, v) between them, with their shares. */

@@ -50,7 +50,12 @@ export function scaleOf({ height, width }: Pixels): number {
   return Math.min(height, width) / 224;
 }
 
+/** Values rounded to bytes and kept in 0 to 255. */
+export function toBytes(values: ArrayLike<number>): Uint8Array {
+  return new Uint8Array(Uint8ClampedArray.from(values).buffer);
+}
+
 /** A new image whose bytes are what `value` makes of each byte, rounded and kept in 0 to 255. */
 export function mapBytes({ data }: Pixels, value: (byte: number, at: number) => number): Uint8Array {
-  return new Uint8Array(Uint8ClampedArray.from(data, value).buffer);
+  return toBytes(Float64Array.from(data, value));
 }

@@ -5,12 +5,11 @@
 import type { Metrics } from '../../measure/metrics.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal } from '../format.ts';
-import { shortNames } from '../text-width.ts';
-import { COLOURS, categoryColour, FAINT_INK } from '../theme.ts';
+import { rowNames, shortNames } from '../text-width.ts';
+import { COLOURS, categoryColours, FAINT_INK } from '../theme.ts';
 
 /** With more classes than this, only those with the lowest F1 are drawn. */
 const MOST_CLASSES = 30;
-const LONGEST_NAME = 44;
 
 /** F1 of each class of one run, the macro mean as a line. */
 export function classF1Figure(metrics: Metrics, name: string): FigureSource {
@@ -77,10 +76,7 @@ export function classF1Comparison(systems: readonly { name: string; metrics: Met
   const shown = drawnClasses(systems.map(({ metrics }) => metrics));
   const allClasses = shortNames(systems[0].metrics.perClass.map((each) => each.name));
   const classes = shown.map((k) => allClasses[k]);
-  const labels = shortNames(
-    systems.map(({ name }) => name),
-    LONGEST_NAME,
-  );
+  const labels = rowNames(systems.map(({ name }) => name));
   const values = systems.flatMap(({ metrics }, s) =>
     shown.map((k) => ({ class: allClasses[k], system: labels[s], ...metrics.perClass[k].f1 })),
   );
@@ -96,7 +92,7 @@ export function classF1Comparison(systems: readonly { name: string; metrics: Met
   const color = {
     field: 'system',
     type: 'nominal' as const,
-    scale: { domain: labels, range: labels.map((_, index) => categoryColour(index)) },
+    scale: categoryColours(labels),
     legend: {
       orient: 'top' as const,
       columns: 3,

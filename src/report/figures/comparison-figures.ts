@@ -6,19 +6,14 @@ import type { Metrics } from '../../measure/metrics.ts';
 import type { PairedComparison } from '../../measure/paired.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal, percent } from '../format.ts';
-import { shortNames } from '../text-width.ts';
-import { COLOURS, categoryColour, categoryDash, FAINT_INK, PERCENT_LABEL } from '../theme.ts';
+import { rowNames, shortNames } from '../text-width.ts';
+import { COLOURS, categoryColours, categoryDashes, FAINT_INK, PERCENT_LABEL } from '../theme.ts';
 import type { RunReport } from '../types.ts';
 import { curveAxes } from './training-curves.ts';
 
-const LONGEST_NAME = 44;
-
 /** Accuracy, macro F1 and macro AUC of each run, one panel each, points with intervals. */
 export function headlineFigure(systems: readonly { name: string; metrics: Metrics }[]): FigureSource {
-  const labels = shortNames(
-    systems.map(({ name }) => name),
-    LONGEST_NAME,
-  );
+  const labels = rowNames(systems.map(({ name }) => name));
   const panels = [
     { title: 'accuracy', of: (metrics: Metrics) => metrics.accuracy },
     { title: 'macro F1', of: (metrics: Metrics) => metrics.macro.f1 },
@@ -39,7 +34,7 @@ export function headlineFigure(systems: readonly { name: string; metrics: Metric
     const color = {
       field: 'system',
       type: 'nominal' as const,
-      scale: { domain: labels, range: labels.map((_, index) => categoryColour(index)) },
+      scale: categoryColours(labels),
       legend: null,
     };
     return {
@@ -80,10 +75,7 @@ export function headlineFigure(systems: readonly { name: string; metrics: Metric
 
 /** Validation loss and accuracy of all runs over the epochs, the best epoch of each as a dot. */
 export function validationCurves(runs: readonly { name: string; run: RunReport }[]): FigureSource {
-  const labels = shortNames(
-    runs.map(({ name }) => name),
-    LONGEST_NAME,
-  );
+  const labels = rowNames(runs.map(({ name }) => name));
   const values = runs.flatMap(({ run }, r) =>
     run.history.map(({ epoch, val_loss, val_accuracy }) => ({
       system: labels[r],
@@ -93,7 +85,6 @@ export function validationCurves(runs: readonly { name: string; run: RunReport }
       best: epoch === run.bestEpoch,
     })),
   );
-  const range = labels.map((_, index) => categoryColour(index));
   const panel = (field: string, title: string, axis: object) => {
     const encoding = {
       ...curveAxes(
@@ -105,11 +96,10 @@ export function validationCurves(runs: readonly { name: string; run: RunReport }
       color: {
         field: 'system',
         type: 'nominal' as const,
-        scale: { domain: labels, range },
+        scale: categoryColours(labels),
         legend: { orient: 'top' as const, columns: 3, symbolType: 'stroke' },
       },
     };
-    const dashes = { domain: labels, range: labels.map((_, index) => categoryDash(index)) };
     return {
       width: 340,
       height: 220,
@@ -118,7 +108,7 @@ export function validationCurves(runs: readonly { name: string; run: RunReport }
           mark: { type: 'line' as const },
           encoding: {
             ...encoding,
-            strokeDash: { field: 'system', type: 'nominal' as const, scale: dashes },
+            strokeDash: { field: 'system', type: 'nominal' as const, scale: categoryDashes(labels) },
           },
         },
         {

@@ -9,10 +9,9 @@ import { type RiskCoverage, riskCoverage } from '../../measure/risk-coverage.ts'
 import { wilsonInterval } from '../../measure/wilson.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal, percent, whole } from '../format.ts';
-import { shortNames } from '../text-width.ts';
-import { categoryColour, categoryDash, FAINT_INK, GRID, PERCENT_LABEL } from '../theme.ts';
+import { rowNames } from '../text-width.ts';
+import { categoryColours, categoryDashes, FAINT_INK, GRID, PERCENT_LABEL } from '../theme.ts';
 
-const LONGEST_NAME = 44;
 const SIDE = 300;
 /** Points nearer than this to the one before are left out: a third of a pixel. */
 const RESOLUTION = 0.001;
@@ -27,7 +26,7 @@ const axisOfShares = (title: string) => ({ title, tickCount: 5, grid: true, labe
 
 /** Share of right answers against their probability, and how many images have it. */
 export function reliabilityFigure(systems: readonly Tested[]): FigureSource {
-  const labels = labelsOf(systems);
+  const labels = rowNames(systems.map(({ name }) => name));
   const values = systems.flatMap(({ metrics }, s) =>
     metrics.reliability
       .filter(({ images }) => images > 0)
@@ -113,7 +112,7 @@ export function reliabilityFigure(systems: readonly Tested[]): FigureSource {
 
 /** Share of wrong answers if only the surest are given. */
 export function riskCoverageFigure(systems: readonly Tested[]): FigureSource {
-  const labels = labelsOf(systems);
+  const labels = rowNames(systems.map(({ name }) => name));
   const curves = systems.map(({ predictions }) => riskCoverage(answersOf(predictions)));
   const values = curves.flatMap((curve, s) =>
     thinned(curve).map(([coverage, risk]) => ({ system: labels[s], coverage, risk })),
@@ -147,7 +146,7 @@ export function riskCoverageFigure(systems: readonly Tested[]): FigureSource {
         strokeDash: {
           field: 'system',
           type: 'nominal',
-          scale: { domain: labels, range: labels.map((_, index) => categoryDash(index)) },
+          scale: categoryDashes(labels),
           legend: null,
         },
       },
@@ -155,19 +154,12 @@ export function riskCoverageFigure(systems: readonly Tested[]): FigureSource {
   };
 }
 
-function labelsOf(systems: readonly Tested[]): string[] {
-  return shortNames(
-    systems.map(({ name }) => name),
-    LONGEST_NAME,
-  );
-}
-
 /** A legend only where there is something to tell apart. */
 function colourOf(labels: readonly string[]) {
   return {
     field: 'system',
     type: 'nominal' as const,
-    scale: { domain: [...labels], range: labels.map((_, index) => categoryColour(index)) },
+    scale: categoryColours(labels),
     legend: labels.length === 1 ? null : { orient: 'top' as const, columns: 3, symbolType: 'stroke' },
   };
 }

@@ -3,8 +3,8 @@ import { CORRUPTIONS, findCorruption } from '../../data/corruptions/table.ts';
 import type { Robustness } from '../../measure/robustness.ts';
 import type { FigureSource } from '../figure.ts';
 import { percent } from '../format.ts';
-import { shortNames } from '../text-width.ts';
-import { categoryColour, categoryDash, PERCENT_LABEL } from '../theme.ts';
+import { rowNames } from '../text-width.ts';
+import { categoryColours, categoryDashes, PERCENT_LABEL } from '../theme.ts';
 
 export interface RobustRun {
   readonly name: string;
@@ -12,13 +12,9 @@ export interface RobustRun {
 }
 
 const COLUMNS = 4;
-const LONGEST_NAME = 44;
 
 export function robustnessFigure(runs: readonly RobustRun[]): FigureSource {
-  const labels = shortNames(
-    runs.map(({ name }) => name),
-    LONGEST_NAME,
-  );
+  const labels = rowNames(runs.map(({ name }) => name));
   const names = Object.keys(CORRUPTIONS).filter((name) =>
     runs.some(({ result }) => result.corruptions.some(({ corruption }) => corruption === name)),
   );
@@ -47,13 +43,13 @@ export function robustnessFigure(runs: readonly RobustRun[]): FigureSource {
   const color = {
     field: 'run',
     type: 'nominal' as const,
-    scale: { domain: labels, range: labels.map((_, index) => categoryColour(index)) },
+    scale: categoryColours(labels),
     legend: labels.length === 1 ? null : { orient: 'top' as const, columns: 3, symbolType: 'stroke' },
   };
   const strokeDash = {
     field: 'run',
     type: 'nominal' as const,
-    scale: { domain: labels, range: labels.map((_, index) => categoryDash(index)) },
+    scale: categoryDashes(labels),
     legend: null,
   };
   return {

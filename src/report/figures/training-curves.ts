@@ -6,7 +6,7 @@
 import type { StageRecord } from '../../train/record.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal, percent } from '../format.ts';
-import { COLOURS, categoryColour, categoryDash, FAINT_INK, PERCENT_LABEL } from '../theme.ts';
+import { COLOURS, categoryColours, categoryDashes, FAINT_INK, PERCENT_LABEL } from '../theme.ts';
 import type { PretrainingReport, RunReport } from '../types.ts';
 
 const PANEL = { width: 340, height: 210 };
@@ -139,13 +139,13 @@ export function firingRates(run: RunReport): FigureSource | null {
             color: {
               field: 'layer',
               type: 'nominal',
-              scale: { domain: layers, range: layers.map((_, index) => categoryColour(index)) },
+              scale: categoryColours(layers),
               legend: { orient: 'right', symbolType: 'stroke' },
             },
             strokeDash: {
               field: 'layer',
               type: 'nominal',
-              scale: { domain: layers, range: layers.map((_, index) => categoryDash(index)) },
+              scale: categoryDashes(layers),
             },
           },
         },
