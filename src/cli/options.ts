@@ -21,7 +21,12 @@ export function wholeNumber(text: string): number {
 
 /** Whole numbers with commas between them. */
 export function wholeNumbers(text: string): number[] {
-  return text.split(',').map((part) => wholeNumber(part.trim()));
+  return words(text).map(wholeNumber);
+}
+
+/** Words with commas between them. */
+export function words(text: string): string[] {
+  return text.split(',').map((part) => part.trim());
 }
 
 export function positiveNumber(text: string): number {

@@ -26,7 +26,7 @@ import { measureRobustness } from '../train/robustness.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say } from './io.ts';
-import { type EngineOptions, wholeNumber, withEngine } from './options.ts';
+import { type EngineOptions, wholeNumber, withEngine, words } from './options.ts';
 
 interface RobustnessFlags extends EngineOptions {
   readonly data?: string;
@@ -57,12 +57,12 @@ export function addRobustness(program: Command): void {
 }
 
 function corruptionList(text: string): CorruptionName[] {
-  return text.split(',').map((name) => findCorruption(name.trim()).name);
+  return words(text).map((name) => findCorruption(name).name);
 }
 
 function severityList(text: string): Severity[] {
-  return text.split(',').map((part) => {
-    const severity = SEVERITIES.find((each) => `${each}` === part.trim());
+  return words(text).map((part) => {
+    const severity = SEVERITIES.find((each) => `${each}` === part);
     if (!severity) throw new InvalidArgumentError('Expected numbers from 1 to 5 with commas between them.');
     return severity;
   });

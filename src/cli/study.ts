@@ -16,12 +16,13 @@ import { expand, type StudyRun } from '../study/runs.ts';
 import { readStudy, type Study } from '../study/study.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say } from './io.ts';
-import { collect, type EngineOptions, wholeNumbers, withEngine } from './options.ts';
+import { collect, type EngineOptions, wholeNumbers, withEngine, words } from './options.ts';
 
 interface StudyFlags extends EngineOptions {
   readonly data?: readonly string[];
   readonly out?: string;
   readonly seeds?: readonly number[];
+  readonly arms?: readonly string[];
   readonly quick?: boolean;
   readonly list?: boolean;
   readonly dryRun?: boolean;
@@ -39,6 +40,7 @@ export function addStudy(program: Command): void {
     )
     .option('--out <folder>', 'where runs and results go (default: studies/<study>)')
     .option('--seeds <list>', 'seeds instead of the study’s, e.g. 0,1,2', wholeNumbers)
+    .option('--arms <list>', 'only these arms, e.g. se-cnn,cbam-cnn; tables show whatever is finished', words)
     .option('--quick', 'one epoch and one seed, on built-in data where no other is given')
     .option('--list', 'list the studies')
     .option('--dry-run', 'print the commands of the runs that are left, and train nothing')
@@ -50,6 +52,7 @@ Examples:
   soma study --list
   soma study pooling-or-attention --data bloodmnist_64.npz
   soma study resolution --data blood-28=bloodmnist.npz --data blood-64=bloodmnist_64.npz
+  soma study blood-architectures --data bloodmnist_64.npz --arms vgg,resnet34 --seeds 0
   soma study my-study.json --data cells=cells/ --seeds 0,1,2
 
 Several processes may work on one study at once. Ctrl-C leaves a checkpoint; the same command goes on.`,
@@ -76,9 +79,10 @@ async function run(name: string | undefined, flags: StudyFlags): Promise<number>
     say(`interrupted, ${performed.finished} of ${runs.length} runs are done; the same command goes on`);
     return EXIT.interrupted;
   }
+  const all = expand(study, { ...flags, arms: undefined });
   const slots = Object.keys(study.data);
   const command = `soma study ${name} ${slots.map((slot) => `--data ${slots.length > 1 ? `${slot}=` : ''}…`).join(' ')}`;
-  return conclude(study, runs, folder, performed, { command, json: flags.json });
+  return conclude(study, all, folder, performed, { command, json: flags.json });
 }
 
 function list(json: boolean | undefined): number {
@@ -182,15 +186,12 @@ async function conclude(
   study: Study,
   runs: readonly StudyRun[],
   folder: string,
-  { finished, elsewhere, waiting, failed }: Performed,
+  { elsewhere, waiting, failed }: Performed,
   { command, json }: { readonly command: string; readonly json?: boolean },
 ): Promise<number> {
   const journal = await readJournal(folder);
-  const analysis = await analyse(
-    study,
-    runs.filter((each) => journal.has(each.id)),
-    folder,
-  );
+  const done = runs.filter((each) => journal.has(each.id));
+  const analysis = await analyse(study, done, folder);
   const paths = await writeStudy(analysis, command, folder);
   const tables = studyRows(analysis);
   const missing = [
@@ -205,13 +206,13 @@ async function conclude(
     ...[tables.pairs, tables.steps].flatMap((rows) => (rows.length > 1 ? ['', columns(rows)] : [])),
     '',
     ...missing,
-    `${finished} of ${runs.length} runs`,
+    `${done.length} of ${runs.length} runs`,
     `table ${paths.markdown}`,
     `report ${paths.report}`,
   ].join('\n');
   const result = {
     study: study.name,
-    finished,
+    finished: done.length,
     runs: runs.length,
     arms: analysis.arms.map(
       ({ name, accuracy, accuracies, macroF1, parameters, measured, against, ...time }) => ({

@@ -1,5 +1,6 @@
 /** The runs of a study, one for each arm and seed: trainings, and evaluations of what they left. */
 import { createHash } from 'node:crypto';
+import { EXIT, SomaError } from '../errors.ts';
 import { findSystem } from '../models/registry.ts';
 import type { Arm, Study, StudyData } from './study.ts';
 
@@ -20,6 +21,8 @@ export interface StudyRun {
 export interface ExpandOptions {
   /** Instead of the study's; arms with seeds of their own keep them. */
   readonly seeds?: readonly number[];
+  /** Names of the arms that are wanted; what these evaluate comes with them. All, where it is absent. */
+  readonly arms?: readonly string[];
   /** One epoch, the first seed only. */
   readonly quick?: boolean;
 }
@@ -30,9 +33,10 @@ const QUICK_STEPS = 3;
 /**
  * All runs, seed by seed, so that a study that is stopped half-way has every arm at least once; what is evaluated comes
  * after what is trained.
+ * @throws SomaError where an arm is wanted that the study lacks
  */
-export function expand(study: Study, { seeds, quick = false }: ExpandOptions = {}): StudyRun[] {
-  const all = study.arms.flatMap((arm) => {
+export function expand(study: Study, { seeds, arms, quick = false }: ExpandOptions = {}): StudyRun[] {
+  const all = wanted(study, arms).flatMap((arm) => {
     const own = arm.seeds ?? seeds ?? study.seeds;
     return (quick ? own.slice(0, 1) : own).map((seed, order) => ({
       order: 2 * order + Number(arm.evaluates !== undefined),
@@ -40,6 +44,18 @@ export function expand(study: Study, { seeds, quick = false }: ExpandOptions = {
     }));
   });
   return all.sort((a, b) => a.order - b.order).map(({ run }) => run);
+}
+
+function wanted({ name, arms }: Study, names: readonly string[] | undefined): readonly Arm[] {
+  if (!names) return arms;
+  const unknown = names.filter((each) => !arms.some((arm) => arm.name === each));
+  if (unknown.length > 0)
+    throw new SomaError(
+      `study ${name}: expected arms among ${arms.map((arm) => arm.name).join(', ')}, got ${unknown.join(', ')}`,
+      EXIT.usage,
+    );
+  const evaluated = arms.filter((arm) => names.includes(arm.name)).map(({ evaluates }) => evaluates);
+  return arms.filter((arm) => names.includes(arm.name) || evaluated.includes(arm.name));
 }
 
 function toRun(study: Study, arm: Arm, seed: number, quick: boolean): StudyRun {

@@ -53,6 +53,16 @@ describe('expand()', () => {
     expect(expand(study, { seeds: [7] }).map(({ id }) => id)).toEqual(['a-seed7', 'b-seed0']);
   });
 
+  it('takes the arms that are named, with what they evaluate', () => {
+    const off = { name: 'off', evaluates: 'a', set: { T: 2 } };
+    const { arms } = study;
+    const ids = (names: string[]) =>
+      expand({ ...study, arms: [...arms, { ...arms[0], ...off }] }, { arms: names }).map(({ id }) => id);
+    expect(ids(['b'])).toEqual(['b-seed0']);
+    expect(ids(['off'])).toEqual(['a-seed3', 'off-seed3', 'a-seed4', 'off-seed4']);
+    expect(() => ids(['b', 'c'])).toThrow(/study .*: expected arms among a, b, off, got c/);
+  });
+
   it('cuts down to one epoch and one seed', () => {
     const runs = expand(study, { quick: true });
     expect(runs.map(({ id }) => id)).toEqual(['a-seed3', 'b-seed0']);
