@@ -86,7 +86,14 @@ export { softmax } from './ops/softmax.ts';
 export { type Random, random } from './random.ts';
 export { type RunConfig, VERSION } from './train/config.ts';
 export { openData } from './train/data.ts';
-export { type EvaluateOptions, type Evaluation, evaluate, evaluationBatch } from './train/evaluate.ts';
+export { type Evaluation, evaluate, evaluationBatch } from './train/evaluate.ts';
+export {
+  type Observed,
+  type ObserveOptions,
+  type Observer,
+  observationStep,
+  observe,
+} from './train/observation.ts';
 export {
   configure,
   initialWeights,

@@ -1,13 +1,10 @@
 /** Running a network over a split without training it. */
-import type { PixelCache } from '../data/cache.ts';
-import type { Dataset, Split } from '../data/dataset.ts';
-import { type Batch, loadBatches } from '../data/loader.ts';
-import type { Fetched, Program, Session } from '../engine/engine.ts';
+import type { Split } from '../data/dataset.ts';
+import type { Fetched, Program } from '../engine/engine.ts';
 import { mismatch, type SomaError } from '../errors.ts';
 import type { Predictions } from '../measure/predictions.ts';
-import { findNonFinite } from './non-finite.ts';
-import { beginPass } from './pass.ts';
 import { rateOutput } from './step.ts';
+import { forEachBatch, type Visit, type VisitOptions } from './visit.ts';
 
 export interface Evaluation {
   readonly predictions: Predictions;
@@ -16,19 +13,6 @@ export interface Evaluation {
   readonly accuracy: number;
   /** Mean firing rate of each spiking layer. */
   readonly rates: Readonly<Record<string, number>>;
-}
-
-export interface EvaluateOptions {
-  readonly session: Session;
-  /** Plan of `evaluationStep`. */
-  readonly program: Program;
-  /** One for the images of a last batch that is not full: needed where images of a batch see each other. */
-  readonly remainder?: (images: number) => Program;
-  readonly dataset: Dataset;
-  readonly split: Split;
-  readonly seed: number;
-  readonly cache?: PixelCache;
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Images in one step of evaluation, where there are as many. */
@@ -42,56 +26,11 @@ export function evaluationBatch(images: number): number {
 /** Smallest probability that counts, so that one image cannot make the loss infinite. */
 const FLOOR = 1e-12;
 
-/** What a program made of a batch. */
-interface Visit {
-  readonly batch: Batch;
-  /** That ran: `read` its outputs; rows beyond the batch are of images that are not there. */
-  readonly program: Program;
-  /** Images before this batch. */
-  readonly done: number;
-  /** Whether the batch is as large as those before it. */
-  readonly full: boolean;
-  /** Layer and op of the first number that is not finite. */
-  nonFinite(): Promise<string>;
-}
-
-/**
- * Runs a program over a split. The last batch is filled up with zeros, whose results are to be thrown away; where images
- * of a batch see each other, it has a program of its own.
- */
-async function forEachBatch(options: EvaluateOptions, visit: (v: Visit) => Promise<void>): Promise<void> {
-  const { dataset, split, seed } = options;
-  const source = dataset.splits[split];
-  const batchSize = options.program.plan.inputs.get('images')?.shape[0] ?? 1;
-  const mixes = options.program.plan.steps.some(({ nodes }) =>
-    nodes.some(({ op, attrs }) => op.couplesRows?.(attrs)),
-  );
-  beginPass(options.session, options.program.plan.variables);
-  const images = new Float32Array(batchSize * dataset.channels * dataset.height * dataset.width);
-  const labels = new Int32Array(batchSize);
-  let done = 0;
-  for await (const batch of loadBatches(source, dataset, { batchSize, cache: options.cache })) {
-    const rng = Int32Array.of(seed, done);
-    const own = mixes && batch.size < batchSize ? options.remainder?.(batch.size) : undefined;
-    const program = own ?? options.program;
-    if (!own) {
-      images.fill(0).set(batch.images);
-      labels.fill(0).set(batch.labels);
-    }
-    const feeds = own ? { images: batch.images, labels: batch.labels, rng } : { images, labels, rng };
-    await program.run(feeds);
-    const full = batch.size === batchSize;
-    await visit({ batch, program, done, full, nonFinite: () => findNonFinite(program, feeds) });
-    done += batch.size;
-    options.onProgress?.(done, source.length);
-  }
-}
-
 /**
  * Firing rates are means over the whole network's batch, so they leave out a batch that was filled up.
  * @throws SomaError naming the layer where a probability is not finite
  */
-export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+export async function evaluate(options: VisitOptions): Promise<Evaluation> {
   const { dataset, split } = options;
   const source = dataset.splits[split];
   const classes = dataset.classes.length;
@@ -138,7 +77,7 @@ export interface ReconstructionErrors {
  * @throws SomaError naming the layer where a pixel is not finite
  */
 export async function evaluateReconstruction(
-  options: EvaluateOptions,
+  options: VisitOptions,
   see?: (visit: Visit) => void,
 ): Promise<ReconstructionErrors> {
   const images = Math.max(1, options.dataset.splits[options.split].length);

@@ -130,7 +130,7 @@ export async function loadNetwork(
   batchSize: number,
 ): Promise<Program> {
   const { plan } = evaluationStep(specOf(config), config.settings, batchSize);
-  return loadCheckpointed(run, config, session, TRAINING[weights], plan);
+  return loadPlan(run, config, session, weights, plan);
 }
 
 /** A program with the weights of a run that takes images and gives probabilities. */
@@ -142,7 +142,7 @@ export async function loadPredictor(
   batchSize: number,
 ): Promise<Program> {
   const { plan } = predictionStep(specOf(config), batchSize);
-  return loadCheckpointed(run, config, session, TRAINING[weights], plan);
+  return loadPlan(run, config, session, weights, plan);
 }
 
 /** The network of a run's pre-training with the weights that it handed on, as `reconstructionStep` has it. */
@@ -156,6 +156,17 @@ export async function loadPretrained(
   const { pretraining } = config.settings;
   if (!pretraining) throw mismatch(run.path, 'a run with a pre-training', 'one without');
   return loadCheckpointed(run, config, session, PRETRAINING[pretraining.evaluate], plan);
+}
+
+/** Any program on the network of a run, with its weights. */
+export async function loadPlan(
+  run: RunFolder,
+  config: RunConfig,
+  session: Session,
+  weights: Weights,
+  plan: Plan,
+): Promise<Program> {
+  return loadCheckpointed(run, config, session, TRAINING[weights], plan);
 }
 
 async function loadCheckpointed(

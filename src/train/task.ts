@@ -4,10 +4,10 @@ import type { Batch } from '../data/loader.ts';
 import type { Program } from '../engine/engine.ts';
 import type { StageSettings } from '../models/settings.ts';
 import type { EpochSums } from './checkpoint.ts';
-import type { EvaluateOptions } from './evaluate.ts';
 import type { StageRecord } from './record.ts';
 import type { StageFiles } from './run-folder.ts';
 import type { TracedStep } from './step.ts';
+import type { VisitOptions } from './visit.ts';
 
 /** What a stage learns: its steps, and what is measured of them. `Validation`: what one pass over validation gives. */
 export interface Task<R extends StageRecord, Validation> {
@@ -21,7 +21,7 @@ export interface Task<R extends StageRecord, Validation> {
   evaluationStep(batchSize: number): TracedStep;
   /** Adds what a step says of its images, loss and firing rates apart. */
   count(sums: EpochSums, program: Program, batch: Batch): void;
-  validate(options: EvaluateOptions): Promise<Validation>;
+  validate(options: VisitOptions): Promise<Validation>;
   record(basics: Basics, sums: EpochSums, validation: Validation): R;
   /** What is shown beside the loss, of the epoch so far. */
   figure(sums: EpochSums): Figure;
