@@ -103,7 +103,7 @@ void maxPool(const Call& call) {
   });
 }
 
-// Spikes: a window fires if any of its elements does.
+// Spikes: a window fires if any of its elements does. Where none does, the first element inside the map is the maximum.
 void maxPoolSpike(const Call& call) {
   const PoolShape s(call.ints);
   const int planes = s.images * blocks(s.C);
@@ -115,35 +115,37 @@ void maxPoolSpike(const Call& call) {
       const uint16_t* x = call.spikes(0) + size_t(plane) * s.H * s.W;
       const int image = plane / blocks(s.C), block = plane % blocks(s.C);
       const int lanes = smaller(LANES, s.C - block * LANES);
-      for (int i = 0; i < s.OH; i++)
+      const unsigned real = (1u << lanes) - 1;
+      for (int i = 0; i < s.OH; i++) {
+        const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
         for (int j = 0; j < s.OW; j++) {
-          const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
           const Range columns = windowRange(j, s.sw, s.padLeft, s.kw, s.W);
+          const auto element = [&](int row, int column) {
+            return (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
+          };
           const bool empty = rows.from >= rows.to || columns.from >= columns.to;
-          // Where nothing fires, the first element inside the map is the maximum.
-          const int first = empty ? 0
-                                  : (rows.from - i * s.sh + s.padTop) * s.kw + columns.from - j * s.sw + s.padLeft;
+          const int first = empty ? 0 : element(rows.from, columns.from);
           unsigned fired = 0;
-          uint8_t index[LANES];
-          std::fill(index, index + LANES, uint8_t(first));
+          VecI beyond[PARTS] = {};  // the first
           for (int row = rows.from; row < rows.to; row++)
             for (int column = columns.from; column < columns.to; column++) {
-              const unsigned word = x[size_t(row) * s.W + column];
-              const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
-              if (argmax)
-                for (unsigned fresh = word & ~fired; fresh; fresh &= fresh - 1)
-                  index[__builtin_ctz(fresh)] = uint8_t(k);
+              const unsigned word = x[size_t(row) * s.W + column], fresh = word & ~fired;
+              for (int part = 0; part < PARTS; part++)
+                beyond[part] |= maskOfBits(fresh >> (part * VL)) & (element(row, column) - first - VecI{});
               fired |= word;
             }
           const size_t pixel = size_t(i) * s.OW + j;
           if (y) y[size_t(plane) * s.OH * s.OW + pixel] = uint16_t(fired);
-          if (argmax && s.blocked) {
-            uint8_t* to = argmax + (size_t(plane) * s.OH * s.OW + pixel) * LANES;
-            for (int l = 0; l < LANES; l++) to[l] = l < lanes ? index[l] : 0;
-          } else if (argmax) {
+          if (!argmax) continue;
+          uint8_t index[LANES];
+          for (int part = 0; part < PARTS; part++)
+            storeBytes(index + part * VL, maskOfBits(real >> (part * VL)) & (beyond[part] + first));
+          if (s.blocked)
+            std::memcpy(argmax + (size_t(plane) * s.OH * s.OW + pixel) * LANES, index, LANES);
+          else
             for (int l = 0; l < lanes; l++) argmax[(size_t(image) * s.C + l) * s.OH * s.OW + pixel] = index[l];
-          }
         }
+      }
     }
   });
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include "../kernel.h"
+#include "../simd.h"
 #include "reduce_axes.h"
 #include "scratch.h"
 #include "tables.h"
@@ -59,6 +60,19 @@ int64_t countBits(const uint16_t* words, size_t n) {
   return count;
 }
 
+// Adds the bits of each lane.
+void countLanes(const uint16_t* words, size_t n, int64_t* counts) {
+  constexpr size_t TOGETHER = 64;
+  for (size_t i = 0; i < n; i += TOGETHER) {
+    uint16_t rest[TOGETHER] = {};
+    const bool whole = n - i >= TOGETHER;
+    if (!whole) std::copy(words + i, words + n, rest);
+    uint64_t masks[LANES];
+    transposeBits(whole ? words + i : rest, masks);
+    for (int l = 0; l < LANES; l++) counts[l] += __builtin_popcountll(masks[l]);
+  }
+}
+
 void countSpikes(const SpikeReduction& r, const uint16_t* x, size_t from, size_t to, int64_t* counts) {
   std::fill(counts, counts + r.width(), 0);
   const int inner = r.reduced.count - 1;
@@ -66,8 +80,11 @@ void countSpikes(const SpikeReduction& r, const uint16_t* x, size_t from, size_t
     const Position p(r.reduced, s);
     const size_t run = inner < 0 ? 1 : std::min(to - s, r.reduced.size[inner] - p.at[inner]);
     const ptrdiff_t stride = inner < 0 ? 1 : r.reduced.x[inner];
-    if (!r.laneKept && stride == 1) {
-      *counts += countBits(x + p.x, run);
+    if (stride == 1) {
+      if (r.laneKept)
+        countLanes(x + p.x, run, counts);
+      else
+        *counts += countBits(x + p.x, run);
     } else {
       for (size_t k = 0; k < run; k++) {
         unsigned word = x[p.x + ptrdiff_t(k) * stride];

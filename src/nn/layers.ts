@@ -166,10 +166,10 @@ export function dropout(net: Net, x: Value, rate: number): Value {
 
 /** Mean over the map: [N, C, H, W] → [N, C]. */
 export function globalAvgPool(x: Value): Value {
-  return reduceMean(toFloat(x), { axes: [2, 3] });
+  return reduceMean(x, { axes: [2, 3] });
 }
 
 /** Maximum over the map: [N, C, H, W] → [N, C]. */
 export function globalMaxPool(x: Value): Value {
-  return reduceMax(toFloat(x), { axes: [2, 3] });
+  return reduceMax(x, { axes: [2, 3] });
 }

@@ -137,6 +137,8 @@ const CASES: Record<string, Record<string, Build>> = {
     'overlapping, same': (make) => maxPool2d(make([1, 2, 4, 5]), { kernel: 3, stride: 1, padding: 'same' }),
     'of a ReLU': (make) => maxPool2d(relu(make([2, 2, 4, 4])), { kernel: 2 }),
     'of an ELU': (make) => maxPool2d(elu(make([2, 2, 4, 4]), 0.5), { kernel: 2 }),
+    'of weighed maps': (make) =>
+      maxPool2d(mul(make([2, 2, 4, 4]), reshapeTo(sigmoid(make([2, 2])), [2, 2, 1, 1])), { kernel: 2 }),
   },
   avgPool2d: {
     plain: (make) => avgPool2d(make([2, 3, 4, 6]), { kernel: 2 }),

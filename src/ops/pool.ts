@@ -8,8 +8,8 @@ import type { OpDef } from '../graph/op.ts';
 import type { TensorType, Value } from '../graph/value.ts';
 import { f32 } from '../graph/value.ts';
 import { type BatchNormAttrs, batchNormGrad } from './batch-norm.ts';
-import { eluOp, reluOp } from './elementwise.ts';
-import { broadcastTo, reduceSum } from './reduce.ts';
+import { castOp, eluOp, mulOp, reluOp, sigmoidOp } from './elementwise.ts';
+import { broadcastTo, reduceSum, reshapeOp } from './reduce.ts';
 import { expectInput, pair, steps } from './shapes.ts';
 
 export interface PoolAttrs {
@@ -173,16 +173,26 @@ function poolAttrs(x: Value, options: PoolOptions): PoolAttrs {
 /**
  * Maximum of each window. Spikes stay spikes: a window fires if any of its elements does.
  *
- * What never falls, as ReLU and ELU, commutes with the maximum, also for the gradient, so a pooled ReLU is traced as
- * the ReLU of what is pooled: a quarter of the work, and the large map need not be kept for the way back.
+ * What never falls, as ReLU and ELU, reading spikes as numbers, and weighing channels by what is not below zero, commutes
+ * with the maximum, also for the gradient. So a pooled ReLU is traced as the ReLU of what is pooled: a quarter of the
+ * work, and the large map need not be kept for the way back.
  */
 export function maxPool2d(x: Value, options: PoolOptions): Value {
   if (x.source.kind === 'node') {
     const { op, inputs, attrs } = x.source.node;
-    const [before] = inputs;
-    if (before && (op === reluOp || op === eluOp)) return apply(op, [maxPool2d(before, options)], attrs)[0];
+    const [before, ...rest] = inputs;
+    const neverFalls = op === reluOp || op === eluOp || op === castOp || (op === mulOp && weighsMaps(rest[0]));
+    if (before && neverFalls) return apply(op, [maxPool2d(before, options), ...rest], attrs)[0];
   }
   return apply(maxPool2dOp, [x], poolAttrs(x, options))[0];
+}
+
+/** Whether a factor is the same all over a map, and a sigmoid, so that it is never below zero. */
+function weighsMaps(factor: Value | null): boolean {
+  if (factor?.source.kind !== 'node' || factor.shape[2] !== 1 || factor.shape[3] !== 1) return false;
+  const { op, inputs } = factor.source.node;
+  const shaped = op === reshapeOp ? inputs[0]?.source : factor.source;
+  return shaped?.kind === 'node' && shaped.node.op === sigmoidOp;
 }
 
 /**

@@ -20,6 +20,7 @@ const WINDOWS: readonly Window[] = [
   { x: [1, 5, 6, 4], time: 1, kernel: [3, 2], stride: [1, 1], padding: [0, 1, 1, 0] },
   { x: [1, 33, 4, 4], kernel: [4, 4], stride: [4, 4], padding: none },
   { x: [1, 1, 3, 3], kernel: [1, 1], stride: [2, 2], padding: none },
+  { x: [1, 18, 14, 13], kernel: [13, 13], stride: [1, 1], padding: none },
 ];
 const WITH_SPIKES = [...WINDOWS, ...WINDOWS.map((item) => ({ ...item, spikes: true }))];
 
