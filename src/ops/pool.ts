@@ -181,7 +181,8 @@ export function maxPool2d(x: Value, options: PoolOptions): Value {
   if (x.source.kind === 'node') {
     const { op, inputs, attrs } = x.source.node;
     const [before, ...rest] = inputs;
-    const neverFalls = op === reluOp || op === eluOp || op === castOp || (op === mulOp && weighsMaps(rest[0]));
+    const neverFalls =
+      op === reluOp || op === eluOp || op === castOp || (op === mulOp && weighsMaps(rest[0]));
     if (before && neverFalls) return apply(op, [maxPool2d(before, options), ...rest], attrs)[0];
   }
   return apply(maxPool2dOp, [x], poolAttrs(x, options))[0];
