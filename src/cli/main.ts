@@ -13,6 +13,7 @@ import { addModels } from './models.ts';
 import { addPlan } from './plan.ts';
 import { addPredict } from './predict.ts';
 import { addRobustness } from './robustness.ts';
+import { addSpikes } from './spikes.ts';
 import { addStudy } from './study.ts';
 import { addTrain } from './train.ts';
 
@@ -42,6 +43,7 @@ for (const add of [
   addEvaluate,
   addCompare,
   addRobustness,
+  addSpikes,
   addEnsemble,
   addStudy,
   addPredict,

@@ -50,6 +50,23 @@ export function progressDisplay(epochs: number, terminal = process.stderr.isTTY 
   };
 }
 
+/** A bar that counts what has been looked at; nothing where nobody watches. */
+export function countingBar(name: string, unit: string, terminal = process.stderr.isTTY === true) {
+  if (!terminal) return { update: () => {}, stop: () => {} };
+  const format = `${name} {bar} {value}/{total} ${unit}  {eta_formatted} left`;
+  const bar = new SingleBar(
+    { format, clearOnComplete: true, stream: process.stderr },
+    Presets.shades_classic,
+  );
+  return {
+    update(done: number, total: number) {
+      if (bar.isActive) bar.update(done);
+      else bar.start(total, done);
+    },
+    stop: () => bar.stop(),
+  };
+}
+
 function percent(x: number): string {
   return `${(100 * x).toFixed(2)} %`;
 }

@@ -55,7 +55,7 @@ export async function drawFigure({ slug, title, description, spec }: FigureSourc
  * Adds the text alternative, and makes ids unique: several figures share one page, and a clip path that
  * finds its namesake in another figure cuts at the wrong place.
  */
-function labelled(svg: string, slug: string, title: string, description: string): string {
+export function labelled(svg: string, slug: string, title: string, description: string): string {
   const own = svg
     .replaceAll(/\bid="([^"]+)"/g, `id="${slug}-$1"`)
     .replaceAll(/url\(#([^)]+)\)/g, `url(#${slug}-$1)`)

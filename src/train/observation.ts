@@ -55,6 +55,8 @@ function layersOf({ graph }: Net): Map<string, Value> {
 
 export interface ObserveOptions extends EvaluatorOptions {
   readonly batchSize: number;
+  /** See `VisitOptions`. */
+  readonly unfilled?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
