@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SYSTEMS } from '../src/models/registry.ts';
+import { readSafetensors } from '../src/train/safetensors.ts';
 import { soma, start } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
@@ -341,6 +342,37 @@ describe('train, evaluate, compare, predict', () => {
     const sum = Object.values<number>(result.probabilities).reduce((a, b) => a + b, 0);
     expect(sum).toBeCloseTo(1, 5);
     expect(Object.keys(result.probabilities)).toHaveLength(8);
+  });
+
+  it('explain draws what a run looks at, and leaves the maps to compute on', async () => {
+    const out = at('explained');
+    const { report, methods, images } = await json(
+      ...['explain', at('runs', 'scnn'), '--method', 'grad-cam,occlusion', '--per-class', '1', '--steps'],
+      ...['--class', 'true', '--out', out],
+    );
+    expect(methods.map(({ layer }: { layer: string }) => layer)).toEqual(['conv2', 'image']);
+    expect(images.map(({ asked }: { asked: string }) => asked)).toEqual(
+      images.map(({ truth }: { truth: string }) => truth),
+    );
+    expect(readdirSync(join(out, 'overlays'))).toHaveLength(16);
+    expect(readdirSync(join(out, 'plates'))).toContain('basophil-grad-cam-steps.png');
+    const page = readFileSync(report, 'utf8');
+    expect(page.match(/<image /g)?.length).toBeGreaterThan(24);
+    expect(page).not.toMatch(/(src|href)="https?:/);
+    const { tensors } = await readSafetensors(join(out, 'maps.safetensors'));
+    const name = images[0].image;
+    const [map, steps] = [`grad-cam/${name}`, `grad-cam/${name}/steps`].map((key) => tensors.get(key));
+    expect([map?.shape, steps?.shape]).toEqual([
+      [8, 8],
+      [3, 8, 8],
+    ]);
+
+    const file = at('smear', name);
+    const one = await json('explain', at('runs', 'ae-cnn'), file, '--out', at('explained-file'));
+    const known = await json('explain', at('runs', 'ae-cnn'), name, '--out', at('explained-name'));
+    expect(one.images[0]).toEqual({ ...known.images[0], image: file, truth: null });
+    const { code, stderr } = await soma('explain', at('runs', 'ae-cnn'), '--layer', 'konv4');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('did you mean conv4?')]);
   });
 
   it('starts from the weights of a file, or says what does not fit before it makes a folder', async () => {

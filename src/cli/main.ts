@@ -8,6 +8,7 @@ import { addCompare } from './compare.ts';
 import { addData } from './data.ts';
 import { addEnsemble } from './ensemble.ts';
 import { addEvaluate } from './evaluate.ts';
+import { addExplain } from './explain.ts';
 import { explain } from './io.ts';
 import { addModels } from './models.ts';
 import { addPlan } from './plan.ts';
@@ -44,6 +45,7 @@ for (const add of [
   addCompare,
   addRobustness,
   addSpikes,
+  addExplain,
   addEnsemble,
   addStudy,
   addPredict,

@@ -1,10 +1,7 @@
 /** `soma predict`: classes and probabilities of single images. */
 import type { Command } from 'commander';
-import { reason } from '../data/fault.ts';
-import { decodeFile, type ImageShape, imageBytes, writeChannels } from '../data/image.ts';
-import { toPlanes, toValues, valueTable } from '../data/planar.ts';
+import { imageValues, readImageFile } from '../data/single.ts';
 import { openEngine } from '../engine/select.ts';
-import { SomaError } from '../errors.ts';
 import { argmax } from '../train/evaluate.ts';
 import { loadPredictor } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
@@ -35,7 +32,7 @@ async function run(path: string, files: string[], flags: PredictFlags): Promise<
     const program = await loadPredictor(folder, config, session, config.settings.evaluate, 1);
     const results = [];
     for (const file of files) {
-      const images = await imageValues(file, shape);
+      const images = imageValues([await readImageFile(file, shape)], shape);
       await program.run({ images, rng: Int32Array.of(config.seed, 0) }, { here: true });
       const probabilities = [...program.read('probabilities')];
       const best = argmax(probabilities);
@@ -52,18 +49,4 @@ async function run(path: string, files: string[], flags: PredictFlags): Promise<
   } finally {
     session.close();
   }
-}
-
-/** Pixels of a file as the loader would give them: f32 CHW in [0, 1]. */
-async function imageValues(file: string, shape: ImageShape): Promise<Float32Array> {
-  const pixels = await decodeFile(file, shape).catch((error) => {
-    throw new SomaError(`${file}: expected an image, got ${reason(error)}; check the file`);
-  });
-  const interleaved = new Uint8Array(imageBytes(shape));
-  writeChannels(pixels, interleaved, shape.channels);
-  const planes = new Uint8Array(interleaved.length);
-  toPlanes(interleaved, shape, planes);
-  const values = new Float32Array(planes.length);
-  toValues(planes, valueTable(shape.channels), values, 0);
-  return values;
 }

@@ -1,0 +1,108 @@
+/** Plates of explained images: one for each class, or for each kind of disagreement between two runs. */
+import type { ImageShape } from '../data/image.ts';
+import type { ExplainedImage, MethodMap } from '../explain/explain.ts';
+import { METHODS } from '../explain/methods.ts';
+import { percent } from './format.ts';
+import { asColour, colouredHeat, type HeatScale, heatColours, overlaid } from './heat-colours.ts';
+import type { Picture, Plate, PlateRow } from './plate.ts';
+
+export interface PlateStyle {
+  readonly shape: ImageShape;
+  readonly classes: readonly string[];
+  readonly colours: HeatScale;
+  /** Share of the heat in overlays. */
+  readonly opacity: number;
+}
+
+/** The overlay of a map on its image. */
+export function overlay({ image }: ExplainedImage, { heat }: MethodMap, style: PlateStyle): Picture {
+  const { height, width, channels } = style.shape;
+  const colours = heatColours(style.colours);
+  const pixels = overlaid(asColour(image.pixels, channels), colouredHeat(heat, colours), style.opacity);
+  return { pixels, height, width, channels: 3 };
+}
+
+/** What the network said, and of which image. */
+function captionOf({ image, probabilities, predicted, asked }: ExplainedImage, { classes }: PlateStyle) {
+  const truth = image.truth === null ? [] : [`true ${classes[image.truth]}`];
+  const said = `said ${classes[predicted]} ${percent(probabilities[predicted], 1)}`;
+  const about = asked === predicted ? [] : [`asked ${classes[asked]} ${percent(probabilities[asked], 1)}`];
+  return [[...truth, said, ...about].join(' · '), image.name];
+}
+
+function isWrong({ image: { truth }, predicted }: ExplainedImage): boolean {
+  return truth !== null && truth !== predicted;
+}
+
+function original({ image }: ExplainedImage, { shape }: PlateStyle): Picture {
+  const { height, width, channels } = shape;
+  return { pixels: asColour(image.pixels, channels), height, width, channels: 3 };
+}
+
+/** Image, map and overlay; of several methods the overlays alone. */
+export function mapsPlate(
+  names: Pick<Plate, 'slug' | 'title'>,
+  explained: readonly ExplainedImage[],
+  style: PlateStyle,
+): Plate {
+  const colours = heatColours(style.colours);
+  const { height, width } = style.shape;
+  const [{ maps }] = explained;
+  const single = maps.length === 1;
+  const titles = maps.map(({ method }) => METHODS[method].title);
+  const rows = explained.map((each): PlateRow => {
+    const heat = each.maps.map((map) => ({
+      pixels: colouredHeat(map.heat, colours),
+      height,
+      width,
+      channels: 3,
+    }));
+    const overlays = each.maps.map((map) => overlay(each, map, style));
+    return {
+      pictures: [original(each, style), ...(single ? heat : []), ...overlays],
+      caption: captionOf(each, style),
+      marked: isWrong(each),
+    };
+  });
+  return {
+    ...names,
+    description: rows.map(({ caption }) => caption.join(', ')).join('; '),
+    headings: ['image', ...titles, ...(single ? ['overlay'] : [])],
+    rows,
+    key: colours,
+  };
+}
+
+/** The maps of one method step by step, all of an image on one scale; nothing where there is no time. */
+export function stepsPlate(
+  names: Pick<Plate, 'slug' | 'title'>,
+  explained: readonly ExplainedImage[],
+  method: number,
+  style: PlateStyle,
+): Plate | undefined {
+  const steps = explained[0].maps[method].steps.length;
+  if (steps === 0) return undefined;
+  const colours = heatColours(style.colours);
+  const { height, width } = style.shape;
+  const picture = (map: MethodMap['heat']): Picture => ({
+    pixels: colouredHeat(map, colours),
+    height,
+    width,
+    channels: 3,
+  });
+  const rows = explained.map((each): PlateRow => {
+    const map = each.maps[method];
+    return {
+      pictures: [original(each, style), ...map.steps.map(picture), picture(map.heat)],
+      caption: captionOf(each, style),
+      marked: isWrong(each),
+    };
+  });
+  return {
+    ...names,
+    description: `Maps of ${steps} time steps and of all together: ${rows.map(({ caption }) => caption.join(', ')).join('; ')}`,
+    headings: ['image', ...Array.from({ length: steps }, (_, t) => `step ${t + 1}`), 'all steps'],
+    rows,
+    key: colours,
+  };
+}
