@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { EXIT, mismatch, SomaError } from '../errors.ts';
-import { type Dataset, type Fold, pick } from './dataset.ts';
+import { type Dataset, type Fold, pick, SPLITS } from './dataset.ts';
 import { nearDuplicateGroups } from './duplicates.ts';
 import { countGroups } from './open.ts';
 import { poolSplits } from './pool.ts';
@@ -44,23 +44,26 @@ export async function foldOf(
     seed,
     restGroups,
   );
+  const splits = {
+    train: pick(
+      source,
+      train.map((i) => rest[i]),
+    ),
+    val: pick(
+      source,
+      val.map((i) => rest[i]),
+    ),
+    test: pick(source, parts[number - 1]),
+  };
   const share = 1 / of;
-  const digest = createHash('sha256').update(
-    JSON.stringify([dataset.fingerprint, number, of, pooled, seed, keepTogether ?? null]),
-  );
+  const digest = createHash('sha256').update(dataset.fingerprint);
+  for (const split of SPLITS) {
+    digest.update(`\n${split}\n`);
+    for (let i = 0; i < splits[split].length; i++) digest.update(`${splits[split].name(i)}\n`);
+  }
   return {
     ...dataset,
-    splits: {
-      train: pick(
-        source,
-        train.map((i) => rest[i]),
-      ),
-      val: pick(
-        source,
-        val.map((i) => rest[i]),
-      ),
-      test: pick(source, parts[number - 1]),
-    },
+    splits,
     splitting: {
       drawn: ['val', 'test'],
       seed,
