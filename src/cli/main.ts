@@ -12,6 +12,7 @@ import { explain } from './io.ts';
 import { addModels } from './models.ts';
 import { addPlan } from './plan.ts';
 import { addPredict } from './predict.ts';
+import { addReview } from './review.ts';
 import { addRobustness } from './robustness.ts';
 import { addStudy } from './study.ts';
 import { addTrain } from './train.ts';
@@ -42,6 +43,7 @@ for (const add of [
   addEvaluate,
   addCompare,
   addRobustness,
+  addReview,
   addEnsemble,
   addStudy,
   addPredict,

@@ -138,6 +138,17 @@ export function applySets(
   };
 }
 
+/** `--set key=value` of a command that hands them on to `soma train`, which checks them. */
+export function setRecord(sets: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    sets.map((set) => {
+      const at = set.indexOf('=');
+      if (at < 1) throw usage(`--set: expected key=value, got ${set}`);
+      return [set.slice(0, at), parseValue(set.slice(at + 1))];
+    }),
+  );
+}
+
 function usage(message: string): SomaError {
   return new SomaError(message, EXIT.usage);
 }
