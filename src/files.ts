@@ -33,12 +33,18 @@ export async function readJsonLines<Line>(path: string): Promise<Line[]> {
   });
 }
 
+/** One line, as `appendJsonLines`. */
+export function appendJsonLine(path: string, value: object): Promise<void> {
+  return appendJsonLines(path, [value]);
+}
+
 /**
- * One write of one line: processes that share the file do not tear each other's. It begins a line of its own, in case
+ * One write of all lines: processes that share the file do not tear each other's. It begins a line of its own, in case
  * that the last one was cut off.
  */
-export async function appendJsonLine(path: string, value: object): Promise<void> {
-  await appendFile(path, `\n${JSON.stringify(value)}\n`).catch((error) => {
+export async function appendJsonLines(path: string, values: readonly object[]): Promise<void> {
+  const text = values.map((value) => `${JSON.stringify(value)}\n`).join('');
+  await appendFile(path, `\n${text}`).catch((error) => {
     throw unwritable(path, error);
   });
 }

@@ -1,4 +1,4 @@
-/** `soma data`: known data sets, the check of a file or folder, and the synthetic smear. */
+/** `soma data`: known data sets, the check of a file or folder, the synthetic smear, and logs of labels. */
 import type { Command } from 'commander';
 import { CATALOG } from '../data/catalog.ts';
 import { type CheckedImage, checkDataset, type DataReport } from '../data/check.ts';
@@ -6,12 +6,15 @@ import { writeSmear } from '../data/smear/write.ts';
 import { EXIT } from '../errors.ts';
 import { columns, print, say } from './io.ts';
 import { positiveInt, wholeNumber } from './options.ts';
+import { addFlip, addRelabel } from './relabel.ts';
 
 /** Lines of each kind that the text shows; `--json` has all. */
 const MOST = 20;
 
 export function addData(program: Command): void {
-  const data = program.command('data').description('Known data sets, checks, and the synthetic smear');
+  const data = program
+    .command('data')
+    .description('Known data sets, checks, the synthetic smear, and decisions about labels');
   data
     .command('list')
     .description('Data sets that are recognised, and where to get them')
@@ -35,14 +38,15 @@ export function addData(program: Command): void {
     )
     .option('--size <pixels>', 'read at this size', positiveInt)
     .option('--seed <n>', 'seed of splits that have to be drawn', wholeNumber, 0)
+    .option('--labels <log>', 'read labels through a log of soma data relabel')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       '\nExits with 1 where something would stop a training.\n\nExample:\n  soma data check cells/',
     )
-    .action(async (path: string, flags: { size?: number; seed: number; json?: boolean }) => {
-      const report = await checkDataset(path, { size: flags.size, seed: flags.seed });
-      print(report, reportText(report), flags.json);
+    .action(async (path: string, { json, ...options }: CheckFlags) => {
+      const report = await checkDataset(path, options);
+      print(report, reportText(report), json);
       process.exitCode = report.ok ? EXIT.ok : EXIT.failed;
     });
   data
@@ -63,6 +67,15 @@ export function addData(program: Command): void {
       print({ folder, images: written }, `${written} images in ${folder}`, f.json);
       say(`train on it with: soma train scnn --data ${folder} --size ${size}`);
     });
+  addRelabel(data);
+  addFlip(data);
+}
+
+interface CheckFlags {
+  readonly size?: number;
+  readonly seed: number;
+  readonly labels?: string;
+  readonly json?: boolean;
 }
 
 interface SynthFlags {

@@ -7,6 +7,7 @@ import { copyFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dataset } from '../data/dataset.ts';
+import { relabellingText } from '../data/relabel.ts';
 import { writeAside } from '../files.ts';
 import { readSummary, type Summary } from '../report/collect.ts';
 import { describeData, type RunConfig } from '../train/config.ts';
@@ -35,7 +36,7 @@ export async function deriveRun(path: string, request: DeriveRequest): Promise<R
     created: new Date().toISOString(),
     options,
     settings: { ...trained.settings, evaluate: weights },
-    data: source === undefined ? trained.data : describeData(dataset, resolved(source)),
+    data: describeData(dataset, source === undefined ? trained.data.source : resolved(source)),
     weightsOf: run.path,
   };
   const { net } = evaluationStep(specOf(changed), changed.settings, 1);
@@ -59,8 +60,11 @@ function changes(trained: RunConfig, changed: RunConfig): string[] {
       ? []
       : [`tested with ${key} ${text(value)}, trained with ${key} ${text(trained.options[key])}`],
   );
-  const { fingerprint, name } = changed.data;
-  const data =
-    fingerprint === trained.data.fingerprint ? [] : [`tested on ${name}, trained on ${trained.data.name}`];
-  return [...options, ...data];
+  const { source, name, relabelling } = changed.data;
+  const data = source === trained.data.source ? [] : [`tested on ${name}, trained on ${trained.data.name}`];
+  const labels =
+    relabelling && relabelling.fingerprint !== trained.data.relabelling?.fingerprint
+      ? [`tested with other labels than trained with. ${relabellingText(relabelling)}`]
+      : [];
+  return [...options, ...data, ...labels];
 }

@@ -14,6 +14,7 @@ import { applySets, collect, type EngineOptions, withEngine } from './options.ts
 
 interface EvaluateFlags extends EngineOptions {
   readonly data?: string;
+  readonly labels?: string;
   readonly split: Split;
   readonly weights?: Weights;
   readonly set?: readonly string[];
@@ -26,6 +27,7 @@ export function addEvaluate(program: Command): void {
     .argument('<run>', 'a run folder')
     .description('Accuracy, precision, recall, F1 and AUC with intervals; writes the report of the run')
     .option('--data <path>', 'other data with the same classes (the report of the run is then left alone)')
+    .option('--labels <log>', 'read labels through a log of soma data relabel, instead of the run’s')
     .addOption(new Option('--split <name>', 'which images').choices(SPLITS).default('test'))
     .addOption(
       new Option('--weights <which>', 'of the best epoch or the last (default: as trained)').choices([
@@ -59,7 +61,7 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
     );
   const trained = await folder.config();
   const config = changed(trained, flags.set ?? []);
-  const dataset = await openRunData(config, flags.data);
+  const dataset = await openRunData(config, flags.data, flags.labels);
   const session = openEngine(flags).createSession();
   try {
     const weights = flags.weights ?? config.settings.evaluate;
@@ -71,6 +73,7 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
     }
     const own =
       flags.data === undefined &&
+      flags.labels === undefined &&
       !flags.set &&
       !flags.out &&
       flags.split === 'test' &&

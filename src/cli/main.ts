@@ -13,6 +13,7 @@ import { explain } from './io.ts';
 import { addModels } from './models.ts';
 import { addPlan } from './plan.ts';
 import { addPredict } from './predict.ts';
+import { addReview } from './review.ts';
 import { addRobustness } from './robustness.ts';
 import { addSpikes } from './spikes.ts';
 import { addStudy } from './study.ts';
@@ -46,6 +47,7 @@ for (const add of [
   addRobustness,
   addSpikes,
   addExplain,
+  addReview,
   addEnsemble,
   addStudy,
   addPredict,

@@ -1,6 +1,7 @@
 /** Parsing of option values; a wrong one is a usage error that says what would be right. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
+import { SPLITS, type Split } from '../data/dataset.ts';
 import type { SplitRatios } from '../data/split.ts';
 import { ENGINES, type EngineChoice } from '../engine/select.ts';
 import { EXIT, nearest, SomaError } from '../errors.ts';
@@ -35,6 +36,12 @@ export function positiveNumber(text: string): number {
   return n;
 }
 
+export function shareBelowOne(text: string): number {
+  const share = Number(text);
+  if (!(share > 0 && share < 1)) throw new InvalidArgumentError('Expected a share above 0 and below 1.');
+  return share;
+}
+
 /** Shares of train, val and test with slashes between them. */
 export function splitRatios(text: string): SplitRatios {
   const shares = text.split('/').map(Number);
@@ -42,6 +49,22 @@ export function splitRatios(text: string): SplitRatios {
   if (shares.length !== 3 || !shares.every((share) => share >= 0 && Number.isFinite(share)) || train === 0)
     throw new InvalidArgumentError('Expected three shares as in 80/10/10, the first above 0.');
   return { train, val, test };
+}
+
+/** A part and the number of parts with a slash between them. */
+export function foldNumber(text: string): { number: number; of: number } {
+  const [number, of] = text.split('/').map(Number);
+  if (!/^\d+\/\d+$/.test(text) || of < 2 || number < 1 || number > of)
+    throw new InvalidArgumentError('Expected a part and the number of parts, as in 1/5.');
+  return { number, of };
+}
+
+export function splitList(text: string): Split[] {
+  return words(text).map((word) => {
+    const split = SPLITS.find((each) => each === word);
+    if (!split) throw new InvalidArgumentError(`Expected some of ${SPLITS.join(',')}.`);
+    return split;
+  });
 }
 
 export function channelCount(text: string): 1 | 3 {
@@ -113,6 +136,17 @@ export function applySets(
     options: checked(system.options, options, `options of ${system.name}`) as Record<string, unknown>,
     settings: checked(settingsSchema, settings, 'training settings') as TrainingSettings,
   };
+}
+
+/** `--set key=value` of a command that hands them on to `soma train`, which checks them. */
+export function setRecord(sets: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    sets.map((set) => {
+      const at = set.indexOf('=');
+      if (at < 1) throw usage(`--set: expected key=value, got ${set}`);
+      return [set.slice(0, at), parseValue(set.slice(at + 1))];
+    }),
+  );
 }
 
 function usage(message: string): SomaError {

@@ -146,11 +146,12 @@ function quoted(word: string): string {
   return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-async function performWatched(
+/** Performs runs and says what becomes of each. */
+export async function performWatched(
   runs: readonly StudyRun[],
   data: Readonly<Record<string, string>>,
   folder: string,
-  flags: StudyFlags,
+  flags: EngineOptions,
 ): Promise<Performed> {
   const began = new Map<string, number>();
   const onRun = ({ run, number, of, state, failure }: RunEvent) => {

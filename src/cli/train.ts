@@ -1,7 +1,8 @@
 /** `soma train`: trains a system on data and leaves a run folder. */
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, type Fold, SPLITS, type Split } from '../data/dataset.ts';
+import { relabellingText } from '../data/relabel.ts';
 import { type SplitRatios, splittingText } from '../data/split.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
@@ -27,8 +28,10 @@ import {
   channelCount,
   collect,
   type EngineOptions,
+  foldNumber,
   positiveInt,
   positiveNumber,
+  splitList,
   splitRatios,
   wholeNumber,
   withEngine,
@@ -44,6 +47,9 @@ interface TrainFlags extends EngineOptions {
   readonly ratios?: SplitRatios;
   readonly splitSeed?: number;
   readonly keepTogether?: 'near-duplicates';
+  readonly labels?: string;
+  readonly fold?: { readonly number: number; readonly of: number };
+  readonly pool?: readonly Split[];
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly lr?: number;
@@ -79,6 +85,13 @@ export function addTrain(program: Command): void {
         'near-duplicates',
       ]),
     )
+    .option('--labels <log>', 'read labels through a log of soma data relabel')
+    .option(
+      '--fold <i/k>',
+      'cross-validation: learn from all but one of k parts, and test that one, e.g. 1/5',
+      foldNumber,
+    )
+    .option('--pool <splits>', 'splits that the parts are made of (default: all)', splitList)
     .option('--epochs <n>', 'at most so many', positiveInt)
     .option('--batch-size <n>', 'images in a step', positiveInt)
     .option('--lr <rate>', 'learning rate at the start', positiveNumber)
@@ -183,11 +196,11 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
     ...(flags.lr ? { lr: flags.lr } : {}),
     ...(flags.earlyStopping ? {} : { earlyStopping: null }),
   };
-  const { channels, ratios, keepTogether, splitSeed = flags.seed } = flags;
+  const { channels, ratios, keepTogether, labels, splitSeed = flags.seed } = flags;
   const dataset = await openData({
     source: flags.data,
     size: flags.size ?? system.size,
-    ...{ channels, ratios, keepTogether, seed: splitSeed },
+    ...{ channels, ratios, keepTogether, labels, fold: foldFrom(flags), seed: splitSeed },
   });
   const weights = flags.weights ? await openWeights(resolve(flags.weights)) : undefined;
   const source = flags.data === 'smear' ? 'smear' : resolve(flags.data);
@@ -201,6 +214,14 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
   return { folder, config, dataset };
 }
 
+function foldFrom({ fold, pool, ratios }: TrainFlags): Fold | undefined {
+  if (!fold && !pool) return undefined;
+  if (!fold) throw new SomaError('train: expected --fold beside --pool, got none', EXIT.usage);
+  if (ratios)
+    throw new SomaError('train: expected no --ratios beside --fold, whose parts are equal', EXIT.usage);
+  return { ...fold, pool: pool ?? SPLITS };
+}
+
 function announce(folder: RunFolder, config: RunConfig, engine: Engine): void {
   const { data, environment, settings } = config;
   const { name, isa, threads } = engine.info;
@@ -212,6 +233,7 @@ function announce(folder: RunFolder, config: RunConfig, engine: Engine): void {
       `fingerprint ${data.fingerprint.slice(0, 12)}`,
   );
   if (data.splitting) say(`splits   ${splittingText(data.splitting)}`);
+  if (data.relabelling) say(`labels   ${relabellingText(data.relabelling)}`);
   const { pretraining } = findSystem(config.system);
   if (pretraining && settings.pretraining)
     say(

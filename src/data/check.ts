@@ -3,14 +3,19 @@
  * spread, and which images stand in the data twice — identical or nearly, in one split or across splits,
  * with the same label or with conflicting ones. Reads every image once.
  */
-import { type Dataset, type ImageSource, SPLITS, type Split } from './dataset.ts';
+import type { Dataset, Split } from './dataset.ts';
 import { identicalGroups, NEAR_DIFFERENCE, nearPairs, signaturesOf } from './duplicates.ts';
 import { DataError, type FaultKind, type Severity } from './fault.ts';
 import { type OpenOptions, openReporting } from './open.ts';
+import { poolSplits } from './pool.ts';
+import { relabelled } from './relabel.ts';
+import { readRelabelLog } from './relabel-log.ts';
 
 export interface CheckOptions extends OpenOptions {
   /** Mean absolute difference, in grey levels, up to which images count as nearly the same. Default 4. */
   nearDifference?: number;
+  /** Path of a log that labels are read through. */
+  labels?: string;
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -79,8 +84,10 @@ export async function checkDataset(
     const key = `${kind} ${where}`;
     if (!faults.has(key)) faults.set(key, { kind, severity, where, message });
   };
-  const opened = typeof target === 'string' ? await openReporting(target, options, report) : target;
+  const log = options.labels === undefined ? undefined : await readRelabelLog(options.labels);
+  const stored = typeof target === 'string' ? await openReporting(target, options, report) : target;
   try {
+    const opened = stored && log ? await relabelled(stored, log) : stored;
     const images = opened ? await checkImages(opened, options, report) : { identical: [], near: [] };
     const list = [...faults.values()];
     return {
@@ -92,7 +99,7 @@ export async function checkDataset(
       fingerprint: opened?.fingerprint ?? '',
     };
   } finally {
-    if (typeof target === 'string') await opened?.close();
+    if (typeof target === 'string') await stored?.close();
   }
 }
 
@@ -111,7 +118,11 @@ function describe(data: Dataset | undefined) {
 }
 
 async function checkImages(data: Dataset, options: CheckOptions, report: (fault: DataError) => void) {
-  const { source, locate } = joinSplits(data);
+  const { source, locate: placeOf } = poolSplits(data);
+  const locate = (index: number): CheckedImage => {
+    const { split } = placeOf(index);
+    return { split, name: source.name(index), label: source.labels[index] };
+  };
   const signatures = await signaturesOf(source, data, {
     onFault: (error) => {
       if (!(error instanceof DataError)) throw error;
@@ -141,34 +152,5 @@ function compare(images: readonly CheckedImage[]) {
   return {
     acrossSplits: new Set(images.map((image) => image.split)).size > 1,
     conflictingLabels: new Set(images.map((image) => image.label)).size > 1,
-  };
-}
-
-/** All splits as one source, and the way back from its indices. */
-function joinSplits(data: Dataset): { source: ImageSource; locate(index: number): CheckedImage } {
-  const at = (index: number): { split: Split; index: number } => {
-    let rest = index;
-    for (const split of SPLITS) {
-      if (rest < data.splits[split].length) return { split, index: rest };
-      rest -= data.splits[split].length;
-    }
-    throw new RangeError(`image ${index} of the joined splits`);
-  };
-  const labels = Int32Array.from(SPLITS.flatMap((split) => [...data.splits[split].labels]));
-  const name = (index: number) => {
-    const { split, index: within } = at(index);
-    return data.splits[split].name(within);
-  };
-  return {
-    source: {
-      length: labels.length,
-      labels,
-      name,
-      read(index, target) {
-        const { split, index: within } = at(index);
-        return data.splits[split].read(within, target);
-      },
-    },
-    locate: (index) => ({ split: at(index).split, name: name(index), label: labels[index] }),
   };
 }

@@ -146,8 +146,8 @@ async function drawMissing(
   return { splits: { train, val, test }, splitting };
 }
 
-/** Groups with two or more members. */
-function countGroups(groups: Int32Array): number {
+/** How many groups have two or more members. */
+export function countGroups(groups: Int32Array): number {
   const sizes = new Map<number, number>();
   for (const group of groups) sizes.set(group, (sizes.get(group) ?? 0) + 1);
   return [...sizes.values()].filter((size) => size > 1).length;
@@ -189,6 +189,10 @@ class View implements ImageSource {
 
   name(index: number): string {
     return this.#source.name(this.#indices?.[index] ?? index);
+  }
+
+  contentHash(index: number): Promise<string> {
+    return this.#source.contentHash(this.#indices?.[index] ?? index);
   }
 
   async read(index: number, target: Uint8Array): Promise<void> {

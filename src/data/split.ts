@@ -17,7 +17,7 @@ export const DEFAULT_RATIOS: SplitRatios = { train: 0.7, val: 0.1, test: 0.2 };
 const SPLIT_WORDS: Readonly<Record<Split, string>> = { train: 'training', val: 'validation', test: 'test' };
 
 /** How splits were drawn, as a sentence for reports. */
-export function splittingText({ drawn, seed, ratios, keepTogether, groups }: Splitting): string {
+export function splittingText({ drawn, seed, ratios, keepTogether, groups, fold }: Splitting): string {
   const what = drawn.map((split) => SPLIT_WORDS[split]).join(' and ');
   const shares = SPLITS.filter((split) => ratios[split] > 0).map((split) => Number(ratios[split].toFixed(4)));
   const kept = {
@@ -25,6 +25,11 @@ export function splittingText({ drawn, seed, ratios, keepTogether, groups }: Spl
     keys: `images of one source stay on one side (${groups} groups of two or more)`,
   };
   const together = keepTogether ? kept[keepTogether] : 'nearly identical images may stand on both sides';
+  if (fold)
+    return (
+      `Cross-validation: the test images are part ${fold.number} of ${fold.of} of the ${fold.pool.map((split) => SPLIT_WORDS[split]).join(', ')} ` +
+      `images, drawn by class with seed ${seed}, and the validation images a tenth of the others; ${together}.`
+    );
   return `The ${what} images were drawn with seed ${seed}, ${shares.join(' : ')} of each class; ${together}.`;
 }
 
@@ -43,6 +48,19 @@ export function splitStratified(
   groups?: Int32Array,
 ): Record<Split, Int32Array> {
   checkRatios(ratios);
+  const shares = SPLITS.map((split) => ratios[split]);
+  const apportion = (images: number) => largestRemainder(images, shares);
+  const [train, val, test] = dealStratified(labels, apportion, seed, groups);
+  return { train, val, test };
+}
+
+/** As `splitStratified`, into any number of parts. @param apportion how many images of a class each part wants */
+export function dealStratified(
+  labels: Int32Array,
+  apportion: (images: number) => number[],
+  seed: number,
+  groups?: Int32Array,
+): Int32Array[] {
   const byClass = new Map<number, number[][]>();
   for (const members of groupMembers(labels.length, groups)) {
     const label = commonLabel(members, labels);
@@ -50,22 +68,18 @@ export function splitStratified(
     if (list) list.push(members);
     else byClass.set(label, [members]);
   }
-  const result: Record<Split, number[]> = { train: [], val: [], test: [] };
+  const parts = apportion(0).map((): number[] => []);
   for (const [label, members] of [...byClass].sort(([a], [b]) => a - b)) {
     const size = members.reduce((sum, group) => sum + group.length, 0);
-    const lacking = largestRemainder(
-      size,
-      SPLITS.map((split) => ratios[split]),
-    );
+    const lacking = apportion(size);
     const dealt = random(seed, 'split', label).shuffle(members);
     for (const group of dealt.sort((a, b) => b.length - a.length)) {
       const to = lacking.indexOf(Math.max(...lacking));
       lacking[to] -= group.length;
-      for (const index of group) result[SPLITS[to]].push(index);
+      for (const index of group) parts[to].push(index);
     }
   }
-  const rising = (indices: number[]) => Int32Array.from(indices).sort();
-  return { train: rising(result.train), val: rising(result.val), test: rising(result.test) };
+  return parts.map((indices) => Int32Array.from(indices).sort());
 }
 
 function groupMembers(count: number, groups?: Int32Array): number[][] {

@@ -4,6 +4,7 @@
  * as class names. Probabilities are written with as many digits as bring the same numbers back.
  */
 import { readFile } from 'node:fs/promises';
+import { formatCsv, parseCsv } from '../csv.ts';
 import { mismatch, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { checkPredictions, type Predictions, predictedClasses } from './predictions.ts';
@@ -16,13 +17,13 @@ export function formatPredictions(predictions: Predictions): string {
   checkPredictions(predictions);
   const { classes, labels, names, scores } = predictions;
   const predicted = predictedClasses(predictions);
-  const lines = [[...FIXED_COLUMNS, ...classes.map((name) => SCORE_PREFIX + name)].map(quote).join(',')];
+  const rows: string[][] = [[...FIXED_COLUMNS, ...classes.map((name) => SCORE_PREFIX + name)]];
   for (let i = 0; i < labels.length; i++) {
-    const cells = [names[i], classes[labels[i]], classes[predicted[i]]].map(quote);
+    const cells = [names[i], classes[labels[i]], classes[predicted[i]]];
     for (let k = 0; k < classes.length; k++) cells.push(String(scores[i * classes.length + k]));
-    lines.push(cells.join(','));
+    rows.push(cells);
   }
-  return `${lines.join('\r\n')}\r\n`;
+  return formatCsv(rows);
 }
 
 /**
@@ -106,51 +107,4 @@ export async function readPredictions(path: string): Promise<Predictions> {
 
 function reason(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
-}
-
-function quote(cell: string): string {
-  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
-}
-
-/** Splits RFC 4180 text into rows of cells. LF alone ends a line too; a byte-order mark is skipped. */
-function parseCsv(text: string, where: string): string[][] {
-  const rows: string[][] = [];
-  let cells: string[] = [];
-  let at = text.charCodeAt(0) === 0xfeff ? 1 : 0;
-  while (at < text.length) {
-    let cell: string;
-    if (text[at] === '"') {
-      [cell, at] = quotedCell(at + 1);
-    } else {
-      const start = at;
-      while (at < text.length && !',\r\n'.includes(text[at])) at++;
-      cell = text.slice(start, at);
-    }
-    cells.push(cell);
-    if (text[at] === ',') {
-      at++;
-      // A comma at the very end still opens one last, empty cell.
-      if (at === text.length) cells.push('');
-      else continue;
-    } else if (text[at] === '\r' && text[at + 1] === '\n') at += 2;
-    else if (at < text.length && '\r\n'.includes(text[at])) at++;
-    else if (at < text.length)
-      throw mismatch(`${where}, row ${rows.length + 1}`, 'a comma after a quoted cell', text[at]);
-    rows.push(cells);
-    cells = [];
-  }
-  return rows;
-
-  function quotedCell(start: number): [string, number] {
-    let cell = '';
-    for (let from = start; ; ) {
-      const end = text.indexOf('"', from);
-      if (end < 0)
-        throw mismatch(`${where}, row ${rows.length + 1}`, 'a closing quote', 'the end of the file');
-      cell += text.slice(from, end);
-      if (text[end + 1] !== '"') return [cell, end + 1];
-      cell += '"';
-      from = end + 2;
-    }
-  }
 }

@@ -1,5 +1,6 @@
 /** How runs were made: data, configuration, machine, size and cost. The same tables for one run and for many. */
 import { SPLITS } from '../data/dataset.ts';
+import { relabellingText } from '../data/relabel.ts';
 import { splittingText } from '../data/split.ts';
 import { bytes, duration, median, NONE, whole } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -20,7 +21,7 @@ export function dataTable({ data }: RunReport): Html {
   const total = { cells: ['all', ...SPLITS.map((split) => whole(sum(data.counts[split])))] };
   const names = { train: 'training', val: 'validation', test: 'test' };
   return table(
-    html`Images of each class in each split of ${data.name}. ${data.splitting && splittingText(data.splitting)} Fingerprint (SHA-256): <code>${data.fingerprint}</code>`,
+    html`Images of each class in each split of ${data.name}. ${data.splitting && splittingText(data.splitting)} ${data.relabelling && relabellingText(data.relabelling)} Fingerprint (SHA-256): <code>${data.fingerprint}</code>`,
     [{ title: 'class' }, ...SPLITS.map((split) => ({ title: names[split], number: true }))],
     rows,
     [total],

@@ -1,7 +1,7 @@
 /**
  * What a report is made from. The training loop and the commands fill these in; nothing here is computed.
  */
-import type { Split, Splitting } from '../data/dataset.ts';
+import type { Relabelling, Split, Splitting } from '../data/dataset.ts';
 import type { Vote } from '../measure/ensemble.ts';
 import type { Metrics } from '../measure/metrics.ts';
 import type { Predictions } from '../measure/predictions.ts';
@@ -84,6 +84,8 @@ export interface RunReport {
     readonly counts: Readonly<Record<Split, readonly number[]>>;
     /** How splits that are not stored were drawn. */
     readonly splitting?: Splitting;
+    /** The log that labels were read through. */
+    readonly relabelling?: Relabelling;
   };
   /** The full resolved configuration; nested objects are shown with dotted keys. */
   readonly config: Readonly<Record<string, unknown>>;

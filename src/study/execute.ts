@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EXIT } from '../errors.ts';
 import { RunFolder } from '../train/run-folder.ts';
@@ -47,13 +47,17 @@ export function runArguments(
   ];
 }
 
-function dataArguments({ channels, split }: StudyData): string[] {
+function dataArguments({ channels, split, labels }: StudyData): string[] {
   const { train, val, test } = split?.ratios ?? {};
   return [
     ...(channels ? ['--channels', `${channels}`] : []),
     ...(split ? ['--split-seed', `${split.seed}`] : []),
     ...(split?.ratios ? ['--ratios', [train, val, test].join('/')] : []),
     ...(split?.keepTogether ? ['--keep-together', split.keepTogether] : []),
+    ...(split?.fold
+      ? ['--fold', `${split.fold.number}/${split.fold.of}`, '--pool', split.fold.pool.join(',')]
+      : []),
+    ...(labels ? ['--labels', resolve(labels)] : []),
   ];
 }
 

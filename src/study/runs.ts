@@ -63,8 +63,8 @@ function toRun(study: Study, arm: Arm, seed: number, quick: boolean): StudyRun {
   const trained = trainedArm && toRun(study, trainedArm, seed, quick);
   const set = trained ? arm.set : { ...arm.set, ...limits(arm, quick) };
   const { system, data, size = null } = arm;
-  const { channels, split } = study.data[data];
-  const beside = { channels, split, evaluates: trained?.key };
+  const { channels, split, labels } = study.data[data];
+  const beside = { channels, split, labels, evaluates: trained?.key };
   const key = createHash('sha256')
     .update(JSON.stringify({ system, data, size, set, seed, ...beside }))
     .digest('hex')

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { SPLITS } from '../data/dataset.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { VOTES } from '../measure/ensemble.ts';
 
@@ -19,6 +20,10 @@ const splitSchema = z.strictObject({
   seed: z.int().min(0).default(0),
   ratios: z.strictObject({ train: z.number(), val: z.number(), test: z.number() }).optional(),
   keepTogether: z.enum(['near-duplicates']).optional(),
+  /** One training of a cross-validation. */
+  fold: z
+    .strictObject({ number: z.int().min(1), of: z.int().min(2), pool: z.array(z.enum(SPLITS)).min(1) })
+    .optional(),
 });
 
 /** A data set that arms name. Text alone says what it has to be. */
@@ -30,6 +35,8 @@ const dataSchema = z
       /** 1: grey, 3: RGB. Default: as it is. */
       channels: z.literal([1, 3]).optional(),
       split: splitSchema.optional(),
+      /** Path of a log that labels are read through. */
+      labels: z.string().optional(),
     }),
   ])
   .transform((data) => (typeof data === 'string' ? { what: data } : data));

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { z } from 'zod';
-import { type Dataset, SPLITS } from '../data/dataset.ts';
+import { type Dataset, SPLITS, type Splitting } from '../data/dataset.ts';
 import type { EngineInfo } from '../engine/engine.ts';
 import { settingsSchema } from '../models/settings.ts';
 
@@ -41,7 +41,12 @@ export const configSchema = z.object({
         ratios: z.object({ train: z.number(), val: z.number(), test: z.number() }),
         keepTogether: z.enum(['near-duplicates', 'keys']).nullable(),
         groups: z.int(),
+        fold: z.object({ number: z.int(), of: z.int(), pool: z.array(z.enum(SPLITS)) }).optional(),
       })
+      .optional(),
+    /** The log that labels were read through, and what it does. */
+    relabelling: z
+      .object({ log: z.string(), fingerprint: z.string(), relabelled: z.int(), removed: z.int() })
       .optional(),
   }),
   /** The file that the first weights were read from; left out where they were drawn. */
@@ -79,13 +84,18 @@ export function environmentOf({ name, isa, threads }: EngineInfo): RunConfig['en
 
 /** What a configuration says of the data that was read from `source`. */
 export function describeData(dataset: Dataset, source: string): RunConfig['data'] {
-  const { name, height, width, channels, classes, fingerprint, splitting } = dataset;
+  const { name, height, width, channels, classes, fingerprint, splitting, relabelling } = dataset;
   return {
     ...{ source, name, height, width, channels, fingerprint },
     classes: [...classes],
     counts: countClasses(dataset),
-    ...(splitting ? { splitting: { ...splitting, drawn: [...splitting.drawn] } } : {}),
+    ...(splitting ? { splitting: copied(splitting) } : {}),
+    ...(relabelling ? { relabelling } : {}),
   };
+}
+
+function copied({ fold, drawn, ...splitting }: Splitting) {
+  return { ...splitting, drawn: [...drawn], ...(fold ? { fold: { ...fold, pool: [...fold.pool] } } : {}) };
 }
 
 /** Images of each class in each split. */

@@ -1,8 +1,12 @@
-/** What `--data` may name: a path, or the built-in synthetic smear. */
+/** What `--data` may name: a path, or the built-in synthetic smear; read through a log of labels, cut into folds. */
 import { existsSync } from 'node:fs';
-import type { Dataset } from '../data/dataset.ts';
+import { resolve } from 'node:path';
+import type { Dataset, Fold } from '../data/dataset.ts';
+import { foldOf } from '../data/folds.ts';
 import { asGrey } from '../data/grey.ts';
 import { type OpenOptions, openDataset } from '../data/open.ts';
+import { relabelled } from '../data/relabel.ts';
+import { readRelabelLog } from '../data/relabel-log.ts';
 import { openSmear } from '../data/smear/source.ts';
 import { EXIT, mismatch, nearest, SomaError } from '../errors.ts';
 
@@ -17,10 +21,28 @@ export interface DataRequest extends Pick<OpenOptions, 'ratios' | 'keepTogether'
   readonly channels?: 1 | 3;
   /** Seed of splits that have to be drawn; the smear is always the same. */
   readonly seed?: number;
+  /** A log of decisions about labels. */
+  readonly labels?: string;
+  /** One training of a cross-validation. */
+  readonly fold?: Fold;
 }
 
 /** Opens data for training or evaluation; faults name file and row. */
-export async function openData({ source, ...options }: DataRequest): Promise<Dataset> {
+export async function openData({ labels, fold, ...request }: DataRequest): Promise<Dataset> {
+  const log = labels === undefined ? undefined : await readRelabelLog(resolve(labels));
+  const stored = await openStored(request);
+  try {
+    const dataset = log ? await relabelled(stored, log) : stored;
+    const { seed = 0, keepTogether } = request;
+    const kept = keepTogether === 'near-duplicates' ? keepTogether : undefined;
+    return fold ? await foldOf(dataset, fold, { seed, keepTogether: kept }) : dataset;
+  } catch (error) {
+    await stored.close();
+    throw error;
+  }
+}
+
+async function openStored({ source, ...options }: Omit<DataRequest, 'labels' | 'fold'>): Promise<Dataset> {
   if (source === BUILT_IN) {
     const smear = openSmear({ size: options.size });
     return options.channels === 1 ? asGrey(smear) : smear;

@@ -2,6 +2,7 @@
 
 import type { Plan } from '../compile/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { logFingerprint, readRelabelLog } from '../data/relabel-log.ts';
 import type { Engine, Program, Session } from '../engine/engine.ts';
 import { mismatch } from '../errors.ts';
 import { findSystem, systemFile } from '../models/registry.ts';
@@ -81,19 +82,22 @@ export function specOf({ system, options, data, seed }: Omit<RunConfig, 'paramet
 /**
  * The data of a run, or `other` data for its network. The run's own data must not have changed since; other
  * data must have the same classes.
+ * @param labels a log to read labels through instead of the run's own; other data has none of its own
  */
-export async function openRunData(config: RunConfig, other?: string): Promise<Dataset> {
-  const { source, height, channels, fingerprint, classes, splitting } = config.data;
-  const { seed = config.seed, ratios, keepTogether } = splitting ?? {};
-  const dataset = await openData({
-    source: other ?? source,
-    size: height,
-    channels: channels === 1 ? 1 : 3,
-    seed,
-    ratios,
-    keepTogether: keepTogether === 'near-duplicates' ? keepTogether : undefined,
-  });
-  if (other === undefined && dataset.fingerprint !== fingerprint)
+export async function openRunData(config: RunConfig, other?: string, labels?: string): Promise<Dataset> {
+  const { source, classes, fingerprint, relabelling } = config.data;
+  if (other === undefined && relabelling && labels === undefined) {
+    const now = logFingerprint(await readRelabelLog(relabelling.log));
+    if (now !== relabelling.fingerprint)
+      throw mismatch(
+        relabelling.log,
+        `the decisions that the run was trained with, fingerprint ${relabelling.fingerprint.slice(0, 12)}`,
+        now.slice(0, 12),
+        'another label makes other data: undo what was added, or begin a new run',
+      );
+  }
+  const dataset = await reopenData(config, other, labels);
+  if (other === undefined && labels === undefined && dataset.fingerprint !== fingerprint)
     throw mismatch(
       source,
       `the data of the run, fingerprint ${fingerprint.slice(0, 12)}`,
@@ -103,6 +107,24 @@ export async function openRunData(config: RunConfig, other?: string): Promise<Da
   if (dataset.classes.join() !== classes.join())
     throw mismatch(other ?? source, `the classes ${classes.join(', ')}`, dataset.classes.join(', '));
   return dataset;
+}
+
+function reopenData({ data, seed: runSeed }: RunConfig, other?: string, labels?: string): Promise<Dataset> {
+  const { source, height, channels, splitting, relabelling } = data;
+  const { seed = runSeed, ratios, keepTogether, fold } = splitting ?? {};
+  const own = other === undefined;
+  const log = labels ?? (own ? relabelling?.log : undefined);
+  return openData({
+    source: other ?? source,
+    size: height,
+    channels: channels === 1 ? 1 : 3,
+    seed,
+    // Those of a fold are of the fold, not of the splits that it was made from.
+    ratios: fold ? undefined : ratios,
+    keepTogether: keepTogether === 'near-duplicates' ? keepTogether : undefined,
+    ...(log === undefined ? {} : { labels: log }),
+    ...(own && fold ? { fold } : {}),
+  });
 }
 
 /** The file that a run's first weights are read from, if there is one. It must not have changed since. */

@@ -12,7 +12,7 @@ import type { Split } from '../dataset.ts';
 import { DataError, type FaultSink, reason } from '../fault.ts';
 import { type ImageShape, imageBytes, resizePixels, writeChannels } from '../image.ts';
 import { type ByteSource, fileBytes } from './bytes.ts';
-import { type DataFormat, NO_IMAGES, type RawSource } from './format.ts';
+import { type DataFormat, NO_IMAGES, type RawSource, sha256 } from './format.ts';
 import { settleClasses } from './labels.ts';
 
 const SHAPE: ImageShape = { height: 32, width: 32, channels: 3 };
@@ -146,27 +146,32 @@ function joined(batches: readonly Batch[], { labelBytes }: Variant): RawSource {
     const { batch, row } = rows[index];
     return `${basename(batch.file)}[${row}]`;
   };
+  const readPlanes = async (index: number) => {
+    const { batch, row } = rows[index];
+    const planes = new Uint8Array(IMAGE);
+    try {
+      await batch.bytes.read(planes, row * record + labelBytes);
+    } catch (error) {
+      throw new DataError('unreadable-image', `${batch.file}[${row}]`, {
+        expected: `${IMAGE} bytes of pixels`,
+        got: reason(error),
+        advice: 'unpack the archive again; the file has changed since it was opened',
+        cause: error,
+      });
+    }
+    return planes;
+  };
   return {
     length: rows.length,
     labels: Int32Array.from(rows, ({ batch, row }) => batch.labels[row]),
     name,
     async read(index, target, shape) {
-      const { batch, row } = rows[index];
-      const planes = new Uint8Array(IMAGE);
-      try {
-        await batch.bytes.read(planes, row * record + labelBytes);
-      } catch (error) {
-        throw new DataError('unreadable-image', `${batch.file}[${row}]`, {
-          expected: `${IMAGE} bytes of pixels`,
-          got: reason(error),
-          advice: 'unpack the archive again; the file has changed since it was opened',
-          cause: error,
-        });
-      }
+      const planes = await readPlanes(index);
       const data = new Uint8Array(IMAGE);
       for (let i = 0; i < PIXELS; i++)
         for (let channel = 0; channel < 3; channel++) data[3 * i + channel] = planes[channel * PIXELS + i];
       writeChannels(await resizePixels({ ...SHAPE, data }, shape), target, shape.channels);
     },
+    contentHash: async (index) => sha256(await readPlanes(index)),
   };
 }

@@ -3,13 +3,13 @@
  * without splits. Classes are the folders' names, sorted by code unit. Opening looks at the first bytes of
  * every file, so that a text named `.jpg` is found at once; a file that is cut off shows when it is decoded.
  */
-import { open, readdir, stat } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { forEachConcurrently } from '../concurrent.ts';
 import type { Split } from '../dataset.ts';
 import { DataError, type FaultSink, reason } from '../fault.ts';
 import { decodeFile, IMAGE_ENDINGS, type ImageShape, sniffImage, writeChannels } from '../image.ts';
-import type { DataFormat, RawSource } from './format.ts';
+import { type DataFormat, type RawSource, sha256 } from './format.ts';
 
 const SPLIT_NAMES: Readonly<Record<string, Split>> = {
   train: 'train',
@@ -272,6 +272,15 @@ class FolderSource implements RawSource {
 
   name(index: number): string {
     return this.#files[index].name;
+  }
+
+  async contentHash(index: number): Promise<string> {
+    const path = join(this.#root, this.name(index));
+    return sha256(
+      await readFile(path).catch((error) => {
+        throw unreadable(path, error);
+      }),
+    );
   }
 
   async read(index: number, target: Uint8Array, shape: ImageShape): Promise<void> {

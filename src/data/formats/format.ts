@@ -3,6 +3,7 @@
  * size and in the splits that are stored. Choosing the size, drawing missing splits and naming classes is the
  * same for all formats and stands in `open.ts`.
  */
+import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { SomaError } from '../../errors.ts';
 import type { Split } from '../dataset.ts';
@@ -18,6 +19,8 @@ export interface RawSource {
   name(index: number): string;
   /** Writes image `index`, brought to `shape`, into `target` (height × width × channels bytes, NHWC). */
   read(index: number, target: Uint8Array, shape: ImageShape): Promise<void>;
+  /** SHA-256, in hex, of the stored bytes of image `index`, its label left out. */
+  contentHash(index: number): Promise<string>;
 }
 
 /** Stands for a stored split that turned out unusable, so that none is drawn in its place. */
@@ -26,7 +29,12 @@ export const NO_IMAGES: RawSource = {
   labels: new Int32Array(0),
   name: (index) => `[${index}]`,
   read: () => Promise.reject(new SomaError('read(): expected an image, got an empty split')),
+  contentHash: () => Promise.reject(new SomaError('contentHash(): expected an image, got an empty split')),
 };
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
 
 /** What a format found. */
 export interface RawData {

@@ -2,7 +2,7 @@
 import { DataError, reason } from '../fault.ts';
 import { type ImageShape, imageBytes, resizePixels, writeChannels } from '../image.ts';
 import type { ByteSource } from './bytes.ts';
-import type { RawSource } from './format.ts';
+import { type RawSource, sha256 } from './format.ts';
 
 export interface RowLayout {
   readonly bytes: ByteSource;
@@ -18,6 +18,18 @@ export interface RowLayout {
 
 export function rawRows({ bytes, dataStart, shape: stored, labels, name, where }: RowLayout): RawSource {
   const rowBytes = imageBytes(stored);
+  const readRow = async (index: number, row: Uint8Array) => {
+    try {
+      await bytes.read(row, dataStart + index * rowBytes);
+    } catch (error) {
+      throw new DataError('unreadable-image', where(index), {
+        expected: `${rowBytes} bytes of pixels`,
+        got: reason(error),
+        advice: 'fetch the file again; it may have changed since it was opened',
+        cause: error,
+      });
+    }
+  };
   return {
     length: labels.length,
     labels,
@@ -26,19 +38,14 @@ export function rawRows({ bytes, dataStart, shape: stored, labels, name, where }
       const asStored =
         shape.height === stored.height && shape.width === stored.width && shape.channels === stored.channels;
       const row = asStored ? target : new Uint8Array(rowBytes);
-      try {
-        await bytes.read(row, dataStart + index * rowBytes);
-        if (!asStored) {
-          writeChannels(await resizePixels({ ...stored, data: row }, shape), target, shape.channels);
-        }
-      } catch (error) {
-        throw new DataError('unreadable-image', where(index), {
-          expected: `${rowBytes} bytes of pixels`,
-          got: reason(error),
-          advice: 'fetch the file again; it may have changed since it was opened',
-          cause: error,
-        });
-      }
+      await readRow(index, row);
+      if (!asStored)
+        writeChannels(await resizePixels({ ...stored, data: row }, shape), target, shape.channels);
+    },
+    async contentHash(index) {
+      const row = new Uint8Array(rowBytes);
+      await readRow(index, row);
+      return sha256(row);
     },
   };
 }

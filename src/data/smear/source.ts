@@ -146,6 +146,11 @@ function openSplit(split: Split, settings: Settings, cache: { bytesLeft: number 
       }
       copy(image, target, 'image');
     },
+    // The same cell at every size.
+    contentHash: async (index) =>
+      createHash('sha256')
+        .update(`smear ${DRAWING_VERSION} ${seed} ${difficulty} ${split} ${index}`)
+        .digest('hex'),
     async mask(index, target) {
       copy(draw(index).nucleusMask, target, 'mask');
     },

@@ -1,0 +1,88 @@
+/**
+ * Cross-validation: images are dealt into k parts by class and by seed, and each part is once the test split of a data
+ * set whose other parts are learnt from. A tenth of these is drawn for validation, which chooses the epoch. So every
+ * image is tested once, by a network that has not seen it.
+ */
+import { createHash } from 'node:crypto';
+import { EXIT, mismatch, SomaError } from '../errors.ts';
+import { type Dataset, type Fold, pick, SPLITS } from './dataset.ts';
+import { nearDuplicateGroups } from './duplicates.ts';
+import { countGroups } from './open.ts';
+import { poolSplits } from './pool.ts';
+import { dealStratified, largestRemainder } from './split.ts';
+
+/** Share of what is learnt from that chooses the epoch. */
+const VALIDATION = 0.1;
+
+export interface FoldOptions {
+  readonly seed: number;
+  /** Nearly identical images are tested together: every image is read once for that. */
+  readonly keepTogether?: 'near-duplicates';
+}
+
+/** The data set of one training of a cross-validation; labels are those of `dataset`, and closing closes that. */
+export async function foldOf(
+  dataset: Dataset,
+  fold: Fold,
+  { seed, keepTogether }: FoldOptions,
+): Promise<Dataset> {
+  const { number, of, pool: pooled } = fold;
+  if (!(Number.isInteger(of) && of >= 2 && Number.isInteger(number) && number >= 1 && number <= of))
+    throw new SomaError(
+      mismatch('fold', 'a part from 1 and two or more parts, as in 1/5', `${number}/${of}`).message,
+      EXIT.usage,
+    );
+  const { source } = poolSplits(dataset, pooled);
+  const groups = keepTogether ? await nearDuplicateGroups(source, dataset) : undefined;
+  const parts = dealStratified(source.labels, equalParts(of), seed, groups);
+  const rest = Int32Array.from(parts.flatMap((part, i) => (i === number - 1 ? [] : [...part]))).sort();
+  const restLabels = rest.map((index) => source.labels[index]);
+  const restGroups = groups && rest.map((index) => groups[index]);
+  const [train, val] = dealStratified(
+    restLabels,
+    (images) => largestRemainder(images, [1 - VALIDATION, VALIDATION]),
+    seed,
+    restGroups,
+  );
+  const splits = {
+    train: pick(
+      source,
+      train.map((i) => rest[i]),
+    ),
+    val: pick(
+      source,
+      val.map((i) => rest[i]),
+    ),
+    test: pick(source, parts[number - 1]),
+  };
+  const share = 1 / of;
+  const digest = createHash('sha256').update(dataset.fingerprint);
+  for (const split of SPLITS) {
+    digest.update(`\n${split}\n`);
+    for (let i = 0; i < splits[split].length; i++) digest.update(`${splits[split].name(i)}\n`);
+  }
+  return {
+    ...dataset,
+    splits,
+    splitting: {
+      drawn: ['val', 'test'],
+      seed,
+      ratios: { train: (1 - share) * (1 - VALIDATION), val: (1 - share) * VALIDATION, test: share },
+      keepTogether: keepTogether ?? null,
+      groups: groups ? countGroups(groups) : 0,
+      fold: { number, of, pool: [...pooled] },
+    },
+    fingerprint: digest.digest('hex'),
+    close: () => dataset.close(),
+  };
+}
+
+/** Shares out the images of one class after another; what is left over goes on where the class before ended. */
+function equalParts(of: number): (images: number) => number[] {
+  let next = 0;
+  return (images) => {
+    const counts = new Array<number>(of).fill(Math.floor(images / of));
+    for (let left = images % of; left > 0; left--) counts[next++ % of]++;
+    return counts;
+  };
+}
