@@ -15,6 +15,7 @@ import { addPredict } from './predict.ts';
 import { addRobustness } from './robustness.ts';
 import { addStudy } from './study.ts';
 import { addTrain } from './train.ts';
+import { addTune } from './tune.ts';
 
 const program = new Command('soma')
   .description('Train, measure and compare brain-inspired image classifiers on a CPU')
@@ -44,6 +45,7 @@ for (const add of [
   addRobustness,
   addEnsemble,
   addStudy,
+  addTune,
   addPredict,
 ])
   add(program);
