@@ -62,6 +62,24 @@ describe.each([
     expect(lines(killed)).toBe(3);
   }, 120_000);
 
+  it('pauses between epochs, with the test images unread, and goes on to the same bits', async () => {
+    const paused = `${system}-paused`;
+    const first = await soma(
+      ...command(system, paused, ...more, '--pause-after', '2', '--no-test', '--json'),
+    );
+    expect(JSON.parse(first.stdout).stopped, first.stderr).toBe('paused');
+    expect(lines(paused)).toBe(2);
+    const second = await soma('train', '--resume', join(folder, paused), '--no-test');
+    expect(second.code, second.stderr).toBe(0);
+    expect(second.stdout).toContain('test was not read; it is with: soma evaluate');
+    expect(existsSync(join(folder, paused, 'predictions-test.csv'))).toBe(false);
+    expect(bytes(paused).equals(bytes(`${system}-whole`))).toBe(true);
+    const third = await soma('evaluate', join(folder, paused));
+    expect(third.code, third.stderr).toBe(0);
+    const predictions = bytes(paused, 'predictions-test.csv');
+    expect(predictions.equals(bytes(`${system}-whole`, 'predictions-test.csv'))).toBe(true);
+  }, 120_000);
+
   it('begins anew where it was killed before its first checkpoint', async () => {
     const early = `${system}-early`;
     mkdirSync(join(folder, early));

@@ -18,6 +18,7 @@ import { addRobustness } from './robustness.ts';
 import { addSpikes } from './spikes.ts';
 import { addStudy } from './study.ts';
 import { addTrain } from './train.ts';
+import { addTune } from './tune.ts';
 
 const program = new Command('soma')
   .description('Train, measure and compare brain-inspired image classifiers on a CPU')
@@ -50,6 +51,7 @@ for (const add of [
   addReview,
   addEnsemble,
   addStudy,
+  addTune,
   addPredict,
 ])
   add(program);

@@ -8,7 +8,9 @@ import { openRunData } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 
 /** Options of `train` that say how long a run is and what executes it; all others were settled at its start. */
-const CHANGEABLE = new Set(['resume', 'epochs', 'checkpointEvery', 'engine', 'threads', 'isa', 'json']);
+const CHANGEABLE = new Set(
+  'resume epochs pauseAfter test checkpointEvery engine threads isa json'.split(' '),
+);
 
 export interface ResumeRequest {
   /** The run folder. */
@@ -29,7 +31,7 @@ export async function reopen({ path, system, epochs, command }: ResumeRequest) {
   );
   if (fixed.length > 0)
     throw usage(
-      `only --epochs, --checkpoint-every, --engine, --threads, --isa and --json beside it, got ${fixed.map(({ long }) => long).join(', ')}`,
+      `only --epochs, --pause-after, --no-test, --checkpoint-every, --engine, --threads, --isa and --json beside it, got ${fixed.map(({ long }) => long).join(', ')}`,
     );
   const folder = new RunFolder(path);
   const stored = await folder.config();

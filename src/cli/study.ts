@@ -14,6 +14,7 @@ import { findStudy, STUDIES } from '../study/registry.ts';
 import { studyRows, writeStudy } from '../study/report.ts';
 import { expand, type StudyRun } from '../study/runs.ts';
 import { readStudy, type Study } from '../study/study.ts';
+import { commandLine, engineArguments } from '../work/child.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say } from './io.ts';
 import { collect, type EngineOptions, wholeNumbers, withEngine, words } from './options.ts';
@@ -130,20 +131,13 @@ async function dryRun(
 ): Promise<number> {
   const journal = await readJournal(folder);
   const left = runs.filter((run) => !isFinished(journal, run, folder));
-  const commands = left.map((each) =>
-    ['soma', ...runArguments(each, data, join(folder, 'runs'))].map(quoted).join(' '),
-  );
+  const commands = left.map((each) => commandLine(runArguments(each, data, join(folder, 'runs'))));
   print(
     { runs: runs.length, left: commands },
     [...commands, `${left.length} of ${runs.length} runs are left`].join('\n'),
     json,
   );
   return EXIT.ok;
-}
-
-/** A word as a shell wants it. */
-function quoted(word: string): string {
-  return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** Performs runs and says what becomes of each. */
@@ -171,15 +165,6 @@ export async function performWatched(
   return interruptible('stopping the run after this step; once more to leave at once', (signal) =>
     perform(runs, { folder, data, engine, signal, onRun }),
   );
-}
-
-function engineArguments({ engine, threads, isa }: EngineOptions): string[] {
-  return [
-    '--engine',
-    engine,
-    ...(threads ? ['--threads', `${threads}`] : []),
-    ...(isa ? ['--isa', isa] : []),
-  ];
 }
 
 /** Tables of what is finished, also where runs are still missing. */

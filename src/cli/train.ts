@@ -57,6 +57,8 @@ interface TrainFlags extends EngineOptions {
   readonly weights?: string;
   readonly set?: readonly string[];
   readonly earlyStopping: boolean;
+  readonly pauseAfter?: number;
+  readonly test: boolean;
   readonly runsDir: string;
   readonly name?: string;
   readonly resume?: string;
@@ -106,6 +108,8 @@ export function addTrain(program: Command): void {
       'start from the weights of a safetensors or ONNX file, of Soma, PyTorch or Keras',
     )
     .option('--no-early-stopping', 'train all epochs')
+    .option('--pause-after <n>', 'stop after this epoch with a checkpoint; --resume goes on', positiveInt)
+    .option('--no-test', 'leave the test images unread; soma evaluate reads them later')
     .option('--runs-dir <folder>', 'where run folders are made', 'runs')
     .option('--name <name>', 'name of the run folder (default: time, system, data and seed)')
     .option('--resume <run>', 'go on with a run that was interrupted, to the same bits')
@@ -148,8 +152,18 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
       if (flags.json) print({ run: folder.path, ...result }, '', true);
       return EXIT.interrupted;
     }
+    if (result.stopped === 'paused') {
+      const text = `paused after ${result.history.length} epochs; go on with: soma train --resume ${folder.path}`;
+      print({ run: folder.path, ...result }, text, flags.json);
+      return EXIT.ok;
+    }
     if (result.stopped === 'steps') return await concludeSteps(folder, config, result, flags.json);
     say(result.stopped === 'early' ? 'stopped early: no better epoch on validation' : 'all epochs done');
+    if (!flags.test) {
+      const text = `test was not read; it is with: soma evaluate ${folder.path}`;
+      print({ run: folder.path, ...result }, text, flags.json);
+      return EXIT.ok;
+    }
     const evaluated = await evaluateRun(folder, config, session, dataset, 'test', config.settings.evaluate);
     const report = await writeResults(folder, evaluated, session, dataset);
     const { metrics } = evaluated;
@@ -280,6 +294,7 @@ async function trainWatched(
           `weights  ${loaded.length} tensors of ${weights?.path}${drawn.length > 0 ? `; drawn: ${drawn.join(', ')}` : ''}`,
         ),
       resume: flags.resume !== undefined,
+      pauseAfter: flags.pauseAfter,
       checkpointEvery: flags.checkpointEvery,
       signal,
       onStep: (report) => (report.stage === 'training' ? display : pretrainingDisplay).step(report),

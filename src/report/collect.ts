@@ -13,7 +13,7 @@ import type { PretrainingReport, RunReport } from './types.ts';
 
 /** `summary.json`: what only the training process knew. */
 export const summarySchema = z.object({
-  stopped: z.enum(['epochs', 'early', 'steps', 'interrupted']),
+  stopped: z.enum(['epochs', 'early', 'steps', 'paused', 'interrupted']),
   bestEpoch: z.int(),
   /** Planned memory of a training step. */
   peakBytes: z.number(),

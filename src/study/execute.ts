@@ -1,16 +1,11 @@
 /** Does one run of a study in a process of its own, or goes on with it where it was stopped. */
-import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { EXIT } from '../errors.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import type { Claim } from './claim.ts';
+import { type Outcome, runChild } from '../work/child.ts';
+import type { Claim } from '../work/claim.ts';
 import type { StudyRun } from './runs.ts';
 import type { StudyData } from './study.ts';
-
-const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
 export interface ExecuteOptions {
   /** Folder of the study. */
@@ -22,8 +17,6 @@ export interface ExecuteOptions {
   readonly signal: AbortSignal;
   readonly claim: Claim;
 }
-
-export type Outcome = 'done' | 'interrupted' | { readonly failure: string };
 
 export function runFolder(folder: string, { id }: StudyRun): RunFolder {
   return new RunFolder(join(folder, 'runs', id));
@@ -68,33 +61,6 @@ export async function execute(run: StudyRun, options: ExecuteOptions): Promise<O
   const resuming = run.evaluates === null && target.hasBegun();
   if (!resuming) await rm(target.path, { recursive: true, force: true });
   const args = resuming ? ['train', '--resume', target.path] : runArguments(run, data, join(folder, 'runs'));
-  await mkdir(join(folder, 'logs'), { recursive: true });
-  const log = createWriteStream(join(folder, 'logs', `${run.id}.log`), { flags: 'a' });
-  // A process group of its own: a Ctrl-C at the terminal reaches it once, through us, and it writes a checkpoint.
-  const child = spawn(process.execPath, [MAIN, ...args, ...engine], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let said = '';
-  child.stdout.pipe(log, { end: false });
-  child.stderr.pipe(log, { end: false });
-  child.stderr.on('data', (text) => {
-    said = (said + text).slice(-2000);
-  });
-  const stop = () => child.kill('SIGTERM');
-  signal.addEventListener('abort', stop);
-  const code = new Promise<number | null>((resolve, reject) =>
-    child.once('error', reject).once('close', resolve),
-  );
-  try {
-    if (child.pid) await claim.share(child.pid);
-    if (signal.aborted) stop();
-    const exit = await code;
-    if (exit === EXIT.ok) return 'done';
-    if (signal.aborted || exit === EXIT.interrupted) return 'interrupted';
-    return { failure: said.trim().split('\n').at(-1) ?? `exit code ${exit}` };
-  } finally {
-    signal.removeEventListener('abort', stop);
-    log.end();
-  }
+  const log = join(folder, 'logs', `${run.id}.log`);
+  return runChild([...args, ...engine], { log, signal, claim });
 }

@@ -1,5 +1,8 @@
 /** The task of every system: to tell the classes apart, measured by cross-entropy and accuracy. */
 import { classWeights } from '../data/balance.ts';
+import { classificationFigures } from '../measure/classification.ts';
+import { confusionMatrix } from '../measure/confusion.ts';
+import { type Predictions, predictedClasses } from '../measure/predictions.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import { argmax, type Evaluation, evaluate } from './evaluate.ts';
 import type { EpochRecord } from './record.ts';
@@ -29,14 +32,21 @@ export function classification(
         if (argmax(probabilities.subarray(i * k, (i + 1) * k)) === labels[i]) sums.correct++;
     },
     validate: evaluate,
-    record: ({ epoch, train_loss, ...basics }, { correct, images }, { loss, accuracy }) => ({
+    record: ({ epoch, train_loss, ...basics }, { correct, images }, { loss, accuracy, predictions }) => ({
       epoch,
       train_loss,
       train_accuracy: correct / images,
       val_loss: loss,
       val_accuracy: accuracy,
+      val_macro_f1: macroF1(predictions),
       ...basics,
     }),
     figure: ({ correct, images }) => ({ name: 'accuracy', value: correct / images }),
   };
+}
+
+function macroF1(predictions: Predictions): number {
+  const { labels, classes } = predictions;
+  const confusion = confusionMatrix(labels, predictedClasses(predictions), classes.length);
+  return classificationFigures(confusion).macro.f1;
 }

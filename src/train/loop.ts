@@ -53,14 +53,16 @@ export interface StageOptions<R extends StageRecord, Validation> extends LoopOpt
   readonly task: Task<R, Validation>;
   /** Ends after so many steps, wherever that is. */
   readonly maxSteps?: number | null;
+  /** Stops once so many epochs are complete; whoever resumes goes on as if it had not. */
+  readonly pauseAfter?: number;
   /** Gives the network the weights that it begins with, if they are not those drawn. */
   readonly prepare?: (network: readonly Variable[]) => Promise<void>;
   readonly onEpoch?: (record: R, cursor: Cursor) => void;
 }
 
 export interface StageResult<R extends StageRecord> {
-  /** `steps`: after `maxSteps`, in the middle of training. */
-  readonly stopped: 'epochs' | 'early' | 'steps' | 'interrupted';
+  /** `steps`: after `maxSteps`, in the middle of training; `paused`: after `pauseAfter`, with epochs left. */
+  readonly stopped: 'epochs' | 'early' | 'steps' | 'paused' | 'interrupted';
   readonly history: readonly R[];
   readonly bestEpoch: number;
 }
@@ -132,6 +134,7 @@ class Stage<R extends StageRecord, Validation> {
     while (this.cursor.epoch < settings.epochs) {
       if (shouldStop(this.cursor.progress, settings)) return done('early');
       if (this.atLastStep()) return done('steps');
+      if (this.cursor.epoch >= (this.o.pauseAfter ?? settings.epochs)) return done('paused');
       const start = performance.now();
       const before = this.cursor.sums.seconds;
       const stopped = await this.trainEpoch(() => before + (performance.now() - start) / 1000);

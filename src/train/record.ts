@@ -22,6 +22,8 @@ export interface StageRecord {
 export interface EpochRecord extends StageRecord {
   readonly train_accuracy: number;
   readonly val_accuracy: number;
+  /** Mean F1 of the classes; runs of older versions have none. */
+  readonly val_macro_f1?: number;
 }
 
 /** One epoch of pre-training, as a line of `pretraining.jsonl`. Losses are mean squared, `mae` mean absolute errors of pixels in [0, 1]. */

@@ -20,6 +20,8 @@ export interface TrainOptions extends LoopOptions {
   readonly settings: TrainingSettings;
   /** Weights to start from; left out: they are drawn from the seed, or come from the pre-training. */
   readonly weights?: WeightsFile;
+  /** Stops after so many epochs, with a checkpoint to go on from; a pre-training is not counted. */
+  readonly pauseAfter?: number;
   readonly onWeights?: (loaded: LoadedWeights) => void;
   readonly onPretrainingEpoch?: (record: PretrainingRecord, cursor: Cursor) => void;
   readonly onEpoch?: (record: EpochRecord, cursor: Cursor) => void;
@@ -40,7 +42,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
   if (pretraining && !(resume && run.hasStage(TRAINING))) {
     const task = reconstruction(spec, pretraining);
-    const { stopped } = await runStage({ ...options, task, onEpoch: options.onPretrainingEpoch });
+    const { stopped } = await runStage({
+      ...options,
+      task,
+      pauseAfter: undefined,
+      onEpoch: options.onPretrainingEpoch,
+    });
     if (stopped === 'interrupted')
       return { stopped, history: [], bestEpoch: 0, pretraining: await run.pretrainingHistory() };
   }

@@ -1,9 +1,9 @@
 /**
- * Who does which run, among processes that work on one study. A claim is a numbered file beside the study that can be
+ * Who does which piece of work, among processes that share a folder. A claim is a numbered file in it that can be
  * made only once; it holds as long as a process named in it lives. A dead one's is superseded by the next number, so
  * that two who find it dead cannot both have it.
  */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { writeAside } from '../files.ts';
@@ -22,6 +22,8 @@ interface ClaimFile {
 export interface Claim {
   /** Names a process that does the work for this one, and may outlive it. */
   share(pid: number): Promise<void>;
+  /** Gives it up before this process ends. */
+  release(): Promise<void>;
 }
 
 async function beginOf(pid: number): Promise<string | null> {
@@ -51,7 +53,7 @@ async function holds(path: string): Promise<boolean> {
   }
 }
 
-/** Claims the run `id`, or null where another process has it. */
+/** Claims the work `id`, or null where another process has it. */
 export async function claim(folder: string, id: string): Promise<Claim | null> {
   await mkdir(folder, { recursive: true });
   const prefix = `${id}.`;
@@ -73,5 +75,6 @@ export async function claim(folder: string, id: string): Promise<Claim | null> {
   }
   return {
     share: async (pid) => writeAside(path, write([self, { pid, began: await beginOf(pid) }])),
+    release: () => rm(path, { force: true }),
   };
 }
