@@ -45,8 +45,10 @@ describe('writeSmear', () => {
 
   it('leaves the masks out on request', async () => {
     const folder = join(parent, 'cells');
-    await writeSmear(folder, { ...options, masks: false });
+    const written = await writeSmear(folder, { ...options, masks: false });
     expect((await readdir(folder)).sort()).toEqual(['test', 'train', 'val']);
+    const { train, val, test } = options.images;
+    expect(written).toBe(train + val + test);
   });
 
   it('does not write into a folder that holds something', async () => {

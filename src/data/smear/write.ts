@@ -75,7 +75,8 @@ async function writeAll(
         const png = sharp(white, { raw: { width, height, channels: 1 } }).png();
         await png.toFile(join(folder, 'masks', name));
       }
-      onProgress?.(++done, total);
+      done++;
+      onProgress?.(done, total);
     }
   }
   return done;
