@@ -1,7 +1,7 @@
 /** The figures of a study: accuracies of its arms, and differences of its pairs. */
 import type { FigureSource } from '../report/figure.ts';
 import { decimal, percent } from '../report/format.ts';
-import { rowNames } from '../report/text-width.ts';
+import { rowNames, shortNames } from '../report/text-width.ts';
 import { COLOURS, FAINT_INK, PERCENT_LABEL } from '../report/theme.ts';
 import type { ArmResult, PairOutcome } from './analyse.ts';
 
@@ -72,9 +72,15 @@ export function armFigure(arms: readonly ArmResult[]): FigureSource {
   };
 }
 
+/** Longest name of a pair: two arms. */
+const LONGEST_PAIR = 80;
+
 /** Difference of each pair with its interval. */
 export function pairFigure(pairs: readonly PairOutcome[]): FigureSource {
-  const labels = rowNames(pairs.map(({ first, second }) => `${first} − ${second}`));
+  const labels = shortNames(
+    pairs.map(({ first, second }) => `${first} − ${second}`),
+    LONGEST_PAIR,
+  );
   const values = pairs.map(({ difference, isBeyondNoise }, i) => ({
     row: labels[i],
     value: 100 * difference.value,
