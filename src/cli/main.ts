@@ -6,6 +6,7 @@ import { VERSION } from '../train/config.ts';
 import { addBench } from './bench.ts';
 import { addCompare } from './compare.ts';
 import { addData } from './data.ts';
+import { addEnergy } from './energy.ts';
 import { addEnsemble } from './ensemble.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addExplain } from './explain.ts';
@@ -47,6 +48,7 @@ for (const add of [
   addCompare,
   addRobustness,
   addSpikes,
+  addEnergy,
   addExplain,
   addReview,
   addEnsemble,

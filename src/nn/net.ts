@@ -44,12 +44,15 @@ export interface NetOptions {
   readonly training: boolean;
   /** Seed of the initial weights. */
   readonly seed: number;
+  /** ReLU in place of spiking neurons, and no time: the dense twin of a spiking network. */
+  readonly twin?: boolean;
 }
 
 export class Net {
   readonly graph = new Graph();
   readonly framework: Framework;
   readonly training: boolean;
+  readonly twin: boolean;
   /** Spikes of each spiking layer, in order, by layer name. */
   readonly spikes = new Map<string, Value>();
   private readonly seed: number;
@@ -62,6 +65,7 @@ export class Net {
   constructor(options: NetOptions) {
     this.framework = FRAMEWORKS[options.framework];
     this.training = options.training;
+    this.twin = options.twin ?? false;
     this.seed = options.seed;
   }
 

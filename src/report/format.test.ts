@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest';
-import { bytes, decimal, duration, interval, median, percent, percentInterval, whole } from './format.ts';
+import {
+  bytes,
+  decimal,
+  duration,
+  interval,
+  joules,
+  median,
+  percent,
+  percentInterval,
+  whole,
+} from './format.ts';
 import { html, trusted } from './html.ts';
 import { flatten } from './setup-sections.ts';
 import { shorten, shortNames, textWidth } from './text-width.ts';
@@ -19,6 +29,9 @@ test('numbers read as in a paper', () => {
   expect(['0.42 s', '39.1 s', '1 min 40 s', '2 h 3 min'].map(String)).toEqual(
     [0.42, 39.06, 100.2, 7380].map((seconds) => plain(duration(seconds))),
   );
+  expect([0, 1.6e-12, 9.8041e-5, 5.37e-4, 3.8912, 147.95].map((energy) => plain(joules(energy)))).toEqual([
+    ...['0 pJ', '1.60 pJ', '98.0 µJ', '0.537 mJ', '3.89 J', '148 J'],
+  ]);
   expect([median([3, 1, 2]), median([4, 1, 2, 3]), median([])]).toEqual([2, 2.5, Number.NaN]);
 });
 

@@ -50,6 +50,18 @@ export function bytes(count: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)}${SPACE}${units[unit]}`;
 }
 
+/** An energy with three digits, e.g. `0.537 mJ`, `98.0 µJ`; from 500 on in the next larger unit. */
+export function joules(value: number): string {
+  const units = ['pJ', 'nJ', 'µJ', 'mJ', 'J', 'kJ'];
+  let unit = 0;
+  let shown = value * 1e12;
+  while (shown >= 500 && unit < units.length - 1) {
+    shown /= 1000;
+    unit++;
+  }
+  return `${shown === 0 ? '0' : shown.toFixed(Math.max(0, 2 - Math.floor(Math.log10(shown))))}${SPACE}${units[unit]}`;
+}
+
 /** A span of time, e.g. `0.42 s`, `39.1 s`, `12 min 5 s`, `2 h 3 min`. */
 export function duration(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(2)}${SPACE}s`;

@@ -55,7 +55,7 @@ test('a run has rates, blocks, a raster and maps, on a page that loads nothing',
     expect(address).toMatch(/^(#|data:image\/png;base64,)/);
   // lif1: 3 spikes of 4 neurons in 2 steps; 2 neurons and 1 map never fire, 1 neuron always does.
   expect(text).toMatch(
-    /2×1×2 = 4<.*?0\.3750<.*?0\.750<.*?3\.00 \(3–3\)<.*?2 \(50\.0\s%\)<.*?1 \(25\.0\s%\)<.*?1 of 2/,
+    /2×1×2<.*?0\.3750<.*?0\.750<.*?3\.00 \(3–3\)<.*?2 \(50\.0\s%\)<.*?1 \(25\.0\s%\)<.*?1 of 2/,
   );
   expect(text).toMatch(/attention, suppressed<.*?0\.00<.*?25\.00<.*?12\.50/);
   expect(text).toContain('lif2 (LIF layer 2), fires');

@@ -107,7 +107,10 @@ ${runs.map(
     figures.runs[r].rates,
     `Neurons that fire in each step${of(name)}, and how many of them never and always do.`,
   )}
-${layerTable(`Spikes${of(name)}, layer by layer.`, spikes)}`,
+${layerTable(
+  `Spikes${of(name)}: per neuron and step, per neuron and sample, and of the whole layer per image with the 5th and 95th percentile.`,
+  spikes,
+)}`,
 )}</section>
 ${
   figures.suppression &&
@@ -188,9 +191,9 @@ function layerTable(caption: string, { layers }: RunSpikes): Html {
     [
       { title: 'layer' },
       { title: 'neurons', number: true },
-      { title: 'per neuron and step', number: true },
-      { title: 'per neuron and sample', number: true },
-      { title: 'spikes per image (5th–95th percentile)', number: true },
+      { title: 'per step', number: true },
+      { title: 'per sample', number: true },
+      { title: 'per image (5–95 %)', number: true },
       { title: 'dead', number: true },
       { title: 'saturated', number: true },
       { title: 'silent maps', number: true },
@@ -198,7 +201,7 @@ function layerTable(caption: string, { layers }: RunSpikes): Html {
     layers.map(({ layer, shape, neurons, perStep, perSample, perImage, dead, saturated, deadMaps }) => ({
       cells: [
         layer,
-        `${shape.join('×')} = ${whole(neurons)}`,
+        shape.join('×'),
         decimal(perStep, 4),
         decimal(perSample, 3),
         `${decimalFor(perImage.mean)} (${whole(perImage.p5)}–${whole(perImage.p95)})`,

@@ -1,37 +1,17 @@
 /** Spikes of a run: the counts agree with the rates of an evaluation, with each other, and with what is shown. */
-import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/data-fixtures.ts';
+import { untrainedRun } from '../../test/untrained-run.ts';
 import { openSmear } from '../data/smear/source.ts';
-import { openEngine } from '../engine/select.ts';
-import { findSystem } from '../models/registry.ts';
-import { saveCheckpoint, startCursor } from './checkpoint.ts';
 import { openEvaluator } from './evaluator.ts';
-import { configure, specOf } from './open-run.ts';
-import { RunFolder, TRAINING } from './run-folder.ts';
-import { measureSpikes, type SpikeOptions } from './spikes.ts';
-import { evaluationStep } from './step.ts';
+import { measureSpikes } from './spikes.ts';
 
 const folder = await temporaryFolder();
 // More than one batch, and a last one that is not full.
 const dataset = openSmear({ size: 16, images: { train: 8, val: 8, test: 21 } });
 afterAll(() => dataset.close());
-const engine = openEngine();
-
-/** A run whose weights are the initial ones. */
-async function untrained(system: string, options: object) {
-  const settings = findSystem(system).training;
-  const name = `${system}-${Object.keys(options).join('-')}`;
-  const request = { name, system, options: { ...options }, settings, seed: 2, source: 'smear' };
-  const config = configure({ ...request, dataset, engine });
-  const run = await RunFolder.create(join(folder, name), config);
-  const session = engine.createSession();
-  const { plan } = evaluationStep(specOf(config), settings, 1);
-  session.load(plan);
-  const target = { session, variables: plan.variables, system };
-  await saveCheckpoint(run.file(TRAINING.last), target, startCursor());
-  return { run, config, session, dataset, split: 'test', weights: 'last' } satisfies SpikeOptions;
-}
+const untrained = (system: string, options: Readonly<Record<string, unknown>>) =>
+  untrainedRun(folder, dataset, system, options);
 
 const SCNN = { T: 4, threshold: 0.2 };
 const BIASNN = {

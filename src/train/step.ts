@@ -27,6 +27,8 @@ export interface NetworkSpec {
   readonly channels: number;
   /** Seed of the initial weights. */
   readonly seed: number;
+  /** See `Net`: ReLU in place of spiking neurons, and no time. */
+  readonly twin?: boolean;
 }
 
 /** Name of the output that holds a spiking layer's firing rate (share of neurons that fire a step). */
@@ -194,8 +196,8 @@ function traceForward(request: ForwardRequest, count: number) {
 
 /** A network with nothing but its images, and the options it is to be built with. */
 export function begin({ spec, batchSize, training }: ForwardRequest) {
-  const { system, channels, height, width, seed } = spec;
-  const net = new Net({ framework: system.framework, training, seed });
+  const { system, channels, height, width, seed, twin } = spec;
+  const net = new Net({ framework: system.framework, training, seed, twin });
   const images = net.graph.input('images', f32([batchSize, channels, height, width]));
   return { net, images, options: system.options.parse(spec.options) };
 }

@@ -11,7 +11,7 @@ import type { Value } from '../../graph/value.ts';
 import { arctan, type Surrogate } from '../../neurons/surrogate.ts';
 import { alif, type ThresholdRule } from '../../ops/alif.ts';
 import { concat } from '../../ops/concat.ts';
-import { toFloat } from '../../ops/elementwise.ts';
+import { mul, toFloat } from '../../ops/elementwise.ts';
 import { minMax } from '../../ops/min-max.ts';
 import { broadcastTo, reduceMax, reduceMean } from '../../ops/reduce.ts';
 import { suppress } from '../../ops/suppress.ts';
@@ -53,7 +53,10 @@ export interface SpikeAttentionOptions extends Partial<MaskOptions> {
   readonly neuron: 'alif' | 'lif';
 }
 
-/** x [N, C, H, W], with time or presented at every step → the same with T steps. */
+/**
+ * x [N, C, H, W], with time or presented at every step → the same with T steps. In a dense twin the maps are weighed by how
+ * salient they are, without neurons between.
+ */
 export function spikeAttention(net: Net, name: string, x: Value, options: SpikeAttentionOptions): Value {
   const o = { ...MASK, ...options };
   return net.layer(name, () => {
@@ -64,6 +67,7 @@ export function spikeAttention(net: Net, name: string, x: Value, options: SpikeA
     const hidden = Math.max(1, Math.floor(channels / o.reduction));
     let y = separable(net, 'first', squeezed, { filters: hidden, kernel: 5 });
     y = separable(net, 'second', y, { filters: channels, kernel: 7 });
+    if (net.twin) return mul(maps, minMax(y));
     return suppress(maps, fire(net, minMax(y, { inverted: true }), o));
   });
 }

@@ -9,10 +9,10 @@ export type Encoding = (typeof ENCODINGS)[number];
 /**
  * `direct`: the image itself, without time; its first layers are computed once and their current is
  * presented at every step. `rate`: Bernoulli spikes with the pixel as probability. `latency`: one spike a
- * pixel, the brighter the earlier, none below 0.01.
+ * pixel, the brighter the earlier, none below 0.01. A dense twin sees the image itself in any case.
  */
 export function encode(net: Net, image: Value, encoding: Encoding, steps: number): Value {
-  switch (encoding) {
+  switch (net.twin ? 'direct' : encoding) {
     case 'direct':
       return image;
     case 'rate':

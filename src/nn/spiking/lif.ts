@@ -7,6 +7,7 @@ import { mismatch } from '../../errors.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Reset } from '../../neurons/neuron.ts';
 import { fastSigmoid, type Surrogate } from '../../neurons/surrogate.ts';
+import { relu } from '../../ops/elementwise.ts';
 import { neurons } from '../../ops/neuron.ts';
 import { constant } from '../init.ts';
 import type { Net } from '../net.ts';
@@ -28,18 +29,25 @@ export interface LifOptions {
 }
 
 export interface SpikingOutput {
-  /** Binary, [T][N, C, …]. */
+  /** Binary, [T][N, C, …]; in a dense twin neither. */
   readonly spikes: Value;
   /** U[t], what was compared with the threshold. */
   readonly membrane: Value;
 }
 
-/** Current [N, C, …], with time or presented at every step, to spikes. Throws on β outside [0, 1] or θ ≤ 0. */
+/**
+ * Current [N, C, …], with time or presented at every step, to spikes. Throws on β outside [0, 1] or θ ≤ 0. In a dense twin
+ * there are no neurons: both results are the current where it is positive.
+ */
 export function lif(net: Net, name: string, current: Value, options: LifOptions): SpikingOutput {
   return net.layer(name, () => {
     const { steps, beta, threshold = 1, reset = 'subtract', resetDelay = true } = options;
     if (!(beta >= 0 && beta <= 1)) throw mismatch(`lif(${name})`, 'beta in [0, 1]', beta);
     if (!(threshold > 0)) throw mismatch(`lif(${name})`, 'a threshold above 0', threshold);
+    if (net.twin) {
+      const rectified = relu(current);
+      return { spikes: rectified, membrane: rectified };
+    }
     const shape = options.perChannel ? [current.shape[1]] : [];
     const make = (what: string, value: number, learn = false) =>
       learn ? net.parameter(what, shape, constant(value)) : net.state(what, shape, constant(value));

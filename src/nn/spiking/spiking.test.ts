@@ -106,3 +106,16 @@ describe('LIF layer', () => {
     );
   });
 });
+
+describe('a dense twin', () => {
+  it('has ReLU for neurons, no time and none of their parameters', async () => {
+    const net = new Net({ framework: 'torch', training: false, seed: 5, twin: true });
+    const image = encode(net, net.graph.input('images', f32([1, 4])), 'rate', 7);
+    const { spikes, membrane } = lif(net, 'lif', image, { steps: 7, beta: 0.5, learnBeta: true });
+    expect([spikes.time, spikes.dtype, membrane, net.spikes.size]).toEqual([null, 'f32', spikes, 0]);
+    expect(net.parameters).toEqual([]);
+    net.graph.output('counts', readOut(spikes, 'count'));
+    const read = await run(net, { images: Float32Array.of(-1, 0.5, 0, 3) });
+    expect(read('counts')).toEqual([0, 0.5, 0, 3]);
+  });
+});

@@ -1,0 +1,212 @@
+/**
+ * Energy of a run by the models of `measure/energy.ts`: its network traced for one image, what its neurons do over a split,
+ * its dense twin, and how long both take on this machine.
+ */
+import { type Neurons, type Synapses, type Workload, workload } from '../compile/workload.ts';
+import { loadBatches } from '../data/loader.ts';
+import type { Program } from '../engine/engine.ts';
+import {
+  type Activity,
+  type EnergyRow,
+  type EnergyTotals,
+  type EpochEnergy,
+  energyRows,
+  energyTotals,
+  epochEnergy,
+  spikeEnergy,
+} from '../measure/energy.ts';
+import { type Latency, measureLatency } from '../measure/latency.ts';
+import { reduceSum } from '../ops/reduce.ts';
+import { argmax, evaluationBatch } from './evaluate.ts';
+import type { EvaluatorOptions } from './evaluator.ts';
+import { type Observed, observationStep, observe } from './observation.ts';
+import { loadPredictor, specOf } from './open-run.ts';
+import { type NetworkSpec, predictionStep } from './step.ts';
+import { imagesMeet } from './visit.ts';
+
+export interface RunEnergyOptions extends EvaluatorOptions {
+  /** Bytes of the largest memory on the chip; left out: everything is on it. */
+  readonly onChip?: number;
+  /** Time for measuring each network. */
+  readonly seconds: number;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface NetworkEnergy {
+  readonly rows: readonly EnergyRow[];
+  readonly totals: EnergyTotals;
+  /** Multiply–accumulates of an image if nothing is skipped. */
+  readonly macs: number;
+  /** Of one image by itself. */
+  readonly milliseconds: Latency;
+}
+
+export interface SpikeModel {
+  /** Spikes of all layers while one image is shown. */
+  readonly perImage: number;
+  /** Joules. */
+  readonly joulesPerImage: number;
+  readonly joulesPerSplit: number;
+  /** Of training; null where its rates were not written down. */
+  readonly epochs: EpochEnergy | null;
+}
+
+export interface RunEnergy {
+  /** Images that the rates are of. */
+  readonly images: number;
+  readonly accuracy: number;
+  /** T. */
+  readonly steps: number;
+  readonly network: NetworkEnergy;
+  /** Totals where what comes before time counts at every step: paper (b)'s way. */
+  readonly everyStep: EnergyTotals;
+  /** Null of a network without neurons that fire. */
+  readonly spikes: SpikeModel | null;
+  /** Null of a network that is dense itself. */
+  readonly twin: NetworkEnergy | null;
+  readonly warnings: readonly string[];
+}
+
+/** Images in a batch where they do not see each other. */
+const FEW = 16;
+
+/** The network of a specification as work for one image. */
+export function traceWorkload(spec: NetworkSpec): Workload {
+  let found: Workload | undefined;
+  observationStep(spec, 1, (observed) => {
+    found = workOf(observed);
+    return {};
+  });
+  if (!found) throw new Error('an observer that was not asked');
+  return found;
+}
+
+function workOf({ net, logits }: Observed): Workload {
+  return workload(net.graph.nodes, logits);
+}
+
+export async function measureEnergy(options: RunEnergyOptions): Promise<RunEnergy> {
+  const { run, config, session, dataset, split, weights, onChip, seconds } = options;
+  const spec = specOf(config);
+  const traced = traceWorkload(spec);
+  const { steps, work } = traced;
+  const { activity, accuracy, spikesPerImage, places } = await observeActivity(options, traced);
+  const rows = energyRows(work, activity, { steps, onChip });
+  const everyStep = energyTotals(energyRows(work, activity, { steps, onChip, everyStep: true }));
+  const predictor = await loadPredictor(run, config, session, weights, 1);
+  const shown = await firstImages(options);
+  const milliseconds = await latencyOf(predictor, shown, seconds);
+  const images = dataset.splits[split].length;
+  const spiking = places.size > 0;
+  const history = (await run.history()).flatMap(({ rates }) => (rates ? [rates] : []));
+  const trained = config.data.counts.train.reduce((sum, count) => sum + count, 0);
+  return {
+    ...{ images, accuracy, steps, everyStep },
+    network: { rows, totals: energyTotals(rows), macs: macsOf(traced), milliseconds },
+    spikes: spiking
+      ? {
+          perImage: spikesPerImage,
+          joulesPerImage: 1e-12 * spikeEnergy(spikesPerImage),
+          joulesPerSplit: 1e-12 * spikeEnergy(spikesPerImage * images),
+          epochs: epochEnergy(history, places, trained),
+        }
+      : null,
+    twin: spiking ? await twinOf(spec, shown, options) : null,
+    warnings: traced.warnings,
+  };
+}
+
+function macsOf({ work }: Workload): number {
+  return work.reduce((sum, each) => sum + (each.kind === 'synapses' ? each.macs * each.steps : 0), 0);
+}
+
+/** Images that are shown in turn while time is measured: what a spiking network takes depends on how its neurons fire. */
+const TIMED = 8;
+
+async function firstImages({ dataset, split }: RunEnergyOptions): Promise<Float32Array[]> {
+  const images: Float32Array[] = [];
+  for await (const batch of loadBatches(dataset.splits[split], dataset, { batchSize: 1 })) {
+    images.push(batch.images.slice());
+    if (images.length === TIMED) break;
+  }
+  return images;
+}
+
+/** Of one image by itself. */
+function latencyOf(program: Program, images: readonly Float32Array[], seconds: number): Promise<Latency> {
+  let i = 0;
+  const rng = Int32Array.of(0, 0);
+  return measureLatency(() => program.run({ images: images[i++ % images.length], rng }), { seconds });
+}
+
+const SILENT: Activity = { rateInto: () => 0, spikesOf: () => 0 };
+
+/** The dense twin; its weights do not matter to any of these figures. */
+async function twinOf(
+  of: NetworkSpec,
+  shown: readonly Float32Array[],
+  { session, onChip, seconds }: RunEnergyOptions,
+): Promise<NetworkEnergy> {
+  const spec = { ...of, twin: true };
+  const traced = traceWorkload(spec);
+  const rows = energyRows(traced.work, SILENT, { steps: 1, onChip });
+  const milliseconds = await latencyOf(session.load(predictionStep(spec, 1).plan), shown, seconds);
+  return { rows, totals: energyTotals(rows), macs: macsOf(traced), milliseconds };
+}
+
+/** Sums what drives each layer and what each layer of neurons does, over all images. */
+async function observeActivity(options: RunEnergyOptions, traced: Workload) {
+  const { config, dataset, split } = options;
+  const source = dataset.splits[split];
+  const driven = traced.work.flatMap((each) => (each.kind === 'synapses' && each.spikes ? [each] : []));
+  const firing = traced.work.flatMap((each) => (each.kind === 'neurons' ? [each] : []));
+  const sums = { driven: driven.map(() => 0), firing: firing.map(() => 0), right: 0 };
+  const { plan } = observationStep(specOf(config), 1, () => ({}));
+  const most = imagesMeet(plan) ? evaluationBatch(source.length) : Math.min(FEW, source.length);
+  await observe(
+    { ...options, batchSize: Math.max(1, most), unfilled: true },
+    (observed) => {
+      const { work } = workOf(observed);
+      const values = work.flatMap((each) => {
+        if (each.kind === 'synapses') return each.spikes ? [{ kind: 'driven', spikes: each.spikes }] : [];
+        return each.kind === 'neurons' ? [{ kind: 'firing', spikes: each.spikes }] : [];
+      });
+      const of = (wanted: string) =>
+        values
+          .filter(({ kind }) => kind === wanted)
+          .map(({ spikes }, i) => [
+            `${wanted}:${i}`,
+            reduceSum(spikes, { axes: spikes.shape.slice(1).map((_, axis) => axis + 1), time: true }),
+          ]);
+      return Object.fromEntries([...of('driven'), ...of('firing')]);
+    },
+    async ({ program, batch }) => {
+      for (const kind of ['driven', 'firing'] as const)
+        sums[kind].forEach((_, i) => {
+          for (const count of program.read(`${kind}:${i}`)) sums[kind][i] += count;
+        });
+      const scores = program.read('probabilities');
+      const classes = scores.length / batch.size;
+      for (let i = 0; i < batch.size; i++)
+        if (argmax(scores.subarray(i * classes, (i + 1) * classes)) === batch.labels[i]) sums.right++;
+    },
+  );
+  const perImage = (sum: number) => sum / source.length;
+  const rates = new Map(
+    driven.map((each, i): [Synapses, number] => [
+      each,
+      perImage(sums.driven[i]) / (each.inputs * each.steps),
+    ]),
+  );
+  const spikes = new Map(firing.map((each, i): [Neurons, number] => [each, perImage(sums.firing[i])]));
+  const activity: Activity = {
+    rateInto: (layer) => rates.get(layer) ?? 0,
+    spikesOf: (layer) => spikes.get(layer) ?? 0,
+  };
+  return {
+    activity,
+    accuracy: sums.right / source.length,
+    spikesPerImage: [...spikes.values()].reduce((sum, count) => sum + count, 0),
+    places: new Map(firing.map(({ layer, neurons, steps }) => [layer, neurons * steps])),
+  };
+}

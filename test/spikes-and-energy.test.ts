@@ -1,0 +1,88 @@
+/** `soma spikes` and `soma energy` on runs as a user has them: what is printed, what is left behind, what is refused. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { soma } from './cli.ts';
+import { temporaryFolder } from './data-fixtures.ts';
+
+const folder = await temporaryFolder();
+const at = (...parts: string[]) => join(folder, ...parts);
+const json = async (...args: string[]) => {
+  const { stdout, stderr, code } = await soma(...args, '--json');
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+};
+
+beforeAll(async () => {
+  const counts = ['--train', '32', '--val', '8', '--test', '16'];
+  await json('data', 'synth', at('smear'), '--size', '16', ...counts, '--seed', '3');
+  const common = ['--data', at('smear'), '--size', '16', '--epochs', '1', '--runs-dir', at('runs')];
+  for (const args of [['scnn', '--lr', '1e-3', '--set', 'T=4', '--set', 'threshold=0.3'], ['ae-cnn']]) {
+    const { code, stderr } = await soma('train', ...args, ...common, '--name', args[0]);
+    expect(code, stderr).toBe(0);
+  }
+}, 60_000);
+
+it('spikes agrees with the rates of evaluate, and leaves a report, figures and numbers', async () => {
+  const { rates } = await json('evaluate', at('runs', 'scnn'));
+  const { runs, report } = await json('spikes', at('runs', 'scnn'), '--layers', 'lif2');
+  const [{ layers, shown, output, all }] = runs;
+  expect(layers.map(({ layer }: { layer: string }) => layer)).toEqual(['lif1', 'lif2', 'lif3']);
+  for (const { layer, perStep, perSample } of layers) {
+    expect(perStep).toBeCloseTo(rates[layer], 6);
+    expect(perSample).toBeCloseTo(4 * perStep, 12);
+  }
+  expect([output, layers[0].rates.length]).toEqual(['lif3', 4]);
+  expect(all.neurons).toBe(64 * 8 * 8 + 128 * 4 * 4 + 8);
+  for (const { winner, predicted } of shown) expect(winner).toBe(predicted);
+  const left = readdirSync(at('runs', 'scnn', 'spikes'));
+  expect(left).toEqual(expect.arrayContaining(['firing-rates.svg', 'output-raster.svg', 'spikes.json']));
+  expect(left).toContain('feature-maps-lif2-1.svg');
+  expect(readFileSync(report, 'utf8')).toContain('Feature maps over time');
+});
+
+it('spikes shows one image by its name, and takes few of many images', async () => {
+  const [row] = readFileSync(at('runs', 'scnn', 'predictions-test.csv'), 'utf8')
+    .split('\n')
+    .slice(7);
+  const [name] = row.split(',');
+  const out = at('spikes');
+  const { runs } = await json('spikes', at('runs', 'scnn'), '--image', name, '--out', out);
+  expect(runs[0].shown.map((image: { name: string }) => image.name)).toEqual([name]);
+  const few = await json('spikes', at('runs', 'scnn'), '--images', '5', '--out', out);
+  expect(few.runs[0].images).toBe(5);
+  const unknown = await soma('spikes', at('runs', 'scnn'), '--image', 'nobody.png');
+  expect([unknown.code, unknown.stderr]).toEqual([
+    2,
+    expect.stringMatching(/expected an image of test, such as/),
+  ]);
+});
+
+it('spikes says of a dense network that it has none', async () => {
+  const { code, stderr } = await soma('spikes', at('runs', 'ae-cnn'));
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/expected a network with spiking neurons, got ae-cnn.*scnn/);
+  expect(existsSync(at('runs', 'ae-cnn', 'spikes'))).toBe(false);
+});
+
+it('energy sets a spiking run beside its twin and beside a dense run, with the formulae', async () => {
+  const both = [at('runs', 'scnn'), at('runs', 'ae-cnn'), '--seconds', '0.05', '--out', at('energy')];
+  const { runs, report, unit } = await json('energy', ...both);
+  expect(unit).toBe('pJ of one image');
+  const [spiking, dense] = runs;
+  const { network, twin, spikes } = spiking;
+  const sum = network.layers.reduce((all: number, each: { operations: number }) => all + each.operations, 0);
+  expect(network.totals.operations).toBeCloseTo(sum, 3);
+  expect(twin.totals.operations).toBeCloseTo(4.6 * twin.macs, 0);
+  expect(spikes.epochs.epochs).toBe(1);
+  expect([dense.spikes, dense.twin]).toEqual([null, null]);
+  expect(readFileSync(report, 'utf8')).toContain('Three models, one image');
+  expect(readdirSync(at('energy')).sort()).toEqual(
+    ['energy-parts.svg', 'energy.html', 'energy.json', 'energy.svg'].sort(),
+  );
+  const { stdout } = await soma('energy', at('runs', 'scnn'), '--on-chip', '1', '--seconds', '0.05');
+  expect(stdout).toMatch(/operations and memory, 1 KiB on the chip/);
+  expect(stdout).toContain('E = 3.7 pJ · multiplications');
+  const chip = JSON.parse(readFileSync(at('runs', 'scnn', 'energy', 'energy.json'), 'utf8'));
+  expect(chip.runs[0].network.totals.memory).toBeGreaterThan(10 * network.totals.memory);
+});
