@@ -86,6 +86,7 @@ export { softmax } from './ops/softmax.ts';
 export { type Random, random } from './random.ts';
 export { type RunConfig, VERSION } from './train/config.ts';
 export { openData } from './train/data.ts';
+export { measureEnergy, type RunEnergy, type RunEnergyOptions } from './train/energy.ts';
 export { type Evaluation, evaluate, evaluationBatch } from './train/evaluate.ts';
 export {
   type Observed,
@@ -105,6 +106,7 @@ export {
 } from './train/open-run.ts';
 export { pretrainingStep, reconstructionStep } from './train/reconstruction-step.ts';
 export { RunFolder } from './train/run-folder.ts';
+export { measureSpikes, type RunSpikes, type SpikeOptions } from './train/spikes.ts';
 export { evaluationStep, type NetworkSpec, predictionStep, trainingStep } from './train/step.ts';
 export { type TrainOptions, type TrainResult, train } from './train/train.ts';
 export { type LoadedWeights, loadWeights, openWeights, type WeightsFile } from './train/weights.ts';

@@ -7,7 +7,6 @@ import { SPLITS, type Split } from '../data/dataset.ts';
 import { withSpaced } from '../data/subset.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
-import { mismatch } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { type EnergyRow, FORMULAE } from '../measure/energy.ts';
 import { energyFigures, renderEnergy, whatIs } from '../report/energy-report.ts';
@@ -63,7 +62,6 @@ interface Measured {
   readonly folder: RunFolder;
   readonly name: string;
   readonly data: string;
-  readonly fingerprint: string;
   readonly energy: RunEnergy;
 }
 
@@ -86,7 +84,7 @@ async function measureRun(folder: RunFolder, engine: Engine, flags: EnergyFlags)
     const onChip = flags.onChip === undefined ? undefined : 1024 * flags.onChip;
     const of = { run: folder, config, session, dataset, split, weights, onChip, seconds };
     const energy = await measureEnergy({ ...of, onProgress: bar.update });
-    return { folder, name: folder.name, data: all.name, fingerprint: all.fingerprint, energy };
+    return { folder, name: folder.name, data: all.name, energy };
   } finally {
     bar.stop();
     session.close();
@@ -96,21 +94,15 @@ async function measureRun(folder: RunFolder, engine: Engine, flags: EnergyFlags)
 
 async function report(measured: readonly Measured[], engine: Engine, flags: EnergyFlags): Promise<void> {
   const [first, ...others] = measured;
-  const stranger = others.find(({ fingerprint }) => fingerprint !== first.fingerprint);
-  if (stranger)
-    throw mismatch(
-      stranger.folder.path,
-      `the images of ${first.folder.path}`,
-      'others',
-      'set runs on the same data side by side, or name it with --data',
-    );
   const out = flags.out ?? (others.length > 0 ? 'energy' : first.folder.file('energy'));
   const runs = measured.map(({ name, energy }) => ({ name, energy }));
   const { name, isa, threads } = engine.info;
   const cpu = cpus()[0]?.model.trim() ?? 'unknown processor';
   const machine = `${cpu}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${name} engine, ${isa}`;
   const { split, onChip = null } = flags;
-  const about = { data: `${first.data}, ${split}`, split, machine, onChip };
+  // Nothing is compared image by image, so that networks for images of other sizes may stand side by side.
+  const data = [...new Set(measured.map((each) => each.data))].join(' and ');
+  const about = { data: `${data}, ${split}`, split, machine, onChip };
   const figures = await energyFigures({ runs });
   await mkdir(out, { recursive: true });
   const unit = 'pJ of one image';

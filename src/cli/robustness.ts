@@ -14,7 +14,7 @@ import {
 import { type Dataset, readImage, SPLITS, type Split } from '../data/dataset.ts';
 import { rawShape } from '../data/image.ts';
 import { openEngine } from '../engine/select.ts';
-import { EXIT, mismatch, SomaError } from '../errors.ts';
+import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { type Robustness, type RobustnessPoint, robustness } from '../measure/robustness.ts';
 import { writeFigures } from '../report/figure.ts';
@@ -27,6 +27,7 @@ import { RunFolder } from '../train/run-folder.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say } from './io.ts';
 import { type EngineOptions, wholeNumber, withEngine, words } from './options.ts';
+import { expectSameImages } from './same-images.ts';
 
 interface RobustnessFlags extends EngineOptions {
   readonly data?: string;
@@ -123,14 +124,7 @@ function sayPoint(name: string) {
 
 async function report(measured: readonly Measured[], flags: RobustnessFlags): Promise<void> {
   const [first, ...others] = measured;
-  const stranger = others.find(({ dataset }) => dataset.fingerprint !== first.dataset.fingerprint);
-  if (stranger)
-    throw mismatch(
-      stranger.folder.path,
-      `the images of ${first.folder.path}`,
-      'others',
-      'compare runs on the same data, or name it with --data',
-    );
+  expectSameImages(measured.map(({ folder, dataset }) => ({ folder, fingerprint: dataset.fingerprint })));
   const out = flags.out ?? (others.length > 0 ? 'robustness' : first.folder.file('robustness'));
   const runs = measured.map(({ name, result }) => ({ name, result }));
   const { dataset } = first;

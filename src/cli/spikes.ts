@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import { type Dataset, readImage, SPLITS, type Split } from '../data/dataset.ts';
 import { withSpaced } from '../data/subset.ts';
 import { openEngine } from '../engine/select.ts';
-import { EXIT, mismatch, SomaError } from '../errors.ts';
+import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { outputRaster } from '../measure/spikes.ts';
 import { writeFigures } from '../report/figure.ts';
@@ -17,6 +17,7 @@ import { measureSpikes, type RunSpikes } from '../train/spikes.ts';
 import { columns, print } from './io.ts';
 import { type EngineOptions, positiveInt, withEngine, words } from './options.ts';
 import { countingBar } from './progress.ts';
+import { expectSameImages } from './same-images.ts';
 
 interface SpikesFlags extends EngineOptions {
   readonly data?: string;
@@ -107,14 +108,7 @@ function findImage({ splits }: Dataset, split: Split, name: string): number {
 
 async function report(measured: readonly Measured[], flags: SpikesFlags): Promise<void> {
   const [first, ...others] = measured;
-  const stranger = others.find(({ dataset }) => dataset.fingerprint !== first.dataset.fingerprint);
-  if (stranger)
-    throw mismatch(
-      stranger.folder.path,
-      `the images of ${first.folder.path}`,
-      'others',
-      'set runs on the same data side by side, or name it with --data',
-    );
+  expectSameImages(measured.map(({ folder, dataset }) => ({ folder, fingerprint: dataset.fingerprint })));
   const { dataset } = first;
   const out = flags.out ?? (others.length > 0 ? 'spikes' : first.folder.file('spikes'));
   const runs = await Promise.all(

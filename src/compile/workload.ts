@@ -90,7 +90,7 @@ export function workload(nodes: readonly Node[], result: Value): Workload {
       work.push(synapses(node, at));
     } else if (is(node, 'mul') && node.inputs.some((input) => input && spikesBehind(input)))
       warnings.push(
-        `${node.scope}: spikes are multiplied by real numbers here, so the layers behind read no spikes and count as multiply–accumulates`,
+        `${nearestLayer(node)}: spikes are multiplied by real numbers here, so the layers behind read no spikes and count as multiply–accumulates`,
       );
   }
   const unfolded = work.filter(({ kind }) => kind === 'normalisation');
@@ -139,6 +139,14 @@ function spikesBehind(value: Value): Value | null {
   const { node } = value.source;
   const [x] = node.inputs;
   return x && is(node, 'cast', 'reshape') ? spikesBehind(x) : null;
+}
+
+/** The layer of a node; of one between layers, that of the last layer whose numbers it reads. */
+function nearestLayer({ scope, inputs }: Node): string {
+  if (scope) return scope;
+  for (const input of [...inputs].reverse())
+    if (input?.source.kind === 'node' && !spikesBehind(input)) return nearestLayer(input.source.node);
+  return 'between layers';
 }
 
 /** Whether what a BatchNorm reads was made by weights that can take in its factor and offset. */

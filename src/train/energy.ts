@@ -17,12 +17,10 @@ import {
 } from '../measure/energy.ts';
 import { type Latency, measureLatency } from '../measure/latency.ts';
 import { reduceSum } from '../ops/reduce.ts';
-import { argmax, evaluationBatch } from './evaluate.ts';
 import type { EvaluatorOptions } from './evaluator.ts';
-import { type Observed, observationStep, observe } from './observation.ts';
+import { type Observed, observationStep, observeExactly, verdicts } from './observation.ts';
 import { loadPredictor, specOf } from './open-run.ts';
 import { type NetworkSpec, predictionStep } from './step.ts';
-import { imagesMeet } from './visit.ts';
 
 export interface RunEnergyOptions extends EvaluatorOptions {
   /** Bytes of the largest memory on the chip; left out: everything is on it. */
@@ -66,9 +64,6 @@ export interface RunEnergy {
   readonly twin: NetworkEnergy | null;
   readonly warnings: readonly string[];
 }
-
-/** Images in a batch where they do not see each other. */
-const FEW = 16;
 
 /** The network of a specification as work for one image. */
 export function traceWorkload(spec: NetworkSpec): Workload {
@@ -156,15 +151,13 @@ async function twinOf(
 
 /** Sums what drives each layer and what each layer of neurons does, over all images. */
 async function observeActivity(options: RunEnergyOptions, traced: Workload) {
-  const { config, dataset, split } = options;
+  const { dataset, split } = options;
   const source = dataset.splits[split];
   const driven = traced.work.flatMap((each) => (each.kind === 'synapses' && each.spikes ? [each] : []));
   const firing = traced.work.flatMap((each) => (each.kind === 'neurons' ? [each] : []));
   const sums = { driven: driven.map(() => 0), firing: firing.map(() => 0), right: 0 };
-  const { plan } = observationStep(specOf(config), 1, () => ({}));
-  const most = imagesMeet(plan) ? evaluationBatch(source.length) : Math.min(FEW, source.length);
-  await observe(
-    { ...options, batchSize: Math.max(1, most), unfilled: true },
+  await observeExactly(
+    options,
     (observed) => {
       const { work } = workOf(observed);
       const values = work.flatMap((each) => {
@@ -180,15 +173,12 @@ async function observeActivity(options: RunEnergyOptions, traced: Workload) {
           ]);
       return Object.fromEntries([...of('driven'), ...of('firing')]);
     },
-    async ({ program, batch }) => {
+    async (visit) => {
       for (const kind of ['driven', 'firing'] as const)
         sums[kind].forEach((_, i) => {
-          for (const count of program.read(`${kind}:${i}`)) sums[kind][i] += count;
+          for (const count of visit.program.read(`${kind}:${i}`)) sums[kind][i] += count;
         });
-      const scores = program.read('probabilities');
-      const classes = scores.length / batch.size;
-      for (let i = 0; i < batch.size; i++)
-        if (argmax(scores.subarray(i * classes, (i + 1) * classes)) === batch.labels[i]) sums.right++;
+      sums.right += verdicts(visit).filter(({ label, predicted }) => label === predicted).length;
     },
   );
   const perImage = (sum: number) => sum / source.length;

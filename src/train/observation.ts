@@ -6,10 +6,11 @@ import { compile } from '../compile/compile.ts';
 import type { Value } from '../graph/value.ts';
 import type { Net } from '../nn/net.ts';
 import { softmax } from '../ops/softmax.ts';
+import { argmax, evaluationBatch } from './evaluate.ts';
 import type { EvaluatorOptions } from './evaluator.ts';
 import { loadPlan, specOf } from './open-run.ts';
 import { begin, type NetworkSpec, type TracedStep } from './step.ts';
-import { forEachBatch, type Visit } from './visit.ts';
+import { forEachBatch, imagesMeet, type Visit } from './visit.ts';
 
 /** A network in evaluation, as an observer finds it: its spiking layers are `net.spikes`. */
 export interface Observed {
@@ -71,4 +72,40 @@ export async function observe(
   const program = await loadPlan(run, config, session, weights, planFor(batchSize));
   const remainder = (images: number) => session.load(planFor(images));
   await forEachBatch({ ...options, program, remainder, seed: config.seed }, see);
+}
+
+/** Images in a batch where they do not see each other: few, because each has T steps. */
+const FEW = 16;
+
+/** The same with batches that hold images of the split and nothing else, so that sums over batches are exact. */
+export function observeExactly(
+  options: Omit<ObserveOptions, 'batchSize' | 'unfilled'>,
+  observer: Observer,
+  see: (visit: Visit) => Promise<void>,
+): Promise<void> {
+  const images = options.dataset.splits[options.split].length;
+  const { plan } = observationStep(specOf(options.config), 1, () => ({}));
+  // Where images see each other, they are in the batches of an evaluation.
+  const batchSize = imagesMeet(plan) ? evaluationBatch(images) : Math.max(1, Math.min(FEW, images));
+  return observe({ ...options, batchSize, unfilled: true }, observer, see);
+}
+
+/** What a network says of an image. */
+export interface Verdict {
+  /** In the split. */
+  readonly index: number;
+  readonly label: number;
+  readonly predicted: number;
+  /** [K]. */
+  readonly probabilities: readonly number[];
+}
+
+/** Of each image of a batch that was observed. */
+export function verdicts({ program, batch, done }: Visit): Verdict[] {
+  const scores = program.read('probabilities');
+  const classes = scores.length / batch.size;
+  return Array.from(batch.labels, (label, i) => {
+    const probabilities = [...scores.subarray(i * classes, (i + 1) * classes)];
+    return { index: done + i, label, predicted: argmax(probabilities), probabilities };
+  });
 }

@@ -8,12 +8,11 @@ import { type LayerSpikes, SpikeTally, type Suppression, suppressions } from '..
 import type { Net } from '../nn/net.ts';
 import { reduceSum } from '../ops/reduce.ts';
 import type { OpName } from '../ops/table.ts';
-import { argmax, evaluationBatch } from './evaluate.ts';
 import type { EvaluatorOptions } from './evaluator.ts';
-import { type Observed, observationStep, observe } from './observation.ts';
+import { type Observed, observationStep, observeExactly, type Verdict, verdicts } from './observation.ts';
 import { specOf } from './open-run.ts';
 import type { NetworkSpec } from './step.ts';
-import { imagesMeet, type Visit } from './visit.ts';
+import type { Visit } from './visit.ts';
 
 export interface SpikeOptions extends EvaluatorOptions {
   /** Index of an image in the split whose spikes are to be shown; left out: the first right and the first wrong one. */
@@ -32,13 +31,8 @@ export interface Train {
   readonly spikes: Uint8Array;
 }
 
-export interface ShownImage {
-  readonly index: number;
+export interface ShownImage extends Verdict {
   readonly name: string;
-  readonly label: number;
-  readonly predicted: number;
-  /** [K]. */
-  readonly probabilities: readonly number[];
   readonly trains: Readonly<Record<string, Train>>;
 }
 
@@ -53,9 +47,6 @@ export interface RunSpikes {
   readonly shown: readonly ShownImage[];
 }
 
-/** Images in a batch: as evaluation has them where they see each other, else few, because each has T steps. */
-const FEW = 16;
-
 /** @throws SomaError where the network has no neurons that fire */
 export async function measureSpikes(options: SpikeOptions): Promise<RunSpikes> {
   const { config, dataset, split } = options;
@@ -66,28 +57,22 @@ export async function measureSpikes(options: SpikeOptions): Promise<RunSpikes> {
   const wanted = wantedImages(options.image);
   const shown: ShownImage[] = [];
   let right = 0;
-  const most = about.coupled ? evaluationBatch(source.length) : Math.min(FEW, source.length);
-  const of = { ...options, batchSize: Math.max(1, most), unfilled: true };
-  await observe(
-    of,
+  await observeExactly(
+    options,
     ({ net }) => countsOf(net, about.shown),
     async (visit) => {
-      const { program, batch, done } = visit;
+      const { program, done } = visit;
       for (const tally of tallies)
         tally.add(program.read(`steps:${tally.layer}`), program.read(`neurons:${tally.layer}`));
-      const scores = program.read('probabilities');
-      const classes = scores.length / batch.size;
-      for (let i = 0; i < batch.size; i++) {
-        const probabilities = [...scores.subarray(i * classes, (i + 1) * classes)];
-        const image = { index: done + i, label: batch.labels[i], predicted: argmax(probabilities) };
+      for (const image of verdicts(visit)) {
         if (image.predicted === image.label) right++;
         if (!wanted(image)) continue;
         const trains = Object.fromEntries(
           about.layers.flatMap(({ name, shape, steps }) =>
-            about.shown.has(name) ? [[name, trainOf(visit, name, shape, steps, i)]] : [],
+            about.shown.has(name) ? [[name, trainOf(visit, name, shape, steps, image.index - done)]] : [],
           ),
         );
-        shown.push({ ...image, name: source.name(image.index), probabilities, trains });
+        shown.push({ ...image, name: source.name(image.index), trains });
       }
     },
   );
@@ -102,14 +87,8 @@ export async function measureSpikes(options: SpikeOptions): Promise<RunSpikes> {
   };
 }
 
-interface ImageSeen {
-  readonly index: number;
-  readonly label: number;
-  readonly predicted: number;
-}
-
 /** Whether an image is one of those to show. */
-function wantedImages(index: number | undefined): (image: ImageSeen) => boolean {
+function wantedImages(index: number | undefined): (image: Verdict) => boolean {
   if (index !== undefined) return (image) => image.index === index;
   const seen = new Set<boolean>();
   return ({ label, predicted }) => {
@@ -157,7 +136,7 @@ interface SpikingLayer {
 /** What there is to be observed, without weights. */
 function describeSpikes(spec: NetworkSpec, wanted: readonly string[] | undefined) {
   let observed: Observed | undefined;
-  const { plan } = observationStep(spec, 1, (o) => {
+  observationStep(spec, 1, (o) => {
     observed = o;
     return {};
   });
@@ -185,7 +164,6 @@ function describeSpikes(spec: NetworkSpec, wanted: readonly string[] | undefined
     masks: masksOf(net),
     output,
     shown: new Set([...maps, ...(output ? [output] : [])]),
-    coupled: imagesMeet(plan),
   };
 }
 

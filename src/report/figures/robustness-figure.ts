@@ -50,7 +50,7 @@ export function robustnessFigure(runs: readonly RobustRun[]): FigureSource {
     field: 'run',
     type: 'nominal' as const,
     scale: categoryDashes(labels),
-    legend: null,
+    ...(labels.length === 1 ? { legend: null } : {}),
   };
   return {
     slug: 'robustness',
