@@ -44,7 +44,7 @@ test('a spiking run is set beside its twin, layer by layer, with the formulae', 
   );
   const page = renderEnergy({ ...about, runs }, figures).replaceAll('\u00a0', ' ');
   expect(page).not.toMatch(/NaN|undefined|Infinity|<processor>/);
-  expect(page).toMatch(/conv2<.*?on spikes<.*?0\.1250</);
+  expect(page).toMatch(/conv2<.*?>spikes<.*?0\.1250</);
   expect(page).toMatch(/lif1<.*?LIF</);
   expect(page).toContain('3.7 pJ · multiplications + 0.9 pJ · additions');
   expect(page).toContain('all of it on the chip');

@@ -200,7 +200,7 @@ function spikeTable({ runs, split }: EnergyPage): Html {
       { title: 'run' },
       { title: 'spikes per image', number: true },
       { title: 'per image', number: true },
-      { title: `${split}, all images`, number: true },
+      { title: `${split} images measured`, number: true },
       { title: 'training epoch, mean (least–most)', number: true },
       { title: 'all epochs', number: true },
     ],
@@ -226,17 +226,17 @@ function layerTable({ name, energy: { network, twin } }: EnergyRun): Html {
   const energy = (picojoules: number) => (picojoules === 0 ? '0' : joules(PICO * picojoules));
   const memory = ({ traffic }: EnergyRow) => traffic.weights + traffic.activations + traffic.membranes;
   return table(
-    `${name}, one image. MAC: multiply–accumulates of one step; rate: spikes per neuron and step of what the layer reads; mult. and add.: multiplications and additions of all steps${twin ? '; twin: operations and memory of the dense twin’s layer' : ''}.`,
+    `${name}, one image. MAC: multiply–accumulates of one step; rate: spikes per neuron and step of what the layer reads; mult. and add.: multiplications and additions of all steps; op. and mem.: energy of operations and of memory traffic${twin ? ', of the dense twin too' : ''}.`,
     [
       { title: 'layer' },
-      { title: 'what' },
+      { title: 'reads or is' },
       { title: 'MAC', number: true },
       { title: 'times', number: true },
       { title: 'rate', number: true },
       { title: 'mult.', number: true },
       { title: 'add.', number: true },
-      { title: 'operations', number: true },
-      { title: 'memory', number: true },
+      { title: 'op.', number: true },
+      { title: 'mem.', number: true },
       ...(twin
         ? [
             { title: 'twin op.', number: true },
@@ -281,13 +281,13 @@ function layerTable({ name, energy: { network, twin } }: EnergyRun): Html {
   );
 }
 
-/** What a row of the table is, in words. */
+/** What a row of the table reads, or is. */
 export function whatIs({ work, rate }: EnergyRow): string {
   switch (work.kind) {
     case 'synapses':
-      return rate === null ? 'on real numbers' : 'on spikes';
+      return rate === null ? 'reals' : 'spikes';
     case 'neurons':
-      return `${whole(work.neurons)} ${work.model.toUpperCase()}${work.mask ? ', suppress' : ''}`;
+      return `${whole(work.neurons)} ${work.model.toUpperCase()}`;
     case 'normalisation':
       return 'BatchNorm';
   }

@@ -140,7 +140,7 @@ ${figures.runs.flatMap((each, r) =>
   each.maps.map(({ figure, layer, image }) =>
     figureBlock(
       figure,
-      `Spikes of the busiest maps of ${layer}${of(runs[r].name)}, a row for each step; dark where a neuron fires. Below, how often each fired. Image ${image.name}: ${classes[image.label]}, taken for ${classes[image.predicted]}.`,
+      `Spikes of the busiest maps of ${layer}${of(runs[r].name)}, a row for each step; dark where a neuron fires. Below, how often each fired. Image ${image.name}: ${classes[image.label]}, ${image.label === image.predicted ? 'recognised' : `taken for ${classes[image.predicted]}`}.`,
     ),
   ),
 )}</section>`

@@ -159,7 +159,11 @@ function curves(
 ) {
   const steps = counts[0].length;
   const last = steps + 0.5;
-  const rows = counts.flatMap((sums, k) => {
+  const { label, predicted } = image;
+  // What comes last lies on top.
+  const order = [...counts.keys()].filter((k) => k !== label && k !== predicted);
+  const rows = [...order, ...new Set([label, predicted])].flatMap((k) => {
+    const sums = counts[k];
     const at = { class: labels[k], role: roleOf(k, image) };
     // The last count goes on for half a step, so that a spike in the last step is seen.
     const points = [{ step: 0, count: 0 }, ...sums.map((count, t) => ({ step: t + 1, count }))];

@@ -44,7 +44,10 @@ export function robustnessFigure(runs: readonly RobustRun[]): FigureSource {
     field: 'run',
     type: 'nominal' as const,
     scale: categoryColours(labels),
-    legend: labels.length === 1 ? null : { orient: 'top' as const, columns: 3, symbolType: 'stroke' },
+    legend:
+      labels.length === 1
+        ? null
+        : { orient: 'top' as const, columns: 3, symbolType: 'stroke', symbolOpacity: 1 },
   };
   const strokeDash = {
     field: 'run',
