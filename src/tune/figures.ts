@@ -1,8 +1,8 @@
 /** The figures of a search: how it went, where the good trials lie, and which parameters matter. */
 import type { FigureSource } from '../report/figure.ts';
 import { decimal, median, percent } from '../report/format.ts';
-import { rowNames } from '../report/text-width.ts';
-import { COLOURS, FAINT_INK, GRID, SHADES } from '../report/theme.ts';
+import { rowNames, textWidth } from '../report/text-width.ts';
+import { COLOURS, FAINT_INK, GRID, PERCENT_LABEL, SHADES } from '../report/theme.ts';
 import { axisOf, placeOf } from './axis.ts';
 import type { Importance } from './importance.ts';
 import type { Trial } from './journal.ts';
@@ -65,6 +65,7 @@ export function historyFigure(input: FigureInput): FigureSource {
     return [{ trial: trial.number, best: sign * least }];
   });
   const last = trials[trials.length - 1].number;
+  steps.push({ trial: last, best: sign * least });
   const x = {
     type: 'quantitative' as const,
     scale: { domain: [-0.5, last + 0.5], nice: false },
@@ -190,7 +191,7 @@ export function parallelFigure(input: FigureInput): FigureSource {
     title: 'Parameters of each trial',
     description: `A line for each of ${seen.length} trials through its values. The best trial ${best.number}: ${pointWords(best)}.`,
     spec: {
-      width: Math.max(420, 120 * columns.length),
+      width: columns.length * Math.max(110, ...columns.map((column) => textWidth(column, 11) + 16)),
       height: 300,
       layer: [
         {
@@ -272,7 +273,7 @@ export function importanceFigure(shares: readonly Importance[]): FigureSource {
           field: 'share',
           type: 'quantitative',
           scale: { zero: true },
-          axis: { title: 'share of the importance', format: '.0%', tickCount: 5 },
+          axis: { title: 'share of the importance', labelExpr: PERCENT_LABEL, tickCount: 5 },
         },
       },
       layer: [
@@ -302,7 +303,7 @@ export function slicesFigure(input: FigureInput): FigureSource {
           best: trial.number === best.number,
         })),
     },
-    mark: { type: 'point' as const, size: 34, opacity: 0.75 },
+    mark: { type: 'point' as const, opacity: 0.8 },
     encoding: {
       x: { field: 'x', ...sliceAxis(name, parameter) },
       y: {
@@ -310,10 +311,10 @@ export function slicesFigure(input: FigureInput): FigureSource {
         ...valueAxis(input, domain),
         axis: { title: i % COLUMNS === 0 ? OBJECTIVES[objective].title : null, tickCount: 5 },
       },
-      color: {
-        condition: { test: 'datum.best', value: COLOURS.vermilion },
-        value: COLOURS.blue,
-      },
+      color: { condition: { test: 'datum.best', value: COLOURS.vermilion }, value: COLOURS.blue },
+      size: { condition: { test: 'datum.best', value: 90 }, value: 34 },
+      // The best is drawn over the others.
+      order: { field: 'best', type: 'ordinal' as const },
     },
   }));
   return {
@@ -356,18 +357,19 @@ export function rungsFigure(input: FigureInput): FigureSource {
       best: number === best.number,
     })),
   );
+  const looks = [...new Set(values.map(({ epochs }) => epochs))].sort((a, b) => a - b);
   const color = { condition: { test: 'datum.best', value: COLOURS.vermilion }, value: FAINT_INK };
   const x = {
     field: 'epochs',
     type: 'quantitative' as const,
-    scale: { zero: true, nice: true },
-    axis: { title: 'epochs', grid: false, tickMinStep: 1, format: 'd' },
+    scale: { type: 'log' as const, nice: false, padding: 12 },
+    axis: { title: 'epochs', grid: false, values: looks, format: 'd' },
   };
   const y = { field: 'value', ...valueAxis(input, domain) };
   return {
     slug: 'rungs',
     title: 'Which trials went on',
-    description: `Values of ${trials.length} trials after ${[...new Set(values.map(({ epochs }) => epochs))].sort((a, b) => a - b).join(', ')} epochs.`,
+    description: `Values of ${trials.length} trials after ${looks.join(', ')} epochs.`,
     spec: {
       width: 640,
       height: 230,

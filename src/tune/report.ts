@@ -85,6 +85,7 @@ function figuresOf({
   const { space, objective, pruner } = definition;
   const input: FigureInput = { space, objective, trials, best: best.trial };
   const beyond = 'Values that are much worse stand at the edge.';
+  const last = pruner.kind === 'none' ? '' : ' Values are of the last epoch that a trial reached.';
   return [
     {
       source: historyFigure(input),
@@ -92,7 +93,7 @@ function figuresOf({
     },
     {
       source: parallelFigure(input),
-      caption: `A line for each trial; the darker, the better, and the best in red. ${beyond}`,
+      caption: `A line for each trial; the darker, the better, and the best in red. ${beyond}${last}`,
     },
     ...(importance
       ? [
@@ -105,7 +106,7 @@ function figuresOf({
       : []),
     {
       source: slicesFigure(input),
-      caption: `Each trial, parameter by parameter; the best in red. ${beyond}`,
+      caption: `Each trial, parameter by parameter; the best in red. ${beyond}${last}`,
     },
     ...(pruner.kind === 'none'
       ? []

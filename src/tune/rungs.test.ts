@@ -33,7 +33,8 @@ describe('makePruner()', () => {
       for (let trial = 0; trial < trials; trial++) counted[bracketOf(trial)]++;
       return counted;
     };
-    counts(490).forEach((count, i) => expect(Math.abs(count - 10 * wanted[i])).toBeLessThanOrEqual(3));
+    for (const [i, count] of counts(490).entries())
+      expect(Math.abs(count - 10 * wanted[i])).toBeLessThanOrEqual(3);
     expect(counts(12).filter((count) => count > 0).length).toBeGreaterThanOrEqual(3);
   });
 });
