@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { applySets } from '../src/cli/options.ts';
 import { findSystem } from '../src/models/registry.ts';
 import { openSpace, SPACES } from '../src/tune/registry.ts';
-import { extremePoints, setText } from '../src/tune/space.ts';
+import { extremePoints, parseSpace, type Space, setText } from '../src/tune/space.ts';
 import { soma, start, until } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
@@ -131,9 +131,18 @@ describe('built-in spaces', () => {
     ),
   );
 
-  it.each(systems)('%s fits %s', (name, each) => {
-    const system = findSystem(each);
-    for (const point of extremePoints(SPACES[name])) {
+  it.each(systems)('%s fits %s', (name, system) => expectFit(SPACES[name], system));
+
+  it('are written as the one in docs/tuning.md is', async () => {
+    const docs = await readFile(new URL('../docs/tuning.md', import.meta.url), 'utf8');
+    const [, text] = docs.match(/```json\n([\s\S]*?)```/) ?? [];
+    expectFit(parseSpace(text, 'docs/tuning.md'), 'se-cnn');
+  });
+
+  /** The system takes every end of every range, and takes it as what it is. */
+  function expectFit(space: Space, name: string): void {
+    const system = findSystem(name);
+    for (const point of extremePoints(space)) {
       const sets = Object.entries(point).map(([key, value]) => setText(key, value));
       const { options, settings } = applySets(system, system.training, sets);
       for (const [key, value] of Object.entries(point)) {
@@ -142,5 +151,5 @@ describe('built-in spaces', () => {
         expect(second ? (found[first] as Record<string, unknown>)[second] : found[first]).toEqual(value);
       }
     }
-  });
+  }
 });
