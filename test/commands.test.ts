@@ -1,5 +1,5 @@
 /** The path that a user walks: synthesise, check, train both systems, evaluate, compare, predict. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SYSTEMS } from '../src/models/registry.ts';
@@ -146,6 +146,12 @@ describe('bench', () => {
     expect(stderr).toMatch(/2 threads.*\nse-cnn: training step, 3 images\nse-cnn: prediction, 1 image\n/);
   }, 60_000);
 
+  it('takes no data for systems', async () => {
+    const { stderr, code } = await soma('bench', 'scnn', '--data', 'smear');
+    expect(code).toBe(2);
+    expect(stderr).toContain('expected run folders with --data, got scnn');
+  });
+
   it('answers a wrong system with the nearest one', async () => {
     const { stderr, code } = await soma('bench', 'sccn');
     expect(code).toBe(2);
@@ -207,6 +213,30 @@ describe('train, evaluate, compare, predict', () => {
     expect(report).toContain('<svg');
     expect(report).not.toMatch(/(src|href)="https?:/);
   });
+
+  it('bench measures what a run takes and how large it is, and its report says so', async () => {
+    const paths = [at('runs', 'scnn'), at('runs', 'ae-cnn')];
+    const benched = await json('bench', ...paths, '--seconds', '0.02', '--batch-size', '8', '--threads', '1');
+    for (const [i, { timeSteps, single, batch, bytes, images }] of benched.entries()) {
+      const { parameters } = JSON.parse(readFileSync(join(paths[i], 'config.json'), 'utf8'));
+      expect(timeSteps).toBe([3, null][i]);
+      expect(images).toBe('smear');
+      expect([single.batchSize, batch.batchSize]).toEqual([1, 8]);
+      expect(single.milliseconds.runs).toBeGreaterThanOrEqual(50);
+      expect(single.milliseconds.p95).toBeGreaterThanOrEqual(single.milliseconds.median);
+      expect(batch.imagesPerSecond).toBeCloseTo(8e3 / batch.milliseconds.median, 6);
+      // Adam has two slots a parameter, plain SGD none.
+      expect([bytes.weights, bytes.withSlots]).toEqual([4 * parameters, 4 * parameters * [3, 1][i]]);
+      expect(bytes.lastFile).toBe(statSync(join(paths[i], 'last.safetensors')).size);
+      expect(bytes.file).toBe(statSync(join(paths[i], 'best.safetensors')).size);
+    }
+    await json('compare', ...paths, '--out', at('benched.html'));
+    const report = readFileSync(at('benched.html'), 'utf8');
+    expect(report).toContain('Latency and throughput of the network alone');
+    expect(report).toMatch(/[\d.]+\sMB \([\d.]+\sMiB\)/);
+    const { code, stderr } = await soma('bench', paths[0], 'scnn');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('expected runs alone, got scnn beside')]);
+  }, 60_000);
 
   it('evaluate gives the figures of the training again', async () => {
     const first = JSON.parse(readFileSync(at('runs', 'scnn', 'evaluation.json'), 'utf8'));

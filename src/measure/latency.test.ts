@@ -15,7 +15,7 @@ describe('measureLatency', () => {
   it('leaves the warm-up out, and ends when the time is over', async () => {
     const { run, clock, count } = scripted([1000, 500, 10]);
     const latency = await measureLatency(run, { seconds: 0.1, clock });
-    expect(latency).toEqual({ median: 10, p25: 10, p75: 10, p95: 10, runs: 10 });
+    expect(latency).toEqual({ median: 10, mean: 10, p25: 10, p75: 10, p95: 10, runs: 10 });
     expect(count()).toBe(12);
   });
 
@@ -34,6 +34,12 @@ describe('measureLatency', () => {
 describe('summarizeTimes', () => {
   it('takes quantiles in order of size, not of arrival', () => {
     const times = Array.from({ length: 101 }, (_, i) => (i * 37) % 101);
-    expect(summarizeTimes(times)).toEqual({ median: 50, p25: 25, p75: 75, p95: 95, runs: 101 });
+    expect(summarizeTimes(times)).toEqual({
+      ...{ median: 50, mean: 50, p25: 25, p75: 75, p95: 95, runs: 101 },
+    });
+  });
+
+  it('tells the mean from the median where a few took long', () => {
+    expect(summarizeTimes([1, 1, 1, 1, 6])).toMatchObject({ median: 1, mean: 2 });
   });
 });

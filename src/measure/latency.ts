@@ -1,14 +1,18 @@
 /** How long something takes when it is run again and again: after a warm-up, until enough time has passed. */
+import { z } from 'zod';
 import { mismatch } from '../errors.ts';
 
-export interface Latency {
-  /** Milliseconds; quantiles are times that were measured, none between two. */
-  readonly median: number;
-  readonly p25: number;
-  readonly p75: number;
-  readonly p95: number;
-  readonly runs: number;
-}
+/** Milliseconds; quantiles are times that were measured, none between two. */
+export const latencySchema = z.object({
+  median: z.number(),
+  mean: z.number(),
+  p25: z.number(),
+  p75: z.number(),
+  p95: z.number(),
+  runs: z.int(),
+});
+
+export type Latency = z.output<typeof latencySchema>;
 
 export interface LatencyOptions {
   /** Runs before the first that counts. */
@@ -36,12 +40,13 @@ export async function measureLatency(run: () => Promise<unknown>, options: Laten
   return summarizeTimes(times);
 }
 
-/** Quantiles of one or more times in milliseconds. */
+/** Mean and quantiles of one or more times in milliseconds. */
 export function summarizeTimes(times: readonly number[]): Latency {
   const sorted = Float64Array.from(times).sort();
   const quantile = (q: number) => sorted[Math.round(q * (sorted.length - 1))];
   return {
     median: quantile(0.5),
+    mean: sorted.reduce((sum, time) => sum + time, 0) / sorted.length,
     p25: quantile(0.25),
     p75: quantile(0.75),
     p95: quantile(0.95),

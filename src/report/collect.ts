@@ -9,6 +9,7 @@ import type { RunConfig } from '../train/config.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { measureSteps } from '../train/step-trace.ts';
 import { ensembleReport, isEnsemble } from './ensemble.ts';
+import { readLatency } from './latency.ts';
 import type { PretrainingReport, RunReport } from './types.ts';
 
 /** `summary.json`: what only the training process knew. */
@@ -62,6 +63,7 @@ async function runReport(run: RunFolder): Promise<RunReport> {
   const bestEpoch = summary.bestEpoch || bestOf(config, history);
   const pretraining = await readPretraining(run, config);
   const measured = measureSteps(await run.steps(), config);
+  const latency = await readLatency(run);
   return {
     name: run.name,
     system: { name, title: system.title, paper: system.source },
@@ -80,6 +82,7 @@ async function runReport(run: RunFolder): Promise<RunReport> {
     },
     ...(pretraining ? { pretraining } : {}),
     ...(measured ? { measured } : {}),
+    ...(latency ? { latency } : {}),
     warnings: summary.warnings,
   };
 }

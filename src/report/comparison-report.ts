@@ -19,6 +19,7 @@ import {
   costTable,
   dataTable,
   environmentTable,
+  latencyTables,
   type NamedRun,
 } from './setup-sections.ts';
 import type { RunReport } from './types.ts';
@@ -153,7 +154,8 @@ ${figure('reliability')}${figure('risk-coverage')}</section>`
 }
 <section id="training"><h2>Training</h2>
 ${figure('validation-curves')}
-${costTable(runs)}</section>
+${costTable(runs)}
+${latencyTables(runs)}</section>
 <section id="setup"><h2>How they were made</h2>
 ${runTable(runs)}
 ${dataTables(runs)}

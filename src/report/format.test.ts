@@ -6,6 +6,7 @@ import {
   interval,
   joules,
   median,
+  megabytes,
   percent,
   percentInterval,
   whole,
@@ -26,6 +27,7 @@ test('numbers read as in a paper', () => {
   expect(['0 B', '1023 B', '1.64 MiB', '1000 KiB', '1023 MiB', '1.00 GiB']).toEqual(
     [0, 1023, 430_696 * 4, 999.7 * 1024, 1023 * 2 ** 20, 2 ** 30].map((count) => plain(bytes(count))),
   );
+  expect(plain(megabytes(337_806 * 4))).toBe('1.351 MB (1.289 MiB)');
   expect(['0.42 s', '39.1 s', '1 min 40 s', '2 h 3 min'].map(String)).toEqual(
     [0.42, 39.06, 100.2, 7380].map((seconds) => plain(duration(seconds))),
   );

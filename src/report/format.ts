@@ -62,6 +62,12 @@ export function joules(value: number): string {
   return `${shown === 0 ? '0' : shown.toFixed(Math.max(0, 2 - Math.floor(Math.log10(shown))))}${SPACE}${units[unit]}`;
 }
 
+/** A size in both units that models are given in, e.g. `1.35 MB (1.29 MiB)`: of 10⁶ and of 2²⁰ bytes. */
+export function megabytes(count: number): string {
+  const text = (value: number) => value.toFixed(value < 10 ? 3 : value < 100 ? 2 : 1);
+  return `${text(count / 1e6)}${SPACE}MB (${text(count / 2 ** 20)}${SPACE}MiB)`;
+}
+
 /** A span of time, e.g. `0.42 s`, `39.1 s`, `12 min 5 s`, `2 h 3 min`. */
 export function duration(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(2)}${SPACE}s`;

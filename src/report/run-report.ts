@@ -21,7 +21,13 @@ import {
   tiles,
   warningBox,
 } from './page.ts';
-import { configurationTable, costTable, dataTable, environmentTable } from './setup-sections.ts';
+import {
+  configurationTable,
+  costTable,
+  dataTable,
+  environmentTable,
+  latencyTables,
+} from './setup-sections.ts';
 import type {
   EnsembleFacts,
   PretrainingReport,
@@ -114,7 +120,8 @@ ${figure('pretraining-curves')}</section>`
 <section id="training"><h2>${run.ensemble ? 'Cost' : 'Training'}</h2>
 ${run.history.length === 0 && !run.ensemble ? html`<p>No epoch has ended yet.</p>` : null}
 ${figure('training-curves')}${figure('firing-rates')}
-${costTable(named)}</section>
+${costTable(named)}
+${latencyTables(named)}</section>
 <section id="setup"><h2>How it was made</h2>
 ${dataTable(run)}
 ${configurationTable(named)}

@@ -3,7 +3,8 @@ import { SPLITS } from '../data/dataset.ts';
 import { relabellingText } from '../data/relabel.ts';
 import { splittingText } from '../data/split.ts';
 import { bytes, duration, median, NONE, whole } from './format.ts';
-import { type Html, html } from './html.ts';
+import { type Html, type HtmlValue, html } from './html.ts';
+import { latencyRows, machineText, sizeRows } from './latency.ts';
 import { type Column, type Row, table } from './page.ts';
 import type { RunReport } from './types.ts';
 
@@ -94,6 +95,26 @@ export function costTable(runs: readonly NamedRun[]): Html {
       };
     }),
   );
+}
+
+/** What `soma bench` measured of the runs; nothing where it was not asked. */
+export function latencyTables(runs: readonly NamedRun[]): HtmlValue {
+  const benched = runs.flatMap(({ name, run: { latency } }) => (latency ? [{ name, bench: latency }] : []));
+  if (benched.length === 0) return null;
+  const machines = new Set(benched.map(({ bench }) => machineText(bench)));
+  const rowsOf = ([header, ...rows]: string[][], caption: string) =>
+    table(
+      caption,
+      header.map((title, i) => ({ title, number: i > 0 })),
+      rows.map((cells) => ({ cells })),
+    );
+  return [
+    rowsOf(
+      latencyRows(benched),
+      `Latency and throughput of the network alone, without reading images. ${[...machines].join('; ')}.`,
+    ),
+    rowsOf(sizeRows(benched), 'Size in megabytes (10⁶ bytes) and mebibytes (2²⁰ bytes).'),
+  ];
 }
 
 /** One row a key, one column a run; rows in which the runs differ first and in bold. */

@@ -6,6 +6,7 @@ import type { Vote } from '../measure/ensemble.ts';
 import type { Metrics } from '../measure/metrics.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import type { EpochRecord, PretrainingRecord } from '../train/record.ts';
+import type { RunBench } from '../train/run-bench.ts';
 import type { MeasuredSteps } from '../train/step-trace.ts';
 
 /** Where a run was made. */
@@ -104,6 +105,8 @@ export interface RunReport {
   readonly test?: { readonly metrics: Metrics; readonly predictions: Predictions };
   /** Left out where it is a run of one network. */
   readonly ensemble?: EnsembleFacts;
+  /** How long predictions take, and how large the network is; left out where `soma bench` has not measured it. */
+  readonly latency?: RunBench;
   /** Of a run that ends after a number of steps. */
   readonly measured?: MeasuredSteps;
   /** What the reader must know: dead layers, duplicates across splits, a slow engine. */

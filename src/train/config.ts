@@ -13,6 +13,17 @@ export const VERSION: string = JSON.parse(
 
 const counts = z.array(z.int().min(0));
 
+/** Where something was computed. */
+export const environmentSchema = z.object({
+  soma: z.string(),
+  node: z.string(),
+  cpu: z.string(),
+  cores: z.int(),
+  threads: z.int(),
+  engine: z.string(),
+  isa: z.string(),
+});
+
 export const configSchema = z.object({
   name: z.string(),
   created: z.string(),
@@ -56,15 +67,7 @@ export const configSchema = z.object({
   parameters: z.int(),
   /** Of the network of the pre-training, where there is one. */
   pretrainingParameters: z.int().optional(),
-  environment: z.object({
-    soma: z.string(),
-    node: z.string(),
-    cpu: z.string(),
-    cores: z.int(),
-    threads: z.int(),
-    engine: z.string(),
-    isa: z.string(),
-  }),
+  environment: environmentSchema,
 });
 
 export type RunConfig = z.output<typeof configSchema>;

@@ -1,0 +1,52 @@
+/** `soma bench RUN…`: latency, throughput and size of trained networks. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Engine } from '../engine/engine.ts';
+import { writeAside } from '../files.ts';
+import { latencyRows, sizeRows } from '../report/latency.ts';
+import { openRunData } from '../train/open-run.ts';
+import { benchRun, type RunBench } from '../train/run-bench.ts';
+import { RunFolder } from '../train/run-folder.ts';
+import { columns, print, say } from './io.ts';
+
+/** Whether what is named is a run rather than a system. */
+export function isRun(path: string): boolean {
+  return existsSync(join(path, 'config.json'));
+}
+
+export interface RunBenchFlags {
+  /** Path of the images, or `noise`; left out: those of each run. */
+  readonly data?: string;
+  readonly batchSize?: number;
+  readonly seconds: number;
+  readonly json?: boolean;
+}
+
+const BATCH = 64;
+
+export async function benchRuns(
+  paths: readonly string[],
+  engine: Engine,
+  flags: RunBenchFlags,
+): Promise<void> {
+  const { data, seconds, batchSize = BATCH, json } = flags;
+  const results: { name: string; bench: RunBench }[] = [];
+  for (const path of paths) {
+    const run = new RunFolder(path);
+    const config = await run.config();
+    const dataset = data === 'noise' ? null : await openRunData(config, data);
+    try {
+      const bench = await benchRun({ run, config, engine, dataset, batchSize, seconds, onProgress: say });
+      await writeAside(run.file('latency.json'), `${JSON.stringify(bench, null, 2)}\n`);
+      results.push({ name: run.name, bench });
+    } finally {
+      await dataset?.close();
+    }
+  }
+  const text = [columns(latencyRows(results)), '', columns(sizeRows(results))].join('\n');
+  print(
+    results.map(({ name, bench }) => ({ run: name, ...bench })),
+    text,
+    json,
+  );
+}
