@@ -240,10 +240,19 @@ describe('train, evaluate, compare, predict', () => {
 
   it('evaluate gives the figures of the training again', async () => {
     const first = JSON.parse(readFileSync(at('runs', 'scnn', 'evaluation.json'), 'utf8'));
-    const again = await json('evaluate', at('runs', 'scnn'));
+    const again = await json('evaluate', at('runs', 'scnn'), '--format', 'json,csv,md');
     expect(again.metrics).toEqual(first.metrics);
-    const val = await json('evaluate', at('runs', 'scnn'), '--split', 'val', '--weights', 'last');
+    const tables = JSON.parse(readFileSync(at('runs', 'scnn', 'report.json'), 'utf8'));
+    expect(tables.figures[0]).toEqual({ figure: 'accuracy', value: first.metrics.accuracy });
+    expect(readFileSync(at('runs', 'scnn', 'report-classes.csv'), 'utf8')).toMatch(
+      /^class,images,precision,/,
+    );
+    const last = ['--split', 'val', '--weights', 'last', '--format', 'md'];
+    const val = await json('evaluate', at('runs', 'scnn'), ...last);
     expect(val.metrics.images).toBe(24);
+    expect(readFileSync(at('runs', 'scnn', 'evaluation-smear-16-val-last.md'), 'utf8')).toContain(
+      '24 images',
+    );
   });
 
   it('evaluate switches a part off, and leaves the report alone', async () => {
@@ -287,9 +296,13 @@ describe('train, evaluate, compare, predict', () => {
 
   it('compare tests the runs as a pair', async () => {
     const out = at('comparison.html');
-    const compared = await json('compare', at('runs', 'scnn'), at('runs', 'ae-cnn'), '--out', out);
+    const both = [at('runs', 'scnn'), at('runs', 'ae-cnn')];
+    const compared = await json('compare', ...both, '--out', out, '--format', 'csv');
     expect(compared.pairs).toHaveLength(1);
     expect(compared.pairs[0].adjustedP).toBeGreaterThan(0);
+    expect(readFileSync(at('comparison-pairs.csv'), 'utf8')).toMatch(/\r\nscnn,ae-cnn,|\r\nSCNN,AE-CNN,/);
+    const wrong = await soma('compare', ...both, '--out', out, '--format', 'xml');
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('Expected md, json, csv')]);
     expect(readFileSync(out, 'utf8')).toContain('AE-CNN');
   });
 
@@ -299,7 +312,12 @@ describe('train, evaluate, compare, predict', () => {
         .trim()
         .split(/\n+/);
     const only = ['--corruptions', 'jpeg', '--severities', '2,4'];
-    const first = await json('robustness', at('runs', 'scnn'), ...only);
+    const first = await json('robustness', at('runs', 'scnn'), ...only, '--format', 'csv');
+    expect(
+      readFileSync(at('runs', 'scnn', 'robustness', 'tables-accuracy.csv'), 'utf8')
+        .trim()
+        .split('\r\n'),
+    ).toHaveLength(4);
     const evaluated = JSON.parse(readFileSync(at('runs', 'scnn', 'evaluation.json'), 'utf8'));
     const [{ result }] = first.runs;
     expect(result.clean.value).toBe(evaluated.metrics.accuracy.value);

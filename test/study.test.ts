@@ -98,7 +98,7 @@ describe('soma study', () => {
     let stdout = '';
     let stderr = '';
     for (let i = 0; i < 20; i++) {
-      ({ code, stdout, stderr } = await soma(...args('a')));
+      ({ code, stdout, stderr } = await soma(...args('a', '--format', 'json')));
       if (JSON.parse(stdout).finished === 8) break;
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
@@ -148,6 +148,11 @@ describe('soma study', () => {
     const markdown = await readFile(result.markdown, 'utf8');
     expect(markdown).toContain('| SE-CNN − CNN, stride-2 pools |');
     expect(markdown).toMatch(/^\| All seeds \| .* \| all: [\d.]+ \| .* \| – \| – \|$/m);
+    const tables = JSON.parse(await readFile(join(folder, 'a', 'tables.json'), 'utf8'));
+    expect(tables.arms[0].accuracy).toEqual(cnn.accuracy);
+    expect(tables.seeds.slice(0, 2).map((each: { accuracy: number }) => each.accuracy)).toEqual(
+      cnn.accuracies,
+    );
     const page = await readFile(result.report, 'utf8');
     expect(page).toContain('Does the machinery work?');
     expect(await readdir(join(folder, 'a', 'figures'))).toEqual([

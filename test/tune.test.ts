@@ -42,7 +42,7 @@ describe('soma tune', () => {
     const both = [start(args('space.json', 'a', ...halving)), start(args('space.json', 'a', ...halving))];
     for (const { code, stderr } of await Promise.all(both.map((each) => each.finished)))
       expect(code, stderr).toBe(0);
-    const { stdout, code, stderr } = await soma(...args('space.json', 'a', ...halving));
+    const { stdout, code, stderr } = await soma(...args('space.json', 'a', ...halving, '--format', 'csv'));
     expect(code, stderr).toBe(0);
     const { trials, failed, elsewhere, best, report } = JSON.parse(stdout);
     expect({ trials, failed, elsewhere }).toEqual({ trials: 3, failed: [], elsewhere: [] });
@@ -75,6 +75,8 @@ describe('soma tune', () => {
     const weights = (run: string) => readFileSync(join(run, 'last.safetensors'));
     expect(weights(file('again')).equals(weights(best.run))).toBe(true);
 
+    const table = await readFile(join(file('a'), 'tables-trials.csv'), 'utf8');
+    expect(table).toMatch(/^trial,val_loss,epoch,epochs,seconds,seed,failed,lr,optimizer\.kind,/);
     const page = await readFile(report, 'utf8');
     expect(page).toContain('No network of the search saw a test image');
     expect(page).toContain('id="parallel-coordinates"');

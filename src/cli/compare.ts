@@ -1,4 +1,5 @@
 /** `soma compare`: several runs side by side, with paired tests on the same images. */
+import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
@@ -6,17 +7,20 @@ import { verdictSentence } from '../measure/paired.ts';
 import { collectReport } from '../report/collect.ts';
 import { compareRuns, renderComparison } from '../report/comparison-report.ts';
 import { bytes, duration, median, percentInterval } from '../report/format.ts';
+import { comparisonTables } from '../report/result-tables.ts';
+import type { Format } from '../report/tables.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { columns, print } from './io.ts';
+import { columns, print, sayTables } from './io.ts';
+import { withFormat } from './options.ts';
 
 interface CompareFlags {
   readonly out: string;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
 export function addCompare(program: Command): void {
-  program
-    .command('compare')
+  withFormat(program.command('compare'))
     .argument('<runs...>', 'two or more run folders that were evaluated on the same images')
     .description('Compare runs: a table, paired tests, and an HTML report')
     .option('--out <file>', 'where the report goes', 'comparison.html')
@@ -25,12 +29,14 @@ export function addCompare(program: Command): void {
     .action(run);
 }
 
-async function run(paths: string[], { out, json }: CompareFlags): Promise<void> {
+async function run(paths: string[], { out, format, json }: CompareFlags): Promise<void> {
   if (paths.length < 2)
     throw new SomaError(`compare: expected two or more runs, got ${paths.length}; name another`, EXIT.usage);
   const reports = await Promise.all(paths.map((path) => collectReport(new RunFolder(path))));
   const compared = compareRuns(reports);
   await writeAside(out, await renderComparison(reports));
+  const title = `Comparison of ${compared.runs.map(({ name }) => name).join(', ')}`;
+  await sayTables(withoutEnding(out), title, comparisonTables(compared), format);
   const rows = compared.runs.map(({ name, run: { test, parameters, sizes, history } }) => [
     name,
     percentInterval(test?.metrics.accuracy ?? null),
@@ -53,4 +59,8 @@ async function run(paths: string[], { out, json }: CompareFlags): Promise<void> 
     [table, '', ...tests, ...compared.notes, '', `report ${out}`].join('\n'),
     json,
   );
+}
+
+function withoutEnding(path: string): string {
+  return path.slice(0, path.length - extname(path).length);
 }

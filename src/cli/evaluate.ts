@@ -4,13 +4,15 @@ import { SPLITS, type Split } from '../data/dataset.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { findSystem } from '../models/registry.ts';
+import { metricsTables } from '../report/result-tables.ts';
+import type { Format } from '../report/tables.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openRunData, type Weights } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { deriveRun } from './derive.ts';
 import { evaluateRun, metricsText, writeResults } from './finish.ts';
-import { print, say } from './io.ts';
-import { applySets, collect, type EngineOptions, withEngine } from './options.ts';
+import { print, say, sayTables } from './io.ts';
+import { applySets, collect, type EngineOptions, withEngine, withFormat } from './options.ts';
 
 interface EvaluateFlags extends EngineOptions {
   readonly data?: string;
@@ -19,11 +21,12 @@ interface EvaluateFlags extends EngineOptions {
   readonly weights?: Weights;
   readonly set?: readonly string[];
   readonly out?: string;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
 export function addEvaluate(program: Command): void {
-  withEngine(program.command('evaluate'))
+  withFormat(withEngine(program.command('evaluate')))
     .argument('<run>', 'a run folder')
     .description('Accuracy, precision, recall, F1 and AUC with intervals; writes the report of the run')
     .option('--data <path>', 'other data with the same classes (the report of the run is then left alone)')
@@ -66,10 +69,15 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
   try {
     const weights = flags.weights ?? config.settings.evaluate;
     const evaluated = await evaluateRun(folder, config, session, dataset, flags.split, weights);
+    const { metrics, loss, rates } = evaluated;
+    const title = `${folder.name} on ${dataset.name}, ${flags.split}, ${weights} weights`;
+    const writeFormats = (base: string) => sayTables(base, title, metricsTables(metrics), flags.format);
     if (flags.out) {
       const { options } = config;
       const derived = { run: folder, trained, options, dataset, source: flags.data, weights };
-      say(`report ${await writeResults(await deriveRun(flags.out, derived), evaluated, session, dataset)}`);
+      const left = await deriveRun(flags.out, derived);
+      say(`report ${await writeResults(left, evaluated, session, dataset)}`);
+      await writeFormats(left.file('report'));
     }
     const own =
       flags.data === undefined &&
@@ -79,7 +87,10 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
       flags.split === 'test' &&
       weights === config.settings.evaluate;
     if (own) say(`report ${await writeResults(folder, evaluated, session, dataset)}`);
-    const { metrics, loss, rates } = evaluated;
+    if (!flags.out)
+      await writeFormats(
+        folder.file(own ? 'report' : `evaluation-${dataset.name}-${flags.split}-${weights}`),
+      );
     const result = {
       run: folder.path,
       data: dataset.name,

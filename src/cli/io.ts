@@ -4,6 +4,7 @@
  */
 import { CommanderError } from 'commander';
 import { EXIT, SomaError } from '../errors.ts';
+import { type Format, type ResultTable, writeTables } from '../report/tables.ts';
 
 /** Prints a result: as JSON where it is asked for, else as text. */
 export function print(result: unknown, text: string, json: boolean | undefined): void {
@@ -13,6 +14,16 @@ export function print(result: unknown, text: string, json: boolean | undefined):
 /** Says something that is not the result. */
 export function say(text: string): void {
   process.stderr.write(`${text}\n`);
+}
+
+/** Writes tables beside a report and says where; `base` is a path without an ending. */
+export async function sayTables(
+  base: string,
+  title: string,
+  tables: readonly ResultTable[],
+  formats: readonly Format[],
+): Promise<void> {
+  for (const path of await writeTables(base, title, tables, formats)) say(`tables ${path}`);
 }
 
 /** Prints an error and returns the exit code that goes with it. */

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { EXIT } from '../errors.ts';
 import { VERSION } from '../train/config.ts';
+import { mayBegin } from '../work/child.ts';
 import { addBench } from './bench.ts';
 import { addCompare } from './compare.ts';
 import { addData } from './data.ts';
@@ -69,7 +70,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await program.parseAsync();
+  if (await mayBegin()) await program.parseAsync();
+  else process.exitCode = EXIT.interrupted;
 } catch (error) {
   process.exitCode = explain(error);
 }

@@ -7,6 +7,7 @@ import { ENGINES, type EngineChoice } from '../engine/select.ts';
 import { EXIT, nearest, SomaError } from '../errors.ts';
 import { settingsSchema, type TrainingSettings } from '../models/settings.ts';
 import type { System } from '../models/system.ts';
+import { FORMATS, type Format } from '../report/tables.ts';
 
 export function positiveInt(text: string): number {
   const n = Number(text);
@@ -40,6 +41,25 @@ export function shareBelowOne(text: string): number {
   const share = Number(text);
   if (!(share > 0 && share < 1)) throw new InvalidArgumentError('Expected a share above 0 and below 1.');
   return share;
+}
+
+/** Forms of tables with commas between them. */
+export function formatList(text: string): Format[] {
+  return words(text).map((word) => {
+    const format = FORMATS.find((each) => each === word);
+    if (!format) throw new InvalidArgumentError(`Expected ${FORMATS.join(', ')} with commas between them.`);
+    return format;
+  });
+}
+
+/** The option of every command that leaves a report. */
+export function withFormat(command: Command): Command {
+  return command.option(
+    '--format <list>',
+    'write the tables of the report beside it as md, json or csv, e.g. md,csv',
+    formatList,
+    [],
+  );
 }
 
 /** Shares of train, val and test with slashes between them. */

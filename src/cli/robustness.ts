@@ -20,13 +20,15 @@ import { type Robustness, type RobustnessPoint, robustness } from '../measure/ro
 import { writeFigures } from '../report/figure.ts';
 import { decimal } from '../report/format.ts';
 import { pictureGrid } from '../report/picture-grid.ts';
+import { robustnessTables } from '../report/result-tables.ts';
 import { renderRobustness, robustnessFigures } from '../report/robustness-report.ts';
+import type { Format } from '../report/tables.ts';
 import { openRunData } from '../train/open-run.ts';
 import { measureRobustness } from '../train/robustness.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { interruptible } from './interrupt.ts';
-import { columns, print, say } from './io.ts';
-import { type EngineOptions, wholeNumber, withEngine, words } from './options.ts';
+import { columns, print, say, sayTables } from './io.ts';
+import { type EngineOptions, wholeNumber, withEngine, withFormat, words } from './options.ts';
 import { expectSameImages } from './same-images.ts';
 
 interface RobustnessFlags extends EngineOptions {
@@ -36,11 +38,12 @@ interface RobustnessFlags extends EngineOptions {
   readonly severities?: readonly Severity[];
   readonly seed: number;
   readonly out?: string;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
 export function addRobustness(program: Command): void {
-  withEngine(program.command('robustness'))
+  withFormat(withEngine(program.command('robustness')))
     .argument('<runs...>', 'run folders; several are set side by side')
     .description('Accuracy on corrupted images: noise, blur, light, compression, stain; a table and a report')
     .option('--data <path>', 'other data with the same classes')
@@ -137,6 +140,9 @@ async function report(measured: readonly Measured[], flags: RobustnessFlags): Pr
   await writeFigures(out, await robustnessFigures({ runs }));
   const file = join(out, 'robustness.html');
   await writeAside(file, await renderRobustness({ runs, ...about, strips }));
+  const title = `Robustness on ${about.data}`;
+  // robustness.json is there already, and has all of it.
+  await sayTables(join(out, 'tables'), title, robustnessTables(runs), flags.format);
   print({ ...about, runs, report: file }, `${runs.map(textOf).join('\n\n')}\n\nreport ${file}`, flags.json);
 }
 

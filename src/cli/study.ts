@@ -6,18 +6,19 @@ import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { openSystem } from '../models/own-system.ts';
 import { decimal } from '../report/format.ts';
+import { type Format, tableTexts } from '../report/tables.ts';
 import { analyse } from '../study/analyse.ts';
 import { runArguments } from '../study/execute.ts';
 import { isFinished, readJournal } from '../study/journal.ts';
 import { type Performed, perform, type RunEvent } from '../study/perform.ts';
 import { findStudy, STUDIES } from '../study/registry.ts';
-import { studyRows, writeStudy } from '../study/report.ts';
+import { studyTables, writeStudy } from '../study/report.ts';
 import { expand, type StudyRun } from '../study/runs.ts';
 import { readStudy, type Study } from '../study/study.ts';
 import { commandLine, engineArguments } from '../work/child.ts';
 import { interruptible } from './interrupt.ts';
-import { columns, print, say } from './io.ts';
-import { collect, type EngineOptions, wholeNumbers, withEngine, words } from './options.ts';
+import { columns, print, say, sayTables } from './io.ts';
+import { collect, type EngineOptions, wholeNumbers, withEngine, withFormat, words } from './options.ts';
 
 interface StudyFlags extends EngineOptions {
   readonly data?: readonly string[];
@@ -27,11 +28,12 @@ interface StudyFlags extends EngineOptions {
   readonly quick?: boolean;
   readonly list?: boolean;
   readonly dryRun?: boolean;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
 export function addStudy(program: Command): void {
-  withEngine(program.command('study'))
+  withFormat(withEngine(program.command('study')))
     .argument('[study]', 'name of a study, see --list, or a JSON file with one of your own')
     .description('Train and compare the arms of a study; a stopped one goes on where it was')
     .option(
@@ -83,7 +85,7 @@ async function run(name: string | undefined, flags: StudyFlags): Promise<number>
   const all = expand(study, { ...flags, arms: undefined });
   const slots = Object.keys(study.data);
   const command = `soma study ${name} ${slots.map((slot) => `--data ${slots.length > 1 ? `${slot}=` : ''}…`).join(' ')}`;
-  return conclude(study, all, folder, performed, { command, json: flags.json });
+  return conclude(study, all, folder, performed, { command, format: flags.format, json: flags.json });
 }
 
 function list(json: boolean | undefined): number {
@@ -173,13 +175,14 @@ async function conclude(
   runs: readonly StudyRun[],
   folder: string,
   { elsewhere, waiting, failed }: Performed,
-  { command, json }: { readonly command: string; readonly json?: boolean },
+  { command, format, json }: Pick<StudyFlags, 'format' | 'json'> & { readonly command: string },
 ): Promise<number> {
   const journal = await readJournal(folder);
   const done = runs.filter((each) => journal.has(each.id));
   const analysis = await analyse(study, done, folder);
   const paths = await writeStudy(analysis, command, folder);
-  const tables = studyRows(analysis);
+  const tables = studyTables(analysis);
+  await sayTables(join(folder, 'tables'), study.title, Object.values(tables), format);
   const missing = [
     ...elsewhere.map(
       ({ id }) => `${id} is in the hands of another process; the same command shows it when it is done`,
@@ -188,8 +191,10 @@ async function conclude(
     ...failed.map(({ id }) => `${id} failed: see ${join(folder, 'logs', `${id}.log`)}`),
   ];
   const text = [
-    columns(tables.arms),
-    ...[tables.pairs, tables.steps].flatMap((rows) => (rows.length > 1 ? ['', columns(rows)] : [])),
+    columns(tableTexts(tables.arms)),
+    ...[tables.pairs, tables.steps].flatMap((table) =>
+      table.rows.length > 0 ? ['', columns(tableTexts(table))] : [],
+    ),
     '',
     ...missing,
     `${done.length} of ${runs.length} runs`,

@@ -1,5 +1,5 @@
 /** `soma tune`: searches for settings of a system on validation, resumably, and reports what it found. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { SplitRatios } from '../data/split.ts';
 import { EXIT, mismatch, SomaError } from '../errors.ts';
@@ -7,13 +7,14 @@ import { isSystemFile, openSystem } from '../models/own-system.ts';
 import { systemFile } from '../models/registry.ts';
 import type { System } from '../models/system.ts';
 import { decimal, duration } from '../report/format.ts';
+import type { Format } from '../report/tables.ts';
 import { openData } from '../train/data.ts';
 import { type Definition, keepDefinition } from '../tune/definition.ts';
 import { pointWords, valueNumber } from '../tune/figures.ts';
 import { readTrials } from '../tune/journal.ts';
 import { OBJECTIVE_NAMES, type ObjectiveName } from '../tune/objective.ts';
 import { openSpace, SPACES } from '../tune/registry.ts';
-import { outcomeOf, PROTOCOL, prunerText, trialRows, writeOutcome } from '../tune/report.ts';
+import { outcomeOf, PROTOCOL, prunerText, trialTexts, tuneTables, writeOutcome } from '../tune/report.ts';
 import { makePruner, PRUNERS, type PrunerName, type Unit } from '../tune/rungs.ts';
 import { checkGrid } from '../tune/samplers/grid.ts';
 import { SAMPLER_NAMES, type SamplerName } from '../tune/samplers/table.ts';
@@ -22,16 +23,18 @@ import { allPoints, extremePoints, type Space, setText, type Value } from '../tu
 import { runTrial, trialLog, trialName } from '../tune/trial.ts';
 import { engineArguments } from '../work/child.ts';
 import { interruptible } from './interrupt.ts';
-import { columns, print, say } from './io.ts';
+import { columns, print, say, sayTables } from './io.ts';
 import {
   applySets,
   channelCount,
   collect,
   type EngineOptions,
   positiveInt,
+  setRecord,
   splitRatios,
   wholeNumber,
   withEngine,
+  withFormat,
 } from './options.ts';
 
 interface TuneFlags extends EngineOptions {
@@ -49,15 +52,17 @@ interface TuneFlags extends EngineOptions {
   readonly ratios?: SplitRatios;
   readonly splitSeed: number;
   readonly keepTogether?: 'near-duplicates';
+  readonly labels?: string;
   readonly set?: readonly string[];
   readonly seed: number;
   readonly out?: string;
   readonly list?: boolean;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
 export function addTune(program: Command): void {
-  withEngine(program.command('tune'))
+  withFormat(withEngine(program.command('tune')))
     .argument('[system]', 'name of a system, see soma models, or a .js file with your own')
     .description('Search for settings of a system, on validation images only; a stopped search goes on')
     .option('--data <path>', 'an .npz file, a folder of images, IDX or CIFAR files, or smear (built in)')
@@ -80,6 +85,7 @@ export function addTune(program: Command): void {
         'near-duplicates',
       ]),
     )
+    .option('--labels <log>', 'read labels through a log of soma data relabel')
     .option('--set <key=value>', 'change an option or a setting of all trials', collect)
     .option('--seed <n>', 'seed of the search; those of the trials follow from it', wholeNumber, 0)
     .option('--out <folder>', 'where the search lives (default: tunings/<system>)')
@@ -143,11 +149,11 @@ async function define(name: string, system: System, data: string, flags: TuneFla
   const space = await openSpace(flags.space ?? system.name);
   const set = setsOf(flags.set ?? [], space);
   checkSpace(system, space, set, flags);
-  const { size, channels, ratios, splitSeed, keepTogether, objective, sampler, seed } = flags;
+  const { size, channels, ratios, splitSeed, keepTogether, labels, objective, sampler, seed } = flags;
   const dataset = await openData({
     source: data,
     size: size ?? system.size,
-    ...{ channels, ratios, keepTogether, seed: splitSeed },
+    ...{ channels, ratios, keepTogether, labels, seed: splitSeed },
   });
   const { fingerprint, splits } = dataset;
   await dataset.close();
@@ -167,6 +173,7 @@ async function define(name: string, system: System, data: string, flags: TuneFla
       ...['--split-seed', `${splitSeed}`],
       ...(ratios ? ['--ratios', [ratios.train, ratios.val, ratios.test].join('/')] : []),
       ...(keepTogether ? ['--keep-together', keepTogether] : []),
+      ...(labels ? ['--labels', resolve(labels)] : []),
     ],
     pruner: { kind, epochs, leastEpochs, reduction },
   };
@@ -174,20 +181,10 @@ async function define(name: string, system: System, data: string, flags: TuneFla
 
 /** What `--set` says, by name. */
 function setsOf(sets: readonly string[], { parameters }: Space): Record<string, Value> {
-  return Object.fromEntries(
-    sets.map((set) => {
-      const at = set.indexOf('=');
-      const name = set.slice(0, at);
-      if (at < 1) throw usage(`expected --set key=value, got ${set}`);
-      if (name in parameters) throw usage(`expected --set of what is not searched for, got ${name}`);
-      const text = set.slice(at + 1);
-      try {
-        return [name, JSON.parse(text) as Value];
-      } catch {
-        return [name, text];
-      }
-    }),
-  );
+  const set = setRecord(sets) as Record<string, Value>;
+  const searched = Object.keys(set).find((name) => name in parameters);
+  if (searched) throw usage(`expected --set of what is not searched for, got ${searched}`);
+  return set;
 }
 
 function texts(values: Readonly<Record<string, Value>>): string[] {
@@ -251,7 +248,7 @@ async function conclude(
   definition: Definition,
   folder: string,
   interrupted: boolean,
-  { json, trials: wanted }: TuneFlags,
+  { json, format, trials: wanted }: TuneFlags,
 ): Promise<number> {
   const trials = await readTrials(folder);
   const outcome = outcomeOf(definition, folder, trials);
@@ -259,7 +256,9 @@ async function conclude(
   const failed = trials.filter((trial) => trial.failed);
   const elsewhere = trials.filter(({ pending }) => pending !== null);
   const report = trials.length > 0 ? await writeOutcome(outcome) : null;
-  const { header, rows } = trialRows(outcome);
+  const [header, ...rows] = trialTexts(outcome);
+  const tables = Object.values(tuneTables(outcome));
+  if (report) await sayTables(join(folder, 'tables'), `Search for ${definition.system}`, tables, format);
   const lines = [
     columns([header, ...rows.slice(0, ROWS)]),
     '',

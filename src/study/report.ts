@@ -6,90 +6,124 @@ import { writeAside } from '../files.ts';
 import { pText } from '../measure/paired.ts';
 import { drawFigure, type Figure, writeFigures } from '../report/figure.ts';
 import { validationCurves } from '../report/figures/comparison-figures.ts';
-import { decimal, duration, NONE, percentInterval, whole } from '../report/format.ts';
+import { decimal, duration, whole } from '../report/format.ts';
 import { html } from '../report/html.ts';
 import { figureBlock, page, table, warningBox } from '../report/page.ts';
 import type { NamedRun } from '../report/setup-sections.ts';
+import {
+  interval,
+  plain,
+  type ResultTable,
+  resultTable,
+  tableMarkdown,
+  tableTexts,
+} from '../report/tables.ts';
 import type { Analysis, ArmResult, PairOutcome } from './analyse.ts';
 import { armFigure, pairFigure } from './figures.ts';
 
 /** Result columns first; the HTML page puts the others into a table of their own. */
-const ARM_COLUMNS = [
-  'system',
-  'accuracy, %',
-  'each seed, %',
-  'macro F1, %',
-  'paper, %',
-  'difference',
-  'noise?',
-  'parameters',
-  'epochs',
-  's an epoch',
-];
 const RESULT_COLUMNS = 7;
-const STEP_COLUMNS = ['measured by steps', 'steps', 's a step', 'loss, first tenth', 'loss, last tenth'];
-const PAIR_COLUMNS = ['pair', 'difference, points', 'of each seed (p)', 'beyond the noise?'];
 
 const points = (share: number) => `${share > 0 ? '+' : ''}${decimal(100 * share, 2)}`;
+const hundredth = (share: number) => decimal(100 * share, 2);
+const yesNo = (is: boolean) => (is ? 'yes' : 'no');
 
-function armCells({
-  title,
-  runs,
-  accuracy,
-  accuracies,
-  macroF1,
-  against,
-  parameters,
-  epochSeconds,
-  estimatedSeconds,
-}: ArmResult): string[] {
+/** What a study says, as tables for people and for other programs. */
+export interface StudyTables {
+  readonly arms: ResultTable;
+  readonly seeds: ResultTable;
+  readonly pairs: ResultTable;
+  readonly steps: ResultTable;
+}
+
+export function studyTables({ arms, pairs }: Analysis): StudyTables {
+  return { arms: armTable(arms), seeds: seedTable(arms), pairs: pairTable(pairs), steps: stepTable(arms) };
+}
+
+function armTable(arms: readonly ArmResult[]): ResultTable {
+  const accuracy = interval('accuracy', 'accuracy, %', (arm: ArmResult) => arm.accuracy);
+  return resultTable('arms', 'Test accuracy of the arms.', arms, [
+    plain('system', 'system', ({ title }) => title),
+    {
+      ...accuracy,
+      text: (arm) =>
+        !arm.accuracy && arm.estimatedSeconds !== null
+          ? `to its end ≈ ${duration(arm.estimatedSeconds)}`
+          : accuracy.text(arm),
+    },
+    plain('seeds', 'each seed, %', seedsText),
+    plain('macro_f1', 'macro F1, %', ({ macroF1 }) => macroF1, hundredth),
+    plain('paper_accuracy', 'paper, %', ({ against }) => against?.accuracy ?? null, hundredth),
+    plain('difference', 'difference', ({ against }) => against?.difference ?? null, points),
+    plain('is_noise', 'noise?', ({ against }) => against?.isNoise ?? null, yesNo),
+    plain('parameters', 'parameters', ({ parameters }) => parameters, whole),
+    plain('epochs', 'epochs', epochsText),
+    plain(
+      'epoch_seconds',
+      's an epoch',
+      ({ epochSeconds }) => epochSeconds,
+      (seconds) => decimal(seconds, 1),
+    ),
+  ]);
+}
+
+function seedsText({ accuracy, accuracies, runs }: ArmResult): string | null {
+  return accuracy
+    ? runs.map(({ seed }, i) => `${seed ?? 'all'}: ${hundredth(accuracies[i])}`).join(', ')
+    : null;
+}
+
+function epochsText({ epochSeconds, runs }: ArmResult): string | null {
+  if (epochSeconds === null) return null;
   const lengths = runs.map(({ report: { measured, history } }) =>
     measured ? `${measured.steps} steps` : `${history.length}`,
   );
-  const epochs = [...new Set(lengths)].join(', ');
-  const seeds = runs.map(({ seed }, i) => `${seed ?? 'all'}: ${decimal(100 * accuracies[i], 2)}`);
-  return [
-    title,
-    accuracy
-      ? percentInterval(accuracy)
-      : estimatedSeconds === null
-        ? NONE
-        : `to its end ≈ ${duration(estimatedSeconds)}`,
-    accuracy ? seeds.join(', ') : NONE,
-    macroF1 === null ? NONE : decimal(100 * macroF1, 2),
-    against ? decimal(100 * against.accuracy, 2) : NONE,
-    against ? points(against.difference) : NONE,
-    against ? (against.isNoise ? 'yes' : 'no') : NONE,
-    whole(parameters),
-    epochSeconds === null ? NONE : epochs,
-    epochSeconds === null ? NONE : decimal(epochSeconds, 1),
-  ];
+  return [...new Set(lengths)].join(', ');
 }
 
-function stepRows(arms: readonly ArmResult[]): string[][] {
-  return arms.flatMap(({ title, measured: m }) =>
-    m
-      ? [
-          [
-            title,
-            whole(m.steps),
-            decimal(m.secondsPerStep, 3),
-            decimal(m.firstLoss, 4),
-            decimal(m.lastLoss, 4),
-          ],
-        ]
-      : [],
+/** A row for each seed of each arm that was trained to its end. */
+function seedTable(arms: readonly ArmResult[]): ResultTable {
+  const rows = arms.flatMap(({ title, accuracy, accuracies, runs }) =>
+    accuracy ? runs.map(({ seed }, i) => ({ title, seed, accuracy: accuracies[i] })) : [],
   );
+  return resultTable('seeds', 'Test accuracy of each seed.', rows, [
+    plain('system', 'system', ({ title }) => title),
+    plain('seed', 'seed', ({ seed }) => seed),
+    plain('accuracy', 'accuracy, %', ({ accuracy }) => accuracy, hundredth),
+  ]);
 }
 
-function pairCells({ first, second, difference, seeds, isBeyondNoise }: PairOutcome): string[] {
-  const [value, low, high] = [difference.value, difference.low, difference.high].map(points);
-  return [
-    `${first} − ${second}`,
-    `${value} (${low} to ${high})`,
-    seeds.map((each) => `${points(each.difference)} (${pText(each.p).replace('=\u00a0', '')})`).join(', '),
-    isBeyondNoise ? 'yes' : 'no',
-  ];
+function stepTable(arms: readonly ArmResult[]): ResultTable {
+  const rows = arms.flatMap(({ title, measured }) => (measured ? [{ title, ...measured }] : []));
+  const four = (loss: number) => decimal(loss, 4);
+  return resultTable('steps', 'Arms that were measured by steps.', rows, [
+    plain('system', 'measured by steps', ({ title }) => title),
+    plain('steps', 'steps', ({ steps }) => steps, whole),
+    plain(
+      'step_seconds',
+      's a step',
+      ({ secondsPerStep }) => secondsPerStep,
+      (seconds) => decimal(seconds, 3),
+    ),
+    plain('first_loss', 'loss, first tenth', ({ firstLoss }) => firstLoss, four),
+    plain('last_loss', 'loss, last tenth', ({ lastLoss }) => lastLoss, four),
+  ]);
+}
+
+function pairTable(pairs: readonly PairOutcome[]): ResultTable {
+  return resultTable('pairs', 'Pairs on the same test images.', pairs, [
+    plain('pair', 'pair', ({ first, second }) => `${first} − ${second}`),
+    interval(
+      'difference',
+      'difference, points',
+      ({ difference }) => difference,
+      ({ value, low, high }) => `${points(value)} (${points(low)} to ${points(high)})`,
+    ),
+    plain('seeds', 'of each seed (p)', ({ seeds }) =>
+      seeds.map((each) => `${points(each.difference)} (${pText(each.p).replace('=\u00a0', '')})`).join(', '),
+    ),
+    plain('is_beyond_noise', 'beyond the noise?', ({ isBeyondNoise }) => isBeyondNoise, yesNo),
+  ]);
 }
 
 const PROTOCOL =
@@ -98,21 +132,14 @@ const PROTOCOL =
   'is called noise within 1.96 standard errors of both test sets; one between arms is beyond the noise where its interval ' +
   'excludes 0 and all seeds agree on the sign (p: mid-p of McNemar’s test, each seed by itself).';
 
-function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
 /** The tables with all that is needed to judge them. `command` made them. */
 export function studyMarkdown(analysis: Analysis, command: string): string {
-  const { study, arms, pairs, notes } = analysis;
+  const { study, notes } = analysis;
+  const { arms, pairs, steps } = studyTables(analysis);
   return [
     `## ${study.title}`,
     study.question,
-    markdownTable(ARM_COLUMNS, arms.map(armCells)),
-    ...(pairs.length > 0 ? [markdownTable(PAIR_COLUMNS, pairs.map(pairCells))] : []),
-    ...(stepRows(arms).length > 0 ? [markdownTable(STEP_COLUMNS, stepRows(arms))] : []),
+    ...[arms, pairs, steps].filter(({ rows }) => rows.length > 0).map(tableMarkdown),
     `\`\`\`\n${command}\n\`\`\``,
     PROTOCOL,
     ...facts(analysis),
@@ -185,8 +212,22 @@ async function studyPage(
   command: string,
   figures: readonly { figure: Figure; caption: string }[],
 ): Promise<string> {
-  const { study, arms, pairs, notes } = analysis;
-  const plain = (title: string, i: number) => (i === 0 ? { title } : { title, number: true });
+  const { study, notes } = analysis;
+  const { arms, pairs, steps } = studyTables(analysis);
+  const columnsOf = (titles: readonly string[]) =>
+    titles.map((title, i) => (i === 0 ? { title } : { title, number: true }));
+  const [titles, ...armTexts] = tableTexts(arms);
+  const tableOf = (caption: string, of: ResultTable) => {
+    const [header, ...rows] = tableTexts(of);
+    return (
+      rows.length > 0 &&
+      table(
+        caption,
+        columnsOf(header),
+        rows.map((cells) => ({ cells })),
+      )
+    );
+  };
   return page(
     `${study.title} – Soma`,
     html`<header><h1>${study.title}</h1><p class="lead">${study.question}</p></header>
@@ -196,30 +237,19 @@ ${warningBox(notes)}
 <p>Source: ${study.source}. Made by <code>${command}</code>.</p>
 ${table(
   'Test accuracy of the arms. The difference is in points, ours minus the paper’s.',
-  ARM_COLUMNS.slice(0, RESULT_COLUMNS).map(plain),
-  arms.map((arm) => ({ cells: armCells(arm).slice(0, RESULT_COLUMNS) })),
+  columnsOf(titles.slice(0, RESULT_COLUMNS)),
+  armTexts.map((cells) => ({ cells: cells.slice(0, RESULT_COLUMNS) })),
 )}
-${
-  pairs.length > 0 &&
-  table(
-    'Pairs on the same test images.',
-    PAIR_COLUMNS.map(plain),
-    pairs.map((pair) => ({ cells: pairCells(pair) })),
-  )
-}
-${
-  stepRows(arms).length > 0 &&
-  table(
-    'Arms that were measured by steps: what a step of training costs, and whether the loss falls.',
-    STEP_COLUMNS.map(plain),
-    stepRows(arms).map((cells) => ({ cells })),
-  )
-}
+${tableOf(pairs.caption, pairs)}
+${tableOf(
+  'Arms that were measured by steps: what a step of training costs, and whether the loss falls.',
+  steps,
+)}
 ${figures.map(({ figure, caption }) => figureBlock(figure, caption))}
 ${table(
   'Cost of the arms.',
-  ['system', ...ARM_COLUMNS.slice(RESULT_COLUMNS)].map(plain),
-  arms.map((arm) => ({ cells: [arm.title, ...armCells(arm).slice(RESULT_COLUMNS)] })),
+  columnsOf([titles[0], ...titles.slice(RESULT_COLUMNS)]),
+  armTexts.map((cells) => ({ cells: [cells[0], ...cells.slice(RESULT_COLUMNS)] })),
 )}
 ${facts(analysis).map((fact) => html`<p>${fact}</p>`)}
 </main>`,
@@ -242,13 +272,4 @@ export async function writeStudy(
   await writeAside(markdown, studyMarkdown(analysis, command));
   await writeAside(report, await studyPage(analysis, command, figures));
   return { markdown, report };
-}
-
-/** The tables as rows for the terminal. */
-export function studyRows({ arms, pairs }: Analysis): Record<'arms' | 'pairs' | 'steps', string[][]> {
-  return {
-    arms: [ARM_COLUMNS, ...arms.map(armCells)],
-    pairs: [PAIR_COLUMNS, ...pairs.map(pairCells)],
-    steps: [STEP_COLUMNS, ...stepRows(arms)],
-  };
 }

@@ -6,6 +6,7 @@ import { drawFigure, type Figure, type FigureSource, writeFigures } from '../rep
 import { duration, NONE, percent, whole } from '../report/format.ts';
 import { type Html, html } from '../report/html.ts';
 import { figureBlock, page, table, tiles, warningBox } from '../report/page.ts';
+import { plain, type ResultTable, resultTable, tableTexts } from '../report/tables.ts';
 import { commandLine } from '../work/child.ts';
 import { type Definition, trainArguments } from './definition.ts';
 import {
@@ -119,26 +120,50 @@ function figuresOf({
   ];
 }
 
-/** Rows of trials, the best first. */
-export function trialRows({ definition, trials }: Outcome): { header: string[]; rows: string[][] } {
+/** The trials, the best first, and how much each parameter matters. */
+export function tuneTables({ definition, trials, importance }: Outcome): {
+  readonly trials: ResultTable;
+  readonly importance: ResultTable;
+} {
   const { objective, pruner, space } = definition;
-  const names = Object.keys(space.parameters);
-  const ranked = knownOrder(trials, pruner);
+  const last = ({ results }: Trial) => results.at(-1) ?? null;
+  const value = plain(objective, objective, (trial: Trial) => last(trial)?.value ?? null, valueNumber);
   return {
-    header: ['trial', objective, 'epoch', 'epochs', 's', 'seed', ...names],
-    rows: ranked.map(({ number, seed, point, results, failed }) => {
-      const last = results.at(-1);
-      return [
-        `${number}`,
-        failed ? 'failed' : last ? valueNumber(last.value) : NONE,
-        last ? `${last.epoch}` : NONE,
-        last ? `${last.epochs}` : NONE,
-        last ? last.seconds.toFixed(1) : NONE,
-        `${seed}`,
-        ...names.map((name) => (name in point ? valueText(point[name]) : NONE)),
-      ];
-    }),
+    trials: resultTable('trials', 'Trials, the best first.', knownOrder(trials, pruner), [
+      plain('trial', 'trial', ({ number }) => number),
+      { ...value, text: (trial) => (trial.failed ? 'failed' : value.text(trial)) },
+      plain('epoch', 'epoch', (trial) => last(trial)?.epoch ?? null),
+      plain('epochs', 'epochs', (trial) => last(trial)?.epochs ?? null),
+      plain(
+        'seconds',
+        's',
+        (trial) => last(trial)?.seconds ?? null,
+        (seconds) => seconds.toFixed(1),
+      ),
+      plain('seed', 'seed', ({ seed }) => seed),
+      plain('failed', 'failure', ({ failed }) => failed?.reason ?? null),
+      ...Object.keys(space.parameters).map((name) =>
+        plain(name, name, ({ point }: Trial) => (name in point ? valueText(point[name]) : null)),
+      ),
+    ]),
+    importance: resultTable('importance', 'Importance of the parameters.', importance ?? [], [
+      plain('parameter', 'parameter', ({ name }) => name),
+      plain(
+        'share',
+        'share',
+        ({ share }) => share,
+        (share) => percent(share, 1),
+      ),
+    ]),
   };
+}
+
+/** Column of reasons, which are long and stand above the table. */
+const FAILURE = 6;
+
+/** Header and rows of the trials for people, without why some failed. */
+export function trialTexts(outcome: Outcome): string[][] {
+  return tableTexts(tuneTables(outcome).trials).map((cells) => cells.toSpliced(FAILURE, 1));
 }
 
 function knownOrder(trials: readonly Trial[], options: Definition['pruner']): Trial[] {
@@ -161,7 +186,7 @@ async function render(
   const { definition, trials, best, importance } = outcome;
   const { system, data, fingerprint, objective, sampler, pruner, seed, space } = definition;
   const failed = trials.filter((trial) => trial.failed);
-  const { header, rows } = trialRows(outcome);
+  const [header, ...rows] = trialTexts(outcome);
   const seconds = trials.reduce((sum, { results }) => sum + (results.at(-1)?.seconds ?? 0), 0);
   const warnings = [
     ...(best && !best.isWhole ? ['No trial was trained to its end yet: the same command goes on.'] : []),
@@ -191,7 +216,7 @@ ${tiles([
 <p>${PROTOCOL}</p>
 ${best && bestSection(best)}
 ${figures.map(({ figure, caption }) => figureBlock(figure, caption))}
-${importance && importanceTable(importance)}
+${importance && importanceTable(tuneTables(outcome).importance)}
 ${table(
   `Trials, the best first${rows.length > MOST_ROWS ? `; the other ${rows.length - MOST_ROWS} stand in journal.jsonl` : ''}.`,
   header.map((title, i) => ({ title, number: i < 6 })),
@@ -215,11 +240,12 @@ ${table(
 <p>Its weights, tested: <code>${commandLine(['evaluate', run])}</code></p></section>`;
 }
 
-function importanceTable(shares: readonly Importance[]): Html {
+function importanceTable(of: ResultTable): Html {
+  const [header, ...rows] = tableTexts(of);
   return table(
-    'Importance of the parameters.',
-    [{ title: 'parameter' }, { title: 'share', number: true }],
-    shares.map(({ name, share }) => ({ cells: [name, percent(share, 1)] })),
+    of.caption,
+    header.map((title, i) => ({ title, number: i > 0 })),
+    rows.map((cells) => ({ cells })),
   );
 }
 

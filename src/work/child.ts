@@ -9,6 +9,20 @@ import type { Claim } from './claim.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
+/** Set for a child: it begins when it is told to. */
+const WAITS = 'SOMA_WAITS';
+
+/**
+ * In a child, waits until it shares the claim. False where the parent died before that: then nobody knows of the child,
+ * and another process may have taken over its work.
+ */
+export async function mayBegin(): Promise<boolean> {
+  if (!process.env[WAITS]) return true;
+  delete process.env[WAITS];
+  for await (const _word of process.stdin) return true;
+  return false;
+}
+
 export interface ChildOptions {
   /** File to which its words are appended. */
   readonly log: string;
@@ -28,8 +42,11 @@ export async function runChild(args: readonly string[], options: ChildOptions): 
   // A process group of its own: a Ctrl-C at the terminal reaches it once, through us, and it writes a checkpoint.
   const child = spawn(process.execPath, [MAIN, ...args], {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, [WAITS]: '1' },
   });
+  // Told to begin to a child that has ended already.
+  child.stdin.on('error', () => {});
   let said = '';
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
@@ -44,6 +61,7 @@ export async function runChild(args: readonly string[], options: ChildOptions): 
   try {
     if (child.pid) await claim.share(child.pid);
     if (signal.aborted) stop();
+    child.stdin.end('begin\n');
     const { code, killedBy } = await ended;
     if (code === EXIT.ok) return 'done';
     if (signal.aborted || code === EXIT.interrupted) return 'interrupted';
@@ -51,6 +69,7 @@ export async function runChild(args: readonly string[], options: ChildOptions): 
     return { failure: said.trim().split('\n').at(-1) || `exit code ${code}` };
   } finally {
     signal.removeEventListener('abort', stop);
+    child.stdin.destroy();
     log.end();
   }
 }
