@@ -250,9 +250,13 @@ describe('train, evaluate, compare, predict', () => {
     const last = ['--split', 'val', '--weights', 'last', '--format', 'md'];
     const val = await json('evaluate', at('runs', 'scnn'), ...last);
     expect(val.metrics.images).toBe(24);
-    expect(readFileSync(at('runs', 'scnn', 'evaluation-smear-16-val-last.md'), 'utf8')).toContain(
-      '24 images',
-    );
+    const lines = readFileSync(at('runs', 'scnn', 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n');
+    const { val_accuracy, val_macro_f1 } = JSON.parse(lines[1]);
+    expect(val.metrics.accuracy.value).toBeCloseTo(val_accuracy, 12);
+    expect(val.metrics.macro.f1.value).toBeCloseTo(val_macro_f1, 12);
+    expect(readFileSync(at('runs', 'scnn', 'evaluation-smear-val-last.md'), 'utf8')).toContain('24 images');
   });
 
   it('evaluate switches a part off, and leaves the report alone', async () => {
