@@ -10,7 +10,7 @@ import { decimal, duration } from '../report/format.ts';
 import type { Format } from '../report/tables.ts';
 import { openData } from '../train/data.ts';
 import { type Definition, keepDefinition } from '../tune/definition.ts';
-import { pointWords, valueNumber } from '../tune/figures.ts';
+import { pointWords, valueNumber } from '../tune/figures/values.ts';
 import { readTrials } from '../tune/journal.ts';
 import { OBJECTIVE_NAMES, type ObjectiveName } from '../tune/objective.ts';
 import { openSpace, SPACES } from '../tune/registry.ts';

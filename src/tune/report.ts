@@ -9,15 +9,10 @@ import { figureBlock, page, table, tiles, warningBox } from '../report/page.ts';
 import { plain, type ResultTable, resultTable, tableTexts } from '../report/tables.ts';
 import { commandLine } from '../work/child.ts';
 import { type Definition, trainArguments } from './definition.ts';
-import {
-  type FigureInput,
-  historyFigure,
-  importanceFigure,
-  parallelFigure,
-  rungsFigure,
-  slicesFigure,
-  valueNumber,
-} from './figures.ts';
+import { historyFigure, rungsFigure } from './figures/history.ts';
+import { parallelFigure } from './figures/parallel.ts';
+import { importanceFigure, slicesFigure } from './figures/parameters.ts';
+import { type FigureInput, valueNumber } from './figures/values.ts';
 import { type Importance, importances, LEAST_TRIALS } from './importance.ts';
 import type { Trial } from './journal.ts';
 import { OBJECTIVES } from './objective.ts';
