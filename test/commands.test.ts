@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Faithfulness, RankingFigures } from '../src/explain/faithfulness.ts';
+import { METHOD_NAMES } from '../src/explain/methods.ts';
 import { SYSTEMS } from '../src/models/registry.ts';
 import { readSafetensors } from '../src/train/safetensors.ts';
 import { soma, start } from './cli.ts';
@@ -426,6 +428,41 @@ describe('train, evaluate, compare, predict', () => {
     const { code, stderr } = await soma('explain', at('runs', 'ae-cnn'), '--layer', 'konv4');
     expect([code, stderr]).toEqual([2, expect.stringContaining('did you mean conv4?')]);
   });
+
+  it('explain measures how far to trust the maps, and shows who is right where', async () => {
+    const out = at('trusted');
+    const { faithfulness, against } = await json(
+      ...['explain', at('runs', 'ae-cnn'), '--against', at('runs', 'scnn'), '--faithfulness'],
+      ...['--images', '6', '--per-class', '1', '--patch', '8', '--out', out],
+    );
+    const [ours, theirs] = faithfulness.map(({ result }: { result: Faithfulness }) => result);
+    const orders = ({ rankings }: Faithfulness) => rankings.map(({ ranking }) => ranking);
+    expect(orders(ours)).toEqual(['grad-cam', 'occlusion', 'random', 'centre']);
+    expect(orders(theirs)).toEqual([...METHOD_NAMES, 'random', 'centre']);
+    for (const { rankings, nucleusArea } of [ours, theirs]) {
+      expect(nucleusArea.value).toBeGreaterThan(0.02);
+      expect(nucleusArea.value).toBeLessThan(0.5);
+      const [first, drawn] = [
+        rankings[0],
+        rankings.find(({ ranking }: RankingFigures) => ranking === 'random'),
+      ];
+      // All curves begin at the image and end without it, or the other way round.
+      for (const kind of ['deletion', 'insertion'] as const)
+        for (const end of [0, 32]) expect(drawn.curves[kind][end]).toBeCloseTo(first.curves[kind][end], 5);
+      expect(first.curves.insertion[32]).toBeCloseTo(first.curves.deletion[0], 5);
+      expect(drawn.deletionOverRandom).toEqual({ value: 0, low: 0, high: 0 });
+      // Heat that says nothing lies on the nucleus by its area.
+      expect(drawn.nucleus.heat).toEqual(nucleusArea);
+    }
+    const [{ result }] = against;
+    const counted = Object.values<number>(result.total).reduce((sum, n) => sum + n, 0);
+    expect(counted).toBe(40);
+    const evaluated = JSON.parse(readFileSync(at('runs', 'ae-cnn', 'evaluation.json'), 'utf8'));
+    expect((result.total.both + result.total.first) / 40).toBeCloseTo(evaluated.metrics.accuracy.value, 12);
+    const page = readFileSync(join(out, 'explain.html'), 'utf8');
+    for (const words of ['How far to trust the maps', 'ae-cnn against scnn']) expect(page).toContain(words);
+    expect(readdirSync(join(out, 'figures'))).toEqual(['deletion-insertion.svg', 'heat-on-nucleus.svg']);
+  }, 60_000);
 
   it('starts from the weights of a file, or says what does not fit before it makes a folder', async () => {
     const weights = ['--weights', at('runs', 'ae-cnn', 'best.safetensors')];

@@ -8,7 +8,7 @@ import type { ShownImage } from '../explain/explain.ts';
 import { random } from '../random.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openRunData } from '../train/open-run.ts';
-import type { ExplainFlags } from './explain.ts';
+import type { ExplainFlags } from './explain-flags.ts';
 
 export interface ChosenImages {
   readonly images: readonly ShownImage[];
@@ -37,6 +37,23 @@ export async function chooseImages(
     const chosen = names.length > 0 ? named(source, names) : someOfEach(source, dataset, flags);
     const images = await imagesAt(source, dataset, chosen);
     return { images, from: `${dataset.name}, ${flags.split}` };
+  } finally {
+    await dataset.close();
+  }
+}
+
+/** As many images of the split as `--images` says, drawn by seed, with their indices. */
+export async function chooseAcross(
+  config: RunConfig,
+  flags: Pick<ExplainFlags, 'data' | 'split' | 'seed' | 'images'>,
+): Promise<{ images: readonly ShownImage[]; indices: readonly number[] }> {
+  const dataset = await openRunData(config, flags.data);
+  try {
+    const source = dataset.splits[flags.split];
+    const all = Array.from({ length: source.length }, (_, i) => i);
+    const drawn = random(flags.seed, 'explain', 'across').shuffle(all).slice(0, flags.images);
+    const indices = drawn.sort((a, b) => a - b);
+    return { images: await imagesAt(source, dataset, indices), indices };
   } finally {
     await dataset.close();
   }

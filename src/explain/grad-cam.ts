@@ -12,7 +12,7 @@ import { mul } from '../ops/elementwise.ts';
 import { reduceMean, reduceSum } from '../ops/reduce.ts';
 import type { Observer } from '../train/observation.ts';
 import { mapAt, rectified, sumOfMaps } from './heat-map.ts';
-import { findMapLayer, type Layer } from './layer.ts';
+import { activated, findMapLayer, type Layer } from './layer.ts';
 import type { ExplainMethod, Explanation } from './method.ts';
 import { lookInto, type Seen } from './network.ts';
 import { scoreFeeds, tracedScore } from './score.ts';
@@ -25,11 +25,13 @@ export const gradCam: ExplainMethod = {
   what: 'where the maps of a layer speak for the class, weighed by the gradient of its score',
   source: 'Selvaraju et al., ICCV 2017',
   ofClass: true,
+  ofSpikes: false,
   normalize: 'max',
-  async open(network, { layer: wanted, score, relu }) {
+  async open(network, { layer: wanted, score, relu, activated: behind }) {
     let layer: Layer | undefined;
     const observer: Observer = (observed) => {
-      const found = findMapLayer(observed, wanted);
+      const named = findMapLayer(observed, wanted);
+      const found = behind ? activated(named) : named;
       layer = found;
       const maps = found.value;
       const gradient = differentiate(tracedScore(score, observed.logits), [maps]).get(maps);

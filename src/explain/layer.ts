@@ -1,7 +1,11 @@
 /** Choosing a layer of a network by name, or the one that a method is usually asked about. */
 import { EXIT, nearest, SomaError } from '../errors.ts';
+import type { OpDef } from '../graph/op.ts';
 import type { Value } from '../graph/value.ts';
+import { batchNormOp } from '../ops/batch-norm.ts';
 import { conv2d } from '../ops/conv2d.ts';
+import { eluOp, reluOp } from '../ops/elementwise.ts';
+import { maxPool2dOp } from '../ops/pool.ts';
 import type { Observed } from '../train/observation.ts';
 
 export interface Layer {
@@ -31,6 +35,30 @@ export function findMapLayer(observed: Observed, name?: string): Layer {
   return chosen(layers, name ?? layers.findLast(isConvolution)?.name, 'a layer with maps');
 }
 
+const ACTIVATIONS: readonly OpDef<never>[] = [reluOp, eluOp];
+
+/** What may stand between a layer and its activation. */
+const BETWEEN: readonly OpDef<never>[] = [batchNormOp, maxPool2dOp];
+
+/**
+ * What the ReLU or ELU behind a layer makes of it. Between them there may be a BatchNorm, and a max-pool, which is taken
+ * before the activation wherever a network is built.
+ * @throws SomaError where something else follows
+ */
+export function activated({ name, value }: Layer): Layer {
+  const { nodes } = value.graph;
+  const readersOf = (x: Value) => nodes.filter(({ inputs }) => inputs.includes(x));
+  // Nobody reads what was put in another order.
+  const [next, ...others] = readersOf(value).filter(({ outputs }) => readersOf(outputs[0]).length > 0);
+  const is = (ops: readonly OpDef<never>[]) => others.length === 0 && ops.some((op) => op === next?.op);
+  if (is(ACTIVATIONS)) return { name: `${name}, activated`, value: next.outputs[0] };
+  if (is(BETWEEN)) return activated({ name, value: next.outputs[0] });
+  throw new SomaError(
+    `--activated: expected a layer with a ReLU or ELU behind it, got ${name}; choose another layer`,
+    EXIT.usage,
+  );
+}
+
 /**
  * The spiking layer of that name. Left out: the last one with maps.
  * @throws SomaError where the network has no such layer
@@ -40,6 +68,11 @@ export function findSpikingLayer({ net }: Observed, name?: string): Layer {
     .filter(([, value]) => isMap(value))
     .map(([layer, value]) => ({ name: layer, value }));
   return chosen(layers, name ?? layers.at(-1)?.name, 'a spiking layer with maps');
+}
+
+/** Whether any spiking layer has maps. */
+export function hasSpikeMaps({ net }: Observed): boolean {
+  return [...net.spikes.values()].some(isMap);
 }
 
 function chosen(layers: readonly Layer[], name: string | undefined, what: string): Layer {

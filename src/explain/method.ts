@@ -8,6 +8,8 @@ import type { Score } from './score.ts';
 export interface ExplainOptions {
   /** Layer that is looked at; left out: the method's own choice. */
   readonly layer?: string;
+  /** Whether Grad-CAM looks at what the activation behind the layer makes of it. */
+  readonly activated: boolean;
   readonly score: Score;
   /** Whether Grad-CAM keeps only what speaks for the class. */
   readonly relu: boolean;
@@ -22,7 +24,13 @@ export interface ExplainOptions {
   readonly gamma: number;
 }
 
-export const EXPLAIN_DEFAULTS: ExplainOptions = { score: 'logit', relu: true, fill: 'mean', gamma: 0.5 };
+export const EXPLAIN_DEFAULTS: ExplainOptions = {
+  activated: false,
+  score: 'logit',
+  relu: true,
+  fill: 'mean',
+  gamma: 0.5,
+};
 
 /** Of one image. */
 export interface Explanation {
@@ -49,6 +57,8 @@ export interface ExplainMethod {
   readonly source: string;
   /** Whether the map depends on the class that is asked about. */
   readonly ofClass: boolean;
+  /** Whether it looks at the spikes of a layer with maps. */
+  readonly ofSpikes: boolean;
   readonly normalize: Normalization;
   open(network: Network, options: ExplainOptions): Promise<Explainer>;
 }

@@ -14,7 +14,7 @@ import { observationStep } from '../train/observation.ts';
 import type { NetworkSpec } from '../train/step.ts';
 import { filler } from './fill.ts';
 import { EXPLAIN_DEFAULTS, type ExplainOptions, type Explanation } from './method.ts';
-import { METHODS, type MethodName } from './methods.ts';
+import { METHODS, type MethodName, methodsFor } from './methods.ts';
 import type { Network } from './network.ts';
 import { occlusionMap, patchesOver } from './occlusion.ts';
 import { openAsking, scoreOf } from './score.ts';
@@ -99,7 +99,7 @@ describe('Grad-CAM', () => {
   const images = drawn(count);
   const wanted = Array.from({ length: count }, (_, i) => i % CLASSES);
 
-  async function byHand(network: Network): Promise<number[][]> {
+  async function byHand(network: Network, activated = false): Promise<number[][]> {
     const { plan } = observationStep(network.spec, count, ({ layers }) => {
       const conv1 = layers.get('conv1');
       if (!conv1) throw new Error([...layers.keys()].join());
@@ -113,9 +113,10 @@ describe('Grad-CAM', () => {
       const cam = new Array<number>(AREA).fill(0);
       for (let c = 0; c < 2; c++) {
         const at = (i: number) => maps[(n * 2 + c) * AREA + i];
+        const passes = (i: number) => activated || at(i) > 0;
         let alpha = 0;
-        for (let i = 0; i < AREA; i++) if (at(i) > 0) alpha += weights[(k * 2 + c) * AREA + i] / AREA;
-        for (let i = 0; i < AREA; i++) cam[i] += alpha * at(i);
+        for (let i = 0; i < AREA; i++) if (passes(i)) alpha += weights[(k * 2 + c) * AREA + i] / AREA;
+        for (let i = 0; i < AREA; i++) cam[i] += alpha * (activated ? Math.max(at(i), 0) : at(i));
       }
       return cam;
     });
@@ -136,6 +137,30 @@ describe('Grad-CAM', () => {
     expect(expected.flat().some((x) => x < -1e-3) && expected.flat().some((x) => x > 1e-3)).toBe(true);
     const signed = await explained(network, 'grad-cam', images, wanted, { relu: false });
     for (const [n, { map }] of signed.entries()) close(map.values, expected[n]);
+  });
+
+  it('looks behind the activation where it is asked to', async () => {
+    const network = networkOf(small);
+    const expected = await byHand(network, true);
+    const explainer = await METHODS['grad-cam'].open(network, {
+      ...EXPLAIN_DEFAULTS,
+      activated: true,
+      relu: false,
+    });
+    expect(explainer.layer).toBe('conv1, activated');
+    for (const [n, { map }] of (await explainer.explain(images, wanted)).entries())
+      close(map.values, expected[n]);
+    // Behind the last convolution of SCNN, a max-pool comes before the ReLU.
+    const pooled = networkOf(findSystem('scnn'), 3, { T: 2 });
+    const behind = await METHODS['grad-cam'].open(pooled, {
+      ...EXPLAIN_DEFAULTS,
+      activated: true,
+      layer: 'conv1',
+    });
+    expect((await behind.explain(drawn(1, 3), [0]))[0].map.width).toBe(SIDE / 2);
+    await expect(
+      explained(pooled, 'grad-cam', drawn(1, 3), [0], { activated: true, layer: 'lif1' }),
+    ).rejects.toThrow('expected a layer with a ReLU or ELU behind it, got lif1');
   });
 
   it('of loss and probability follows from those of the logits', async () => {
@@ -247,6 +272,11 @@ describe('spikes', () => {
     close(maps[1].values, [e(1), 0]);
     close(maps[2].values, [0, 0]);
     close(maps[3].values, [e(3) + e(2), 0]);
+  });
+
+  it('are looked for before a method is offered', () => {
+    expect(methodsFor(networkOf(small).spec)).toEqual(['grad-cam', 'occlusion']);
+    expect(methodsFor(networkOf(spiking).spec)).toEqual(Object.keys(METHODS));
   });
 
   it('are missed in a network without', async () => {

@@ -73,6 +73,7 @@ export const occlusion: ExplainMethod = {
   what: 'how far the score of the class falls when the place is covered',
   source: 'Zeiler & Fergus, ECCV 2014',
   ofClass: true,
+  ofSpikes: false,
   normalize: 'max',
   async open(network, { score, fill, ...o }) {
     const { channels, height, width, classes } = network.spec;

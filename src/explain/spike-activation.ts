@@ -44,6 +44,7 @@ export const spikeActivationMap: ExplainMethod = {
   what: 'where neurons of a layer fire in quick succession',
   source: 'Kim & Panda, Sci. Rep. 2021',
   ofClass: false,
+  ofSpikes: true,
   normalize: 'min-max',
   async open(network, { layer: wanted, gamma }) {
     if (!(gamma > 0)) throw new SomaError(`--gamma: expected a number above 0, got ${gamma}`, EXIT.usage);

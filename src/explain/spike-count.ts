@@ -29,6 +29,7 @@ export const spikeCount: ExplainMethod = {
   what: 'how often a place was let through by the last spiking attention, or fired in a layer',
   source: 'paper (b), equations 17 and 18',
   ofClass: false,
+  ofSpikes: true,
   normalize: 'min-max',
   async open(network, { layer: wanted }) {
     let counted: Counted | undefined;

@@ -1,4 +1,4 @@
-/** Plates of explained images: one for each class, or for each kind of disagreement between two runs. */
+/** Plates of explained images: maps and overlays, step by step, or of two runs beside each other. */
 import type { ImageShape } from '../data/image.ts';
 import type { ExplainedImage, MethodMap } from '../explain/explain.ts';
 import { METHODS } from '../explain/methods.ts';
@@ -104,5 +104,37 @@ export function stepsPlate(
     headings: ['image', ...Array.from({ length: steps }, (_, t) => `step ${t + 1}`), 'all steps'],
     rows,
     key: colours,
+  };
+}
+
+/** Images with what each of two runs looks at there, by each of its methods, and what it said. */
+export function disagreementPlate(
+  names: Pick<Plate, 'slug' | 'title'>,
+  runs: readonly string[],
+  explained: readonly (readonly ExplainedImage[])[],
+  style: PlateStyle,
+): Plate {
+  const { classes, colours } = style;
+  const rows = explained[0].map((first, i): PlateRow => {
+    const both = explained.map((images) => images[i]);
+    const said = both.map(
+      ({ predicted, probabilities }, r) =>
+        `${runs[r]}: ${classes[predicted]} ${percent(probabilities[predicted], 1)}`,
+    );
+    const truth = first.image.truth === null ? [] : [`true ${classes[first.image.truth]}`];
+    return {
+      pictures: [
+        original(first, style),
+        ...both.flatMap((each) => each.maps.map((map) => overlay(each, map, style))),
+      ],
+      caption: [...truth, ...said, first.image.name],
+    };
+  });
+  return {
+    ...names,
+    description: rows.map(({ caption }) => caption.join(', ')).join('; '),
+    headings: ['image', ...explained.flatMap(([{ maps }], r) => maps.map(() => runs[r]))],
+    rows,
+    key: heatColours(colours),
   };
 }

@@ -1,6 +1,7 @@
 /** What a run looks at: plates of explained images, and how the maps were made. */
 import type { MethodName } from '../explain/methods.ts';
 import { METHODS } from '../explain/methods.ts';
+import { type Disagreement, KINDS } from '../measure/disagreement.ts';
 import type { Figure } from './figure.ts';
 import { type Html, html } from './html.ts';
 import { figureBlock, page, table, tiles } from './page.ts';
@@ -61,4 +62,32 @@ function methodTable(methods: readonly UsedMethod[]): Html {
       return { cells: [title, what, html`<code>${layer}</code>`, settings, source] };
     }),
   );
+}
+
+export interface DisagreementPart {
+  readonly names: readonly [string, string];
+  readonly classes: readonly string[];
+  readonly result: Disagreement;
+  readonly verdict: string;
+  readonly plates: readonly Figure[];
+}
+
+/** Who of two runs is right where, and what each looks at there. */
+export function disagreementSection({ names, classes, result, verdict, plates }: DisagreementPart): Html {
+  const [first, second] = names;
+  const heads = ['both right', `only ${first}`, `only ${second}`, 'neither'];
+  return html`<section id="against-${second}"><h2>${first} against ${second}</h2>
+<p>${verdict}</p>
+${table(
+  `Who is right about the ${result.images} images, by true class.`,
+  [{ title: 'class' }, ...heads.map((title) => ({ title, number: true }))],
+  classes.map((name, k) => ({ cells: [name, ...KINDS.map((kind) => result.perClass[k][kind])] })),
+  [{ cells: ['all', ...KINDS.map((kind) => result.total[kind])] }],
+)}
+${plates.map((plate) =>
+  figureBlock(
+    plate,
+    `${plate.title}: images whose true class the two give the most different probabilities. Each explains what it said itself, unless a class was named.`,
+  ),
+)}</section>`;
 }

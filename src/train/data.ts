@@ -10,7 +10,8 @@ import { readRelabelLog } from '../data/relabel-log.ts';
 import { openSmear } from '../data/smear/source.ts';
 import { EXIT, mismatch, nearest, SomaError } from '../errors.ts';
 
-const BUILT_IN = 'smear';
+/** Name of the synthetic smear. */
+export const BUILT_IN = 'smear';
 
 export interface DataRequest extends Pick<OpenOptions, 'ratios' | 'keepTogether'> {
   /** A file or folder, or `smear`. */
