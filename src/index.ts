@@ -16,10 +16,24 @@ export { type CheckOptions, checkDataset, type DataReport } from './data/check.t
 export type { Dataset, ImageSource, Split } from './data/dataset.ts';
 export { type Batch, type LoadOptions, loadBatches } from './data/loader.ts';
 export { type OpenOptions, openDataset } from './data/open.ts';
+export { imageValues } from './data/single.ts';
 export { openSmear, type SmearDataset, type SmearOptions, type SmearSource } from './data/smear/source.ts';
 export type { Engine, Program, RunResult, Session } from './engine/engine.ts';
 export { type OpenEngineOptions, openEngine } from './engine/select.ts';
 export { SomaError } from './errors.ts';
+export {
+  type Asked,
+  type ExplainedImage,
+  type ExplainRequest,
+  explainImages,
+  type MethodMap,
+  type ShownImage,
+} from './explain/explain.ts';
+export { type Faithfulness, type FaithfulnessOptions, measureFaithfulness } from './explain/faithfulness.ts';
+export type { HeatMap } from './explain/heat-map.ts';
+export { EXPLAIN_DEFAULTS, type ExplainOptions } from './explain/method.ts';
+export { METHODS, type MethodName } from './explain/methods.ts';
+export { type Network, networkOf } from './explain/network.ts';
 export { Graph, stopGradient } from './graph/graph.ts';
 export type { TensorType, Value, Variable } from './graph/value.ts';
 export { f32 } from './graph/value.ts';
