@@ -12,6 +12,7 @@ import { Net } from '../src/nn/net.ts';
 import { crossEntropy } from '../src/ops/cross-entropy.ts';
 import { reduceMean } from '../src/ops/reduce.ts';
 import { meanSquaredError } from '../src/ops/row-errors.ts';
+import { pattern } from './golden/pattern.ts';
 
 interface Golden {
   loss: number;
@@ -24,13 +25,6 @@ const golden: Record<string, Golden> = JSON.parse(
   readFileSync(new URL('golden/torch-networks.json', import.meta.url), 'utf8'),
 );
 const BATCH = 3;
-
-function pattern(shape: readonly number[], scale: number, phase: number, offset = 0): Float32Array {
-  return Float32Array.from(
-    { length: size(shape) },
-    (_, i) => offset + scale * Math.sin(i * i * 0.013 + i * 1.7 + phase),
-  );
-}
 
 function initial(name: string, shape: readonly number[], index: number): Float32Array {
   if (name.endsWith('beta')) return Float32Array.of(0.75);

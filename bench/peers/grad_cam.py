@@ -22,7 +22,7 @@ def last_convolution(net):
 
 
 def hooked(net, images, classes, steps=1):
-    """[N, h, w] before any scaling: the ReLU of the sum over steps."""
+    """[N, h, w], the sum over steps, before ReLU and scaling."""
     kept = []
 
     def keep(_, __, output):
@@ -35,11 +35,12 @@ def hooked(net, images, classes, steps=1):
     logits[torch.arange(len(classes)), classes].sum().backward()
     (maps,) = kept
     terms = (maps.grad.mean((2, 3), keepdim=True) * maps).sum(1)
-    return terms.unflatten(0, (steps, len(classes))).sum(0).relu().detach()
+    return terms.unflatten(0, (steps, len(classes))).sum(0).detach()
 
 
 def scaled(maps, size):
-    """Each from 0 to 1, and as large as the image."""
+    """ReLU, each from 0 to 1, and as large as the image."""
+    maps = maps.relu()
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
     maps = (maps - low) / (high - low).clamp(min=1e-7)
     return F.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]

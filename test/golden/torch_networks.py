@@ -10,17 +10,11 @@ import json
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pattern import pattern
 
 torch.set_num_threads(1)
 BATCH, STEPS, CLASSES = 3, 5, 4
 LABELS = torch.tensor([2, 0, 3])
-
-
-def pattern(shape, scale, phase, offset=0.0):
-    n = int(np.prod(shape)) if shape else 1
-    i = np.arange(n, dtype=np.float64)
-    values = offset + scale * np.sin(i * i * 0.013 + i * 1.7 + phase)
-    return torch.from_numpy(values.astype(np.float32).reshape(shape))
 
 
 def images(size):
