@@ -12,7 +12,7 @@ import type { ExplainFlags } from './explain-flags.ts';
 
 export interface ChosenImages {
   readonly images: readonly ShownImage[];
-  /** For people: data and split, or `files`. */
+  /** For people: of what they are, and how they were chosen. */
   readonly from: string;
 }
 
@@ -29,14 +29,15 @@ export async function chooseImages(
     const images: ShownImage[] = [];
     for (const name of names)
       images.push({ name, truth: null, pixels: await readImageFile(name, { height, width, channels }) });
-    return { images, from: 'files' };
+    return { images, from: 'files that were named' };
   }
   const dataset = await openRunData(config, flags.data);
   try {
     const source = dataset.splits[flags.split];
     const chosen = names.length > 0 ? named(source, names) : someOfEach(source, dataset, flags);
     const images = await imagesAt(source, dataset, chosen);
-    return { images, from: `${dataset.name}, ${flags.split}` };
+    const how = names.length > 0 ? 'named' : `drawn by seed ${flags.seed}`;
+    return { images, from: `${dataset.name}, ${flags.split}, ${how}` };
   } finally {
     await dataset.close();
   }

@@ -1,81 +1,15 @@
 /** Methods on networks that are small enough to say by hand what they must show. */
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import { createReferenceEngine } from '../engine/reference.ts';
 import { findSystem } from '../models/registry.ts';
-import { settings } from '../models/settings.ts';
-import { defineSystem } from '../models/system.ts';
-import { conv, dense } from '../nn/layers.ts';
-import { lif } from '../nn/spiking/lif.ts';
-import { relu } from '../ops/elementwise.ts';
-import { flatten, reduceSum } from '../ops/reduce.ts';
-import { random } from '../random.ts';
 import { observationStep } from '../train/observation.ts';
-import type { NetworkSpec } from '../train/step.ts';
 import { filler } from './fill.ts';
 import { EXPLAIN_DEFAULTS, type ExplainOptions, type Explanation } from './method.ts';
 import { METHODS, type MethodName, methodsFor } from './methods.ts';
 import type { Network } from './network.ts';
 import { occlusionMap, patchesOver } from './occlusion.ts';
 import { openAsking, scoreOf } from './score.ts';
+import { AREA, CLASSES, drawn, linear, networkOf, SIDE, small, spiking } from './small-networks.ts';
 import { spikeActivation } from './spike-activation.ts';
-
-const SIDE = 4;
-const CLASSES = 3;
-const AREA = SIDE * SIDE;
-
-const common = {
-  summary: 'for tests',
-  source: 'none',
-  framework: 'torch',
-  size: SIDE,
-  training: settings({ optimizer: { kind: 'adam' }, lr: 1e-3, batchSize: 2, epochs: 1 }),
-} as const;
-
-/** Image → conv1 → ReLU → dense: the gradient by what conv1 gives is the weight of the dense layer, or 0. */
-const small = defineSystem({
-  ...common,
-  name: 'small',
-  title: 'Small',
-  options: z.strictObject({}),
-  build(net, { image, classes }) {
-    const x = relu(conv(net, 'conv1', image, { filters: 2, kernel: 3, padding: 1 }));
-    return dense(net, 'fc', flatten(x), { units: classes });
-  },
-});
-
-/** Image → dense: the score is a sum over pixels. */
-const linear = defineSystem({
-  ...common,
-  name: 'linear',
-  title: 'Linear',
-  options: z.strictObject({}),
-  build: (net, { image, classes }) => dense(net, 'fc', flatten(image), { units: classes }),
-});
-
-/** Neurons without memory, so that those with a current above 1 fire at every step. */
-const spiking = defineSystem({
-  ...common,
-  name: 'spiking',
-  title: 'Spiking',
-  options: z.strictObject({}),
-  build(net, { image, classes }) {
-    const { spikes } = lif(net, 'lif', image, { steps: 3, beta: 0, reset: 'none' });
-    return dense(net, 'fc', flatten(reduceSum(spikes, { time: true })), { units: classes });
-  },
-});
-
-function networkOf(system: NetworkSpec['system'], channels = 1, options: object = {}, side = SIDE): Network {
-  const session = createReferenceEngine().createSession();
-  const shape = { height: side, width: side, channels };
-  const spec = { system, options, classes: CLASSES, ...shape, seed: 2 };
-  return { spec, session, load: async (plan) => session.load(plan) };
-}
-
-function drawn(count: number, channels = 1, side = SIDE): Float32Array {
-  const draw = random(5, 'explain');
-  return Float32Array.from({ length: count * channels * side * side }, () => draw.uniform());
-}
 
 async function explained(
   network: Network,
@@ -151,7 +85,7 @@ describe('Grad-CAM', () => {
     for (const [n, { map }] of (await explainer.explain(images, wanted)).entries())
       close(map.values, expected[n]);
     // Behind the last convolution of SCNN, a max-pool comes before the ReLU.
-    const pooled = networkOf(findSystem('scnn'), 3, { T: 2 });
+    const pooled = networkOf(findSystem('scnn'), 3, { T: 1 });
     const behind = await METHODS['grad-cam'].open(pooled, {
       ...EXPLAIN_DEFAULTS,
       activated: true,

@@ -133,7 +133,12 @@ export function disagreementPlate(
   return {
     ...names,
     description: rows.map(({ caption }) => caption.join(', ')).join('; '),
-    headings: ['image', ...explained.flatMap(([{ maps }], r) => maps.map(() => runs[r]))],
+    headings: [
+      'image',
+      ...explained.flatMap(([{ maps }], r) =>
+        maps.map(({ method }) => (maps.length === 1 ? runs[r] : `${runs[r]}: ${METHODS[method].title}`)),
+      ),
+    ],
     rows,
     key: heatColours(colours),
   };

@@ -3,6 +3,7 @@ import type { MethodName } from '../explain/methods.ts';
 import { METHODS } from '../explain/methods.ts';
 import { type Disagreement, KINDS } from '../measure/disagreement.ts';
 import type { Figure } from './figure.ts';
+import { whole } from './format.ts';
 import { type Html, html } from './html.ts';
 import { figureBlock, page, table, tiles } from './page.ts';
 
@@ -31,11 +32,11 @@ export function renderExplanations(of: ExplainPage): string {
     `What ${runs.join(' and ')} look at – Soma`,
     html`<header>
 <h1>What ${runs.join(' and ')} ${runs.length > 1 ? 'look' : 'looks'} at</h1>
-<p class="lead">${images} images of ${data}</p>
+<p class="lead">${whole(images)} images: ${data}</p>
 </header>
 <main>
 ${tiles(methods.map(({ name, layer }) => ({ name: METHODS[name].title, value: layer, note: METHODS[name].source })))}
-<p>A heat map shows what moves one number of a network on one image. It does not show that the network is right, nor that the hot place is the reason that a person would give; maps of an untrained network can look alike. Images were drawn by seed, not chosen.</p>
+<p>A heat map shows what moves one number of a network on one image. It does not show that the network is right, nor that the hot place is the reason that a person would give; maps of an untrained network can look alike.</p>
 ${sections}
 ${plates.map(
   (plate) => html`<section id="section-${plate.slug}"><h2>${plate.title}</h2>

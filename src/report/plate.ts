@@ -36,7 +36,7 @@ export interface Plate {
   readonly key?: Uint8Array;
 }
 
-/** Sides of pictures are at least about this many pixels. */
+/** Sides of pictures are about this many pixels, or less where there are many. */
 const SIDE = 112;
 /** Plates are about as wide as a page. */
 const WIDTH = 940;
@@ -55,7 +55,8 @@ export async function drawPlate(plate: Plate): Promise<Figure> {
       rows.map((row) => row.pictures.length),
     );
   const { height, width } = rows[0].pictures[0];
-  const scale = Math.max(1, Math.round(SIDE / Math.max(height, width)));
+  const side = Math.min(SIDE, WIDTH / headings.length);
+  const scale = Math.max(1, Math.round(side / Math.max(height, width)));
   const [cellWidth, cellHeight] = [scale * width, scale * height];
   const strip = headings.length * (cellWidth + GAP) - GAP;
   const across = Math.max(1, Math.min(rows.length, Math.floor((WIDTH + BETWEEN) / (strip + BETWEEN))));
