@@ -24,7 +24,7 @@ export interface ExplainFlags extends EngineOptions {
   readonly faithfulness?: boolean;
   readonly images: number;
   readonly masks?: string;
-  readonly score: Score;
+  readonly score?: Score;
   readonly relu: boolean;
   readonly normalize?: Normalization;
   readonly patch?: number;
@@ -63,9 +63,10 @@ export function withExplainFlags(command: Command): Command {
       'where nuclei lie, a PNG an image (default: known of the smear, or masks/ in the data)',
     )
     .addOption(
-      new Option('--score <what>', 'what is explained; probability: as paper (c); loss: as paper (d)')
-        .choices(SCORES)
-        .default(EXPLAIN_DEFAULTS.score),
+      new Option(
+        '--score <what>',
+        'what is explained (default: logit for Grad-CAM, probability for occlusion); loss: as paper (d)',
+      ).choices(SCORES),
     )
     .option('--no-relu', 'Grad-CAM keeps what speaks against the class too, as paper (d)')
     .addOption(

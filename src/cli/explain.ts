@@ -64,7 +64,7 @@ async function explainRuns(
   const options = optionsOf(flags);
   const chosen = await chooseImages(first.config, names, flags);
   const explained = await explainedBy(first, chosen, flags, signal);
-  const plates = await drawAll(explained, style, flags);
+  const plates = await drawAll(explained, style, flags, names.length > 0);
   const compared: Compared[] = [];
   for (const other of others) compared.push(await compareRunsOn([first, other], flags, style, signal));
   const faithful = flags.faithfulness ? await measureRuns(runs, flags, signal) : [];
@@ -124,9 +124,9 @@ async function explainedBy(
 }
 
 function used(name: MethodName, layer: string, o: ExplainOptions, flags: ExplainFlags): UsedMethod {
-  const { ofClass, normalize } = METHODS[name];
+  const { score, normalize } = METHODS[name];
   const settings = [
-    ...(ofClass ? [`score ${o.score}`, `class ${flags.class}`] : []),
+    ...(score ? [`score ${o.score ?? score}`, `class ${flags.class}`] : []),
     ...(name === 'grad-cam' ? [o.relu ? 'ReLU' : 'no ReLU'] : []),
     ...(name === 'occlusion' ? [`patch ${o.patch ?? 'a quarter of the image'}`, `fill ${o.fill}`] : []),
     ...(name === 'spike-activation' ? [`γ ${o.gamma}`] : []),
@@ -135,15 +135,18 @@ function used(name: MethodName, layer: string, o: ExplainOptions, flags: Explain
   return { name, layer, settings: settings.join(', ') };
 }
 
-/** A plate for each class that there are images of, and for images whose class is not known. */
+/** A plate for each class that there are images of, or one for images that were named. */
 function drawAll(
   explained: readonly ExplainedImage[],
   style: PlateStyle,
   flags: ExplainFlags,
+  named: boolean,
 ): Promise<Figure[]> {
+  const groups = named
+    ? [{ name: 'images', own: explained }]
+    : style.classes.map((name, k) => ({ name, own: explained.filter(({ image }) => image.truth === k) }));
   const plates: Plate[] = [];
-  for (const [k, name] of [...style.classes.entries(), [null, 'images'] as const]) {
-    const own = explained.filter(({ image }) => image.truth === k);
+  for (const { name, own } of groups) {
     if (own.length === 0) continue;
     const slug = fileName(name);
     plates.push(mapsPlate({ slug, title: name }, own, style));

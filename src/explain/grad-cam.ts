@@ -17,6 +17,8 @@ import type { ExplainMethod, Explanation } from './method.ts';
 import { lookInto, type Seen } from './network.ts';
 import { scoreFeeds, tracedScore } from './score.ts';
 
+const SCORE = 'logit';
+
 /** Images at once: backwards through time needs much memory for each. */
 const BATCH = 8;
 
@@ -24,10 +26,10 @@ export const gradCam: ExplainMethod = {
   title: 'Grad-CAM',
   what: 'where the maps of a layer speak for the class, weighed by the gradient of its score',
   source: 'Selvaraju et al., ICCV 2017',
-  ofClass: true,
+  score: SCORE,
   ofSpikes: false,
   normalize: 'max',
-  async open(network, { layer: wanted, score, relu, activated: behind }) {
+  async open(network, { layer: wanted, score = SCORE, relu, activated: behind }) {
     let layer: Layer | undefined;
     const observer: Observer = (observed) => {
       const named = findMapLayer(observed, wanted);

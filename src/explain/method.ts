@@ -10,7 +10,8 @@ export interface ExplainOptions {
   readonly layer?: string;
   /** Whether Grad-CAM looks at what the activation behind the layer makes of it. */
   readonly activated: boolean;
-  readonly score: Score;
+  /** What is explained; left out: the method's own. */
+  readonly score?: Score;
   /** Whether Grad-CAM keeps only what speaks for the class. */
   readonly relu: boolean;
   /** Left out: the method's own. */
@@ -26,7 +27,6 @@ export interface ExplainOptions {
 
 export const EXPLAIN_DEFAULTS: ExplainOptions = {
   activated: false,
-  score: 'logit',
   relu: true,
   fill: 'mean',
   gamma: 0.5,
@@ -55,8 +55,8 @@ export interface ExplainMethod {
   /** What the heat is, in one sentence. */
   readonly what: string;
   readonly source: string;
-  /** Whether the map depends on the class that is asked about. */
-  readonly ofClass: boolean;
+  /** What it explains unless it is told; null where the map does not depend on a class. */
+  readonly score: Score | null;
   /** Whether it looks at the spikes of a layer with maps. */
   readonly ofSpikes: boolean;
   readonly normalize: Normalization;

@@ -150,7 +150,9 @@ describe('occlusion', () => {
   it('of a linear score is what lies under the patch', async () => {
     const network = networkOf(linear);
     const image = drawn(1);
-    const [{ map }] = await explained(network, 'occlusion', image, [2], { patch: 1, fill: 'black' });
+    const [{ map }] = await explained(network, 'occlusion', image, [2], {
+      ...{ patch: 1, fill: 'black', score: 'logit' },
+    });
     const weights = network.session.readVariable('fc.weight').subarray(2 * AREA);
     close(
       map.values,

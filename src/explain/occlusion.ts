@@ -3,6 +3,8 @@
  * the class falls is the heat of the pixels under it. A pixel's heat is the mean over the patches that cover it; the
  * patch also hangs over the edges, so that all pixels are covered as often.
  *
+ * The score is the probability, as there: a count of spikes may stay at its end while other classes catch up.
+ *
  * Needs no gradient and no layer, so it holds for every network. It takes (side + patch)²/stride² predictions an image.
  */
 import { EXIT, SomaError } from '../errors.ts';
@@ -10,6 +12,8 @@ import { filler } from './fill.ts';
 import type { HeatMap } from './heat-map.ts';
 import type { ExplainMethod } from './method.ts';
 import { openAsking, scoreOf } from './score.ts';
+
+const SCORE = 'probability';
 
 /** Occluded images that are made at a time. */
 const AT_ONCE = 128;
@@ -72,10 +76,10 @@ export const occlusion: ExplainMethod = {
   title: 'Occlusion',
   what: 'how far the score of the class falls when the place is covered',
   source: 'Zeiler & Fergus, ECCV 2014',
-  ofClass: true,
+  score: SCORE,
   ofSpikes: false,
   normalize: 'max',
-  async open(network, { score, fill, ...o }) {
+  async open(network, { score = SCORE, fill, ...o }) {
     const { channels, height, width, classes } = network.spec;
     const shape = { channels, height, width };
     const patch = o.patch ?? Math.max(1, Math.round(Math.min(height, width) / 4));

@@ -40,10 +40,10 @@ export function spikeActivation(
 }
 
 export const spikeActivationMap: ExplainMethod = {
-  title: 'Spike activation (SAM)',
+  title: 'Spike activation',
   what: 'where neurons of a layer fire in quick succession',
   source: 'Kim & Panda, Sci. Rep. 2021',
-  ofClass: false,
+  score: null,
   ofSpikes: true,
   normalize: 'min-max',
   async open(network, { layer: wanted, gamma }) {

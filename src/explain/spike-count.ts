@@ -28,7 +28,7 @@ export const spikeCount: ExplainMethod = {
   title: 'Spike count',
   what: 'how often a place was let through by the last spiking attention, or fired in a layer',
   source: 'paper (b), equations 17 and 18',
-  ofClass: false,
+  score: null,
   ofSpikes: true,
   normalize: 'min-max',
   async open(network, { layer: wanted }) {
