@@ -2,8 +2,9 @@
 //
 //   node bench/grad-cam.mjs [--python P] [--images N] RUN…
 //
-// A RUN is a folder that `soma train` left, of a system that bench/peers has, on colour images of eight classes. Networks
-// without time are explained by pytorch-grad-cam where it is installed (`pip install grad-cam`).
+// A RUN is a folder that `soma train` left, of a system that bench/peers has, on colour images of eight classes; of SCNN with
+// its default surrogate. Networks without time are explained by pytorch-grad-cam where it is installed (`pip install
+// grad-cam`).
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
