@@ -8,6 +8,7 @@ import type { RunConfig } from '../train/config.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { say } from './io.ts';
 import type { EngineOptions } from './options.ts';
+import { expectSameImages } from './same-images.ts';
 
 export interface OpenedRun {
   readonly folder: RunFolder;
@@ -19,7 +20,7 @@ export interface OpenedRun {
 /** The first run, and those to set beside it; `body` has them until it ends. */
 export async function withRuns<R>(
   paths: readonly string[],
-  flags: EngineOptions,
+  flags: EngineOptions & { readonly data?: string },
   body: (runs: readonly OpenedRun[]) => Promise<R>,
 ): Promise<R> {
   const runs: OpenedRun[] = [];
@@ -37,6 +38,9 @@ export async function withRuns<R>(
       });
       checkSameShape(runs[0], runs[runs.length - 1]);
     }
+    // Images that one run was tested on may be those that another has learnt.
+    if (flags.data === undefined)
+      expectSameImages(runs.map(({ folder, config }) => ({ folder, fingerprint: config.data.fingerprint })));
     return await body(runs);
   } finally {
     for (const { session } of runs) session.close();
