@@ -39,7 +39,7 @@ ${tiles(methods.map(({ name, layer }) => ({ name: METHODS[name].title, value: la
 <p>A heat map shows what moves one number of a network on one image. It does not show that the network is right, nor that the hot place is the reason that a person would give; maps of an untrained network can look alike.</p>
 ${sections}
 ${plates.map(
-  (plate) => html`<section id="section-${plate.slug}"><h2>${plate.title}</h2>
+  (plate) => html`<section id="section-${plate.slug}" class="plates"><h2>${plate.title}</h2>
 ${figureBlock(plate, `${plate.title}. Below each image what is true and what the network said; wrong answers in colour.`)}</section>`,
 )}
 <section id="methods"><h2>How the maps were made</h2>
@@ -77,7 +77,7 @@ export interface DisagreementPart {
 export function disagreementSection({ names, classes, result, verdict, plates }: DisagreementPart): Html {
   const [first, second] = names;
   const heads = ['both right', `only ${first}`, `only ${second}`, 'neither'];
-  return html`<section id="against-${second}"><h2>${first} against ${second}</h2>
+  return html`<section id="against-${second}" class="plates"><h2>${first} against ${second}</h2>
 <p>${verdict}</p>
 ${table(
   `Who is right about the ${result.images} images, by true class.`,

@@ -61,7 +61,7 @@ footer { margin-top: 48px; padding-top: 8px; border-top: 1px solid ${GRID}; font
   .tiles dd small, .tiles dt { font-size: 8pt; }
   .samples { grid-template-columns: repeat(6, 1fr); }
   figure svg { max-height: 120mm; width: auto; }
-  #confusion-matrices svg, #class-f1 svg { max-height: 210mm; }
+  #confusion-matrices svg, #class-f1 svg, .plates svg { max-height: 210mm; }
   footer { margin-top: 10pt; break-before: avoid; }
   .warnings, .tiles > div { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
