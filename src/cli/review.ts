@@ -186,7 +186,7 @@ async function judgeByRuns(paths: readonly string[], flags: ReviewFlags, command
 /** Adds what a run says about its validation and test images. The data stays open. */
 async function judgeHeldOut(run: RunFolder, flags: ReviewFlags, parts: Predictions[]): Promise<Dataset> {
   const config = await run.config();
-  const dataset = await openRunData(config, undefined, flags.labels);
+  const dataset = await openRunData(config, undefined, { labels: flags.labels });
   const session = openEngine(flags).createSession();
   try {
     for (const split of ['val', 'test'] as const) {

@@ -57,6 +57,8 @@ export interface Relabelling {
   readonly log: string;
   /** SHA-256 of the decisions in force. */
   readonly fingerprint: string;
+  /** Fingerprint of the data without the log. */
+  readonly stored: string;
   /** Images with another label, in all splits. */
   readonly relabelled: number;
   /** Images that are left out, in all splits. */
