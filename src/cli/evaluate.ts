@@ -139,7 +139,9 @@ function checkFlags({ data, split, out, allowOverlap, dropOverlap, ignoreUnknown
     throw new SomaError(`evaluate: expected ${text}`, EXIT.usage);
   };
   if (out && split !== 'test' && split !== 'all')
-    fail(`--split test or all beside --out, got ${split}; runs are compared on test images`);
+    fail(
+      `--split test beside --out, got ${split}; runs are compared on test images, or on all of other data`,
+    );
   if (allowOverlap && dropOverlap) fail('--allow-overlap or --drop-overlap, got both');
   const needsOther = {
     '--split all': split === 'all',
