@@ -116,8 +116,8 @@ async function run(path: string, flags: EvaluateFlags): Promise<void> {
     };
     const text = [
       `${dataset.name}, ${wanted}, ${weights} weights`,
-      ...(standing === 'external'
-        ? ['external: no tested image is a copy of one that the run learnt from']
+      ...(standing === 'external' && seen.length === 0
+        ? ['external: no image is a copy of one that the run learnt from']
         : []),
       ...notes,
       metricsText(metrics),

@@ -35,7 +35,16 @@ const predictions: Predictions = {
   scores: Float64Array.of(0.1, 0.9, 0.9, 0.1, 0.8, 0.2, 0.2, 0.8, 0.3, 0.7),
 };
 const reviewable = (name: string, label: number, more: Partial<ReviewableImage> = {}): ReviewableImage => ({
-  ...{ image: name, split: 'train', label, sha256: `${name}-hash`, group: null, distance: 1, outlier: false },
+  ...{
+    image: name,
+    split: 'train',
+    label,
+    sha256: `${name}-hash`,
+    group: null,
+    distance: 1,
+    outlier: false,
+    kept: false,
+  },
   ...more,
 });
 /** In another order than the predictions; g was judged by nobody. */
@@ -71,6 +80,15 @@ describe('a review', () => {
         [0, 2],
       ],
     });
+  });
+
+  it('leaves alone what somebody kept, unless a copy of it has another label', () => {
+    const kept = images.map((each) => ({ ...each, kept: true }));
+    const review = reviewLabels(kept, predictions, groups, { fence: 3 });
+    expect(review.images.filter(({ kinds }) => kinds.length > 0).map(({ image: name }) => name)).toEqual([
+      'a',
+      'g',
+    ]);
   });
 
   it('is a table that decisions are filled into', () => {

@@ -27,6 +27,8 @@ export interface ReviewableImage {
   /** Mean distance to its neighbours over the median of that. */
   readonly distance: number;
   readonly outlier: boolean;
+  /** Somebody looked and found the label right: not worth another look, unless a copy of it has another label. */
+  readonly kept: boolean;
 }
 
 /** What networks that did not learn from an image say about its label. */
@@ -173,10 +175,10 @@ function judge(
 ): ReviewedImage {
   const group = image.group === null ? null : groups[image.group];
   const is: Record<ReviewKind, boolean> = {
-    'label-error': scores?.byNoiseRate === true,
+    'label-error': scores?.byNoiseRate === true && !image.kept,
     conflict: group?.conflictingLabels === true,
-    duplicate: group !== null,
-    outlier: image.outlier,
+    duplicate: group !== null && !image.kept,
+    outlier: image.outlier && !image.kept,
   };
   return {
     ...image,

@@ -16,7 +16,7 @@ const predictions: Predictions = {
 };
 const images = predictions.names.map(
   (image, i): ReviewableImage => ({
-    ...{ image, split: 'train', label: predictions.labels[i], sha256: `hash-${i}` },
+    ...{ image, split: 'train', label: predictions.labels[i], sha256: `hash-${i}`, kept: false },
     ...{ group: i === 1 || i === 3 ? 0 : null, distance: i === 4 ? 7.25 : 1, outlier: i === 4 },
   }),
 );

@@ -67,14 +67,14 @@ ${tiles([
   })),
 ])}
 ${warningBox([...notes, ...more])}
-<details><summary>What the labels are likely to be</summary>
-${figureBlock(joint, 'Given labels against likely ones: number of images, and share of the given label. Estimated by confident learning; shades follow the square root of the share.')}</details>
 <section id="gallery" aria-label="Gallery">
 <h2>Decide</h2>
 ${toolbar(review, worth)}
 <div class="cards">
 ${shown.map((image, i) => card(image, i, of))}</div>
 </section>
+<section id="joint"><h2>What the labels are likely to be</h2>
+${figureBlock(joint, 'Given labels against likely ones: number of images, and share of the given label. Estimated by confident learning; shades follow the square root of the share.')}</section>
 <section id="next"><h2>Then</h2>
 <p>Export the decisions and apply them; no file of the data is touched, and every decision can be undone:</p>
 <p><code>${command}</code></p></section>
@@ -167,8 +167,6 @@ function probabilities(
 
 const STYLE = `
 .tiles { grid-template-columns: repeat(3, 1fr); }
-details { margin: 16px 0; }
-summary { cursor: pointer; font-weight: 600; }
 .toolbar { position: sticky; top: 0; z-index: 1; background: #fff; border-bottom: 1px solid ${GRID}; padding: 8px 0; margin-bottom: 16px;
   display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: center; font-size: 13.5px; }
 body:not(.live) .toolbar, body:not(.live) .card fieldset { display: none; }
