@@ -82,6 +82,17 @@ it('says where other data is the run’s own', async () => {
   expect(result.standing).toBe('own');
 }, 60_000);
 
+it('tests unchecked only where it is told to', async () => {
+  renameSync(own, `${own}-away`);
+  const args = ['evaluate', run, '--data', other, '--ignore-unknown'];
+  const refused = await soma(...args);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/expected the data of the run, .* unchecked with --allow-overlap/);
+  const result = await soma(...args, '--allow-overlap');
+  expect(result.stdout).toMatch(/not external: the data of the run is gone/);
+  renameSync(`${own}-away`, own);
+}, 60_000);
+
 it.each([
   [['--drop-overlap'], /expected --data beside --drop-overlap/],
   [['--split', 'all'], /expected --data beside --split all/],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { formatCsv } from '../csv.ts';
 import { asClasses, unknownClasses } from '../data/as-classes.ts';
 import { type Dataset, pick, SPLITS, type Split } from '../data/dataset.ts';
+import { DataError } from '../data/fault.ts';
 import { readRelabelLog } from '../data/relabel-log.ts';
 import { SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
@@ -21,8 +22,11 @@ export interface ExternalFlags {
   readonly out?: string;
 }
 
-/** `external`: no image was seen before. `overlapping`: some were, and are among the tested ones. `own`: the run's own data. */
-export type Standing = 'external' | 'overlapping' | 'own';
+/**
+ * `external`: no image was seen before. `overlapping`: some were, and are among the tested ones. `unchecked`: nobody can
+ * say, because the data of the run is gone. `own`: the run's own data.
+ */
+export type Standing = 'external' | 'overlapping' | 'unchecked' | 'own';
 
 export interface Opened {
   readonly dataset: Dataset;
@@ -55,10 +59,11 @@ export async function openExternal(
     if (dataset.fingerprint === config.data.fingerprint)
       return { dataset, standing: 'own', seen: [], unknown, notes: ['not external: the data of the run'] };
     say(`looking for images of ${dataset.name} among those that the run learnt from`);
-    const seen = await findSeen(config, dataset, split);
+    const found = await seenOrGone(config, dataset, split, flags);
+    const seen = found ?? [];
     if (seen.length > 0) await listSeen(folder, dataset, split, seen, flags);
     const dropped = flags.dropOverlap ? new Set(seen.map(({ image }) => image)) : new Set<string>();
-    const standing = seen.length > dropped.size ? 'overlapping' : 'external';
+    const standing = !found ? 'unchecked' : seen.length > dropped.size ? 'overlapping' : 'external';
     const notes = notesOf(dataset, standing, seen.length, unknown);
     if (dropped.size + unknown === 0) return { dataset, standing, seen, unknown, notes };
     if (out === undefined)
@@ -75,6 +80,25 @@ export async function openExternal(
   } catch (error) {
     await raw.close();
     throw error;
+  }
+}
+
+/** Undefined where the data of the run is gone and that was allowed for. */
+async function seenOrGone(
+  config: RunConfig,
+  dataset: Dataset,
+  split: Split,
+  { allowOverlap }: ExternalFlags,
+): Promise<SeenImage[] | undefined> {
+  try {
+    return await findSeen(config, dataset, split);
+  } catch (error) {
+    if (!(error instanceof DataError && error.kind === 'not-found')) throw error;
+    if (allowOverlap) return undefined;
+    throw new SomaError(
+      `${config.data.source}: expected the data of the run, to look for copies of its images, got nothing; put it back, or test ` +
+        'unchecked with --allow-overlap, which is no external validation',
+    );
   }
 }
 
@@ -110,6 +134,9 @@ function notesOf({ name }: Dataset, standing: Standing, seen: number, unknown: n
   const copies = `${seen} images of ${name} are copies of training or validation images`;
   return [
     ...(standing === 'overlapping' ? [`not external: ${copies}, and were tested`] : []),
+    ...(standing === 'unchecked'
+      ? ['not external: the data of the run is gone, nobody looked for copies']
+      : []),
     ...(standing === 'external' && seen > 0 ? [`external; ${copies}, and were left out`] : []),
     ...(unknown > 0 ? [`${unknown} images of classes that the run does not know were left out`] : []),
   ];
