@@ -51,7 +51,7 @@ function changed(source: ImageSource, changes: ReadonlyMap<number, number>): Ima
 function summary({ fingerprint: stored }: Dataset, log: RelabelLog, changes: readonly LoggedDecision[]) {
   const removed = changes.filter(({ to }) => to === null).length;
   return {
-    ...{ log: log.path, fingerprint: logFingerprint(log), stored },
+    ...{ log: log.path, lines: log.lines.length, fingerprint: logFingerprint(log), stored },
     ...{ relabelled: changes.length - removed, removed },
   };
 }

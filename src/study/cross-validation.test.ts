@@ -65,7 +65,7 @@ it('joins what the folds say, if all have learnt the same labels', async () => {
 /** As little of a configuration as is read. */
 function config(fingerprint: string) {
   const counts = { train: [1, 1], val: [0, 0], test: [1, 0] };
-  const relabelling = { log: 'a.jsonl', fingerprint, stored: 'd', relabelled: 1, removed: 0 };
+  const relabelling = { log: 'a.jsonl', lines: 1, fingerprint, stored: 'd', relabelled: 1, removed: 0 };
   const data = { source: 'd', name: 'd', height: 28, width: 28, channels: 3, classes: ['x', 'y'] };
   const environment = { soma: '0', node: '0', cpu: '', cores: 1, threads: 1, engine: 'native', isa: '' };
   return {

@@ -59,6 +59,7 @@ export const configSchema = z.object({
     relabelling: z
       .object({
         log: z.string(),
+        lines: z.int(),
         fingerprint: z.string(),
         stored: z.string(),
         relabelled: z.int(),

@@ -6,7 +6,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { EVERYTHING } from '../data/folds.ts';
 import { logFingerprint, readRelabelLog } from '../data/relabel-log.ts';
 import type { Engine, Program, Session } from '../engine/engine.ts';
-import { mismatch } from '../errors.ts';
+import { mismatch, type SomaError } from '../errors.ts';
 import { findSystem, systemFile } from '../models/registry.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import { loadCheckpoint } from './checkpoint.ts';
@@ -122,16 +122,35 @@ export function openOtherData(config: RunConfig, other: string, options: RunData
   return reopenData(config, other, options);
 }
 
+/** The decisions that a run was trained with must still be there; what was appended since changes nothing. */
 async function refuseChangedLog({ data: { relabelling } }: RunConfig): Promise<void> {
   if (!relabelling) return;
-  const now = logFingerprint(await readRelabelLog(relabelling.log));
-  if (now !== relabelling.fingerprint)
-    throw mismatch(
-      relabelling.log,
-      `the decisions that the run was trained with, fingerprint ${relabelling.fingerprint.slice(0, 12)}`,
-      now.slice(0, 12),
+  const { log, lines, fingerprint } = relabelling;
+  const now = logFingerprint(await readRelabelLog(log, lines));
+  if (now !== fingerprint) throw changedLog(log, fingerprint, now, 'restore the log, or begin a new run');
+}
+
+/** What goes on must go on with all of its log: throws where that says something else now. */
+export async function refuseGrownLog({ data: { relabelling } }: RunConfig): Promise<void> {
+  if (!relabelling) return;
+  const { log, fingerprint } = relabelling;
+  const now = logFingerprint(await readRelabelLog(log));
+  if (now !== fingerprint)
+    throw changedLog(
+      log,
+      fingerprint,
+      now,
       'another label makes other data: undo what was added, or begin a new run',
     );
+}
+
+function changedLog(log: string, was: string, is: string, advice: string): SomaError {
+  return mismatch(
+    log,
+    `the decisions that the run was trained with, fingerprint ${was.slice(0, 12)}`,
+    is.slice(0, 12),
+    advice,
+  );
 }
 
 function reopenData(
@@ -153,6 +172,7 @@ function reopenData(
     ratios: fold || part ? undefined : ratios,
     keepTogether: !everything && keepTogether === 'near-duplicates' ? keepTogether : undefined,
     ...(log === undefined ? {} : { labels: log }),
+    ...(labels === undefined && own && relabelling ? { labelLines: relabelling.lines } : {}),
     ...(part ? { fold: part } : {}),
   });
 }

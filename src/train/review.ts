@@ -20,7 +20,7 @@ export async function reviewDataset(dataset: Dataset, predictions: Predictions):
   const { values, size } = await appearancesOf(source, dataset);
   const { distances, fence } = findOutliers(values, size);
   const { relabelling } = dataset;
-  const decisions = relabelling && (await readRelabelLog(relabelling.log)).inForce;
+  const decisions = relabelling && (await readRelabelLog(relabelling.log, relabelling.lines)).inForce;
   const isKept = (image: string) => {
     const decision = decisions?.get(image);
     return decision !== undefined && decision.to === decision.from;
