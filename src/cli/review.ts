@@ -14,7 +14,7 @@ import { writeAside } from '../files.ts';
 import { joinPredictions } from '../measure/join-predictions.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import { writePredictions } from '../measure/predictions-csv.ts';
-import { REVIEW_KINDS, type Review, type ReviewedImage } from '../measure/review.ts';
+import { agreementWarning, REVIEW_KINDS, type Review, type ReviewedImage } from '../measure/review.ts';
 import { formatReview } from '../measure/review-csv.ts';
 import { openSystem } from '../models/own-system.ts';
 import { decimal } from '../report/format.ts';
@@ -222,6 +222,8 @@ async function report({ dataset, predictions, method, out }: Judged, flags: Revi
   await writeAside(table, formatReview(review));
   await writeAside(join(out, 'review.json'), `${JSON.stringify(summary, null, 2)}\n`);
   await writeAside(gallery, await render(review, dataset, method, flags));
+  const warning = agreementWarning(review);
+  if (warning) say(`warning: ${warning}`);
   const text = [textOf(review), '', method.text, '', `table   ${table}`, `gallery ${gallery}`].join('\n');
   print({ ...summary, table, gallery }, text, flags.json);
 }
@@ -244,7 +246,8 @@ async function render(
     if (place) pictures.set(image, await picture(dataset, place));
   }
   const command = `soma data relabel ${data} --decisions decisions.csv${labels ? ` --log ${labels}` : ''}`;
-  const notes = relabelling ? [relabellingText(relabelling)] : [];
+  const warning = agreementWarning(review);
+  const notes = [...(warning ? [warning] : []), ...(relabelling ? [relabellingText(relabelling)] : [])];
   return renderReview({ review, data: name, fingerprint, method, pictures, command, notes });
 }
 
@@ -257,7 +260,7 @@ async function picture(dataset: Dataset, { split, index }: Place): Promise<strin
 }
 
 function summaryOf(review: Review, { name, fingerprint, relabelling }: Dataset, method: Method) {
-  const { classes, images, groups, joint, scored, estimatedErrors, fence } = review;
+  const { classes, images, groups, joint, scored, agreement, estimatedErrors, fence } = review;
   const count = (kind: ReviewedImage['kinds'][number]) =>
     images.filter(({ kinds }) => kinds.includes(kind)).length;
   return {
@@ -266,6 +269,7 @@ function summaryOf(review: Review, { name, fingerprint, relabelling }: Dataset, 
     classes,
     images: images.length,
     scored,
+    agreement,
     estimatedErrors,
     counts: Object.fromEntries(REVIEW_KINDS.map((kind) => [kind, count(kind)])),
     joint,

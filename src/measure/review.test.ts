@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CheckedImage } from '../data/check.ts';
 import { joinPredictions } from './join-predictions.ts';
 import type { Predictions } from './predictions.ts';
-import { copyGroups, type ReviewableImage, reviewLabels } from './review.ts';
+import { agreementWarning, copyGroups, type ReviewableImage, reviewLabels } from './review.ts';
 import { formatReview } from './review-csv.ts';
 
 const image = (name: string, label = 0, split: CheckedImage['split'] = 'train'): CheckedImage => ({
@@ -74,6 +74,7 @@ describe('a review', () => {
     expect(g).toMatchObject({ scores: null, suggested: null });
     expect(review).toMatchObject({
       scored: 5,
+      agreement: 0.8,
       estimatedErrors: 1,
       joint: [
         [2, 1],
@@ -89,6 +90,12 @@ describe('a review', () => {
       'a',
       'g',
     ]);
+  });
+
+  it('warns where the networks have learnt too little', () => {
+    const review = reviewLabels(images, predictions, groups, { fence: 3 });
+    expect(agreementWarning(review)).toBeUndefined();
+    expect(agreementWarning({ ...review, agreement: 0.414 })).toMatch(/agree with 41 % of the labels only/);
   });
 
   it('is a table that decisions are filled into', () => {

@@ -54,7 +54,11 @@ export async function renderReview(of: ReviewPage): Promise<string> {
 </header>
 <main data-review="${fingerprint.slice(0, 16)}">
 ${tiles([
-  { name: 'images judged', value: whole(review.scored), note: `of ${whole(review.images.length)}` },
+  {
+    name: 'images judged',
+    value: whole(review.scored),
+    note: `of ${whole(review.images.length)}; ${percent(review.agreement, 1)} predicted as labelled`,
+  },
   {
     name: 'labels wrong by estimate',
     value: whole(review.estimatedErrors),
