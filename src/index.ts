@@ -16,6 +16,8 @@ export { type CheckOptions, checkDataset, type DataReport } from './data/check.t
 export type { Dataset, ImageSource, Split } from './data/dataset.ts';
 export { type Batch, type LoadOptions, loadBatches } from './data/loader.ts';
 export { type OpenOptions, openDataset } from './data/open.ts';
+export { relabelled } from './data/relabel.ts';
+export { type RelabelLog, readRelabelLog } from './data/relabel-log.ts';
 export { imageValues } from './data/single.ts';
 export { openSmear, type SmearDataset, type SmearOptions, type SmearSource } from './data/smear/source.ts';
 export type { Engine, Program, RunResult, Session } from './engine/engine.ts';
@@ -37,6 +39,8 @@ export { type Network, networkOf } from './explain/network.ts';
 export { Graph, stopGradient } from './graph/graph.ts';
 export type { TensorType, Value, Variable } from './graph/value.ts';
 export { f32 } from './graph/value.ts';
+export { findLabelIssues, type LabelIssues } from './measure/confident-learning.ts';
+export { type LabelQuality, labelQuality } from './measure/label-quality.ts';
 export { type Metrics, measure } from './measure/metrics.ts';
 export { comparePaired, type PairedComparison } from './measure/paired.ts';
 export type { Predictions } from './measure/predictions.ts';

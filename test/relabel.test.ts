@@ -64,6 +64,9 @@ it('relabels, trains through the log, refuses it when it has changed, and undoes
   const resumed = await soma('train', '--resume', join(folder, 'run'), '--epochs', '2');
   expect(resumed.code).toBe(1);
   expect(resumed.stderr).toMatch(/labels\.jsonl: expected the decisions that the run was trained with/);
+  // It can still be evaluated, with the labels that it had.
+  const asTrained = await json('evaluate', join(folder, 'run'));
+  expect(asTrained.metrics.images).toBe(16);
   const tested = await json('evaluate', join(folder, 'run'), '--labels', log);
   expect(tested.metrics.images).toBe(16);
   const undone = await json('data', 'relabel', cells, '--undo', 'all', '--log', log);

@@ -69,6 +69,7 @@ it('takes what finished runs have held out, and nothing else', async () => {
   expect(readdirSync(join(run, 'review')).sort()).toEqual([
     'predictions.csv',
     'review.csv',
+    'review.html',
 
     'review.json',
   ]);

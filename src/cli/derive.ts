@@ -25,11 +25,13 @@ export interface DeriveRequest {
   /** What was given to `--data`; left out: the data of the run. */
   readonly source?: string;
   readonly weights: Weights;
+  /** What a reader of the report must know besides. */
+  readonly notes: readonly string[];
 }
 
 /** Makes the folder. Throws where it holds a run already. */
 export async function deriveRun(path: string, request: DeriveRequest): Promise<RunFolder> {
-  const { run, trained, options, dataset, source, weights } = request;
+  const { run, trained, options, dataset, source, weights, notes } = request;
   const changed: RunConfig = {
     ...trained,
     name: basename(path),
@@ -45,7 +47,10 @@ export async function deriveRun(path: string, request: DeriveRequest): Promise<R
   for (const file of left.filter((name) => existsSync(run.file(name))))
     await copyFile(run.file(file), derived.file(file));
   const summary = await readSummary(run);
-  const told: Summary = { ...summary, warnings: [...summary.warnings, ...changes(trained, changed)] };
+  const told: Summary = {
+    ...summary,
+    warnings: [...summary.warnings, ...changes(trained, changed), ...notes],
+  };
   await writeAside(derived.file('summary.json'), `${JSON.stringify(told, null, 2)}\n`);
   return derived;
 }

@@ -4,7 +4,7 @@ import type { EngineInfo } from '../engine/engine.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import type { RunConfig } from '../train/config.ts';
-import { openRunData } from '../train/open-run.ts';
+import { openRunData, refuseGrownLog } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 
 /** Options of `train` that say how long a run is and what executes it; all others were settled at its start. */
@@ -39,6 +39,7 @@ export async function reopen({ path, system, epochs, command }: ResumeRequest) {
     throw usage(`${stored.system}, the system of the run, got ${system}`);
   if (stored.weightsOf)
     throw usage(`a run that was trained, got one with the weights of ${stored.weightsOf}`);
+  await refuseGrownLog(stored);
   const dataset = await openRunData(stored);
   if (epochs === undefined) return { folder, config: stored, dataset };
   const config = { ...stored, settings: { ...stored.settings, epochs } };

@@ -3,17 +3,22 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { type Dataset, SPLITS, type Split } from '../data/dataset.ts';
+import sharp from 'sharp';
+import { type Dataset, readImage, SPLITS, type Split } from '../data/dataset.ts';
+import { rawShape } from '../data/image.ts';
+import type { Place } from '../data/pool.ts';
+import { placesOf, relabellingText } from '../data/relabel.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { joinPredictions } from '../measure/join-predictions.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import { writePredictions } from '../measure/predictions-csv.ts';
-import { REVIEW_KINDS, type Review, type ReviewedImage } from '../measure/review.ts';
+import { agreementWarning, REVIEW_KINDS, type Review, type ReviewedImage } from '../measure/review.ts';
 import { formatReview } from '../measure/review-csv.ts';
 import { openSystem } from '../models/own-system.ts';
 import { decimal } from '../report/format.ts';
+import { renderReview } from '../report/review-page.ts';
 import { type CrossValidation, dataOf, foldPredictions, foldRuns } from '../study/cross-validation.ts';
 import { openData } from '../train/data.ts';
 import { openEvaluator } from '../train/evaluator.ts';
@@ -44,6 +49,7 @@ interface ReviewFlags extends EngineOptions {
   readonly seed: number;
   readonly keepTogether?: 'near-duplicates';
   readonly set?: readonly string[];
+  readonly most: number;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -62,6 +68,7 @@ export function addReview(program: Command): void {
     .option('--seed <n>', 'seed of the parts and of the networks', wholeNumber, 0)
     .addOption(new Option('--keep-together <what>', 'what is tested together').choices(['near-duplicates']))
     .option('--set <key=value>', 'an option of the system or a setting, as for soma train', collect)
+    .option('--most <n>', 'images of each kind that the gallery shows, worst first', positiveInt, 400)
     .option('--out <folder>', 'where results go (default: reviews/…, or review/ in the run)')
     .option('--json', 'print JSON')
     .addHelpText(
@@ -186,7 +193,7 @@ async function judgeByRuns(paths: readonly string[], flags: ReviewFlags, command
 /** Adds what a run says about its validation and test images. The data stays open. */
 async function judgeHeldOut(run: RunFolder, flags: ReviewFlags, parts: Predictions[]): Promise<Dataset> {
   const config = await run.config();
-  const dataset = await openRunData(config, undefined, flags.labels);
+  const dataset = await openRunData(config, undefined, { labels: flags.labels });
   const session = openEngine(flags).createSession();
   try {
     for (const split of ['val', 'test'] as const) {
@@ -208,17 +215,52 @@ async function judgeHeldOut(run: RunFolder, flags: ReviewFlags, parts: Predictio
 async function report({ dataset, predictions, method, out }: Judged, flags: ReviewFlags): Promise<void> {
   say('looking for copies and outliers');
   const review = await reviewDataset(dataset, predictions);
+  const summary = summaryOf(review, dataset, method);
+  const [table, gallery] = [join(out, 'review.csv'), join(out, 'review.html')];
   await mkdir(out, { recursive: true });
   await writePredictions(join(out, 'predictions.csv'), predictions);
-  await writeAside(join(out, 'review.csv'), formatReview(review));
-  const summary = summaryOf(review, dataset, method);
+  await writeAside(table, formatReview(review));
   await writeAside(join(out, 'review.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  const table = join(out, 'review.csv');
-  print({ ...summary, table }, `${textOf(review)}\n\n${method.text}\n\ntable ${table}`, flags.json);
+  await writeAside(gallery, await render(review, dataset, method, flags));
+  const warning = agreementWarning(review);
+  if (warning) say(`warning: ${warning}`);
+  const text = [textOf(review), '', method.text, '', `table   ${table}`, `gallery ${gallery}`].join('\n');
+  print({ ...summary, table, gallery }, text, flags.json);
+}
+
+async function render(
+  review: Review,
+  dataset: Dataset,
+  { text: method }: Method,
+  { data = '…', labels, most }: ReviewFlags,
+): Promise<string> {
+  const { name, fingerprint, relabelling } = dataset;
+  // Of each kind so many, or a hundred likely errors would hide the one conflict.
+  const worth = REVIEW_KINDS.flatMap((kind) =>
+    review.images.filter(({ kinds }) => kinds[0] === kind).slice(0, most),
+  );
+  const places = placesOf(dataset);
+  const pictures = new Map<string, string>();
+  for (const { image } of worth) {
+    const place = places.get(image);
+    if (place) pictures.set(image, await picture(dataset, place));
+  }
+  const command = `soma data relabel ${data} --decisions decisions.csv${labels ? ` --log ${labels}` : ''}`;
+  const warning = agreementWarning(review);
+  const notes = [...(warning ? [warning] : []), ...(relabelling ? [relabellingText(relabelling)] : [])];
+  return renderReview({ review, data: name, fingerprint, method, pictures, command, notes });
+}
+
+async function picture(dataset: Dataset, { split, index }: Place): Promise<string> {
+  const { data, ...shape } = await readImage(dataset.splits[split], dataset, index);
+  const bytes = await sharp(data, { raw: rawShape(shape) })
+    .webp({ quality: 90 })
+    .toBuffer();
+  return `data:image/webp;base64,${bytes.toString('base64')}`;
 }
 
 function summaryOf(review: Review, { name, fingerprint, relabelling }: Dataset, method: Method) {
-  const { classes, images, groups, joint, scored, estimatedErrors, fence } = review;
+  const { classes, images, groups, joint, scored, agreement, estimatedErrors, fence } = review;
   const count = (kind: ReviewedImage['kinds'][number]) =>
     images.filter(({ kinds }) => kinds.includes(kind)).length;
   return {
@@ -227,6 +269,7 @@ function summaryOf(review: Review, { name, fingerprint, relabelling }: Dataset, 
     classes,
     images: images.length,
     scored,
+    agreement,
     estimatedErrors,
     counts: Object.fromEntries(REVIEW_KINDS.map((kind) => [kind, count(kind)])),
     joint,

@@ -55,8 +55,12 @@ export interface Fold {
 export interface Relabelling {
   /** Path of the log. */
   readonly log: string;
+  /** Lines of it that were read: what was appended since changes nothing. */
+  readonly lines: number;
   /** SHA-256 of the decisions in force. */
   readonly fingerprint: string;
+  /** Fingerprint of the data without the log. */
+  readonly stored: string;
   /** Images with another label, in all splits. */
   readonly relabelled: number;
   /** Images that are left out, in all splits. */

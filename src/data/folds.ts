@@ -1,7 +1,7 @@
 /**
  * Cross-validation: images are dealt into k parts by class and by seed, and each part is once the test split of a data
  * set whose other parts are learnt from. A tenth of these is drawn for validation, which chooses the epoch. So every
- * image is tested once, by a network that has not seen it.
+ * image is tested once, by a network that has not seen it. One part alone is data of which everything is tested.
  */
 import { createHash } from 'node:crypto';
 import { EXIT, mismatch, SomaError } from '../errors.ts';
@@ -10,6 +10,9 @@ import { nearDuplicateGroups } from './duplicates.ts';
 import { countGroups } from './open.ts';
 import { poolSplits } from './pool.ts';
 import { dealStratified, largestRemainder } from './split.ts';
+
+/** Everything is tested, nothing is learnt from. */
+export const EVERYTHING: Fold = { number: 1, of: 1, pool: SPLITS };
 
 /** Share of what is learnt from that chooses the epoch. */
 const VALIDATION = 0.1;
@@ -27,9 +30,9 @@ export async function foldOf(
   { seed, keepTogether }: FoldOptions,
 ): Promise<Dataset> {
   const { number, of, pool: pooled } = fold;
-  if (!(Number.isInteger(of) && of >= 2 && Number.isInteger(number) && number >= 1 && number <= of))
+  if (!(Number.isInteger(of) && of >= 1 && Number.isInteger(number) && number >= 1 && number <= of))
     throw new SomaError(
-      mismatch('fold', 'a part from 1 and two or more parts, as in 1/5', `${number}/${of}`).message,
+      mismatch('fold', 'a part of as many as there are, as in 1/5', `${number}/${of}`).message,
       EXIT.usage,
     );
   const { source } = poolSplits(dataset, pooled);

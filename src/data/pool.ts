@@ -13,7 +13,7 @@ export interface Pool {
 }
 
 /** @param splits default: all; they lie one behind another in the order of `SPLITS` */
-export function poolSplits({ splits }: Dataset, wanted: readonly Split[] = SPLITS): Pool {
+export function poolSplits({ splits }: Pick<Dataset, 'splits'>, wanted: readonly Split[] = SPLITS): Pool {
   const pooled = SPLITS.filter((split) => wanted.includes(split));
   const locate = (index: number): Place => {
     let rest = index;

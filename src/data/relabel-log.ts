@@ -54,8 +54,11 @@ export interface RelabelLog {
 /** A decision about one image, before it is logged. */
 export type Decision = Omit<LoggedDecision, keyof typeof trace> & { readonly why: string };
 
-/** Reads a log; throws where a line is none, because a decision that is passed over would be one undone. */
-export async function readRelabelLog(path: string): Promise<RelabelLog> {
+/**
+ * Reads a log; throws where a line is none, because a decision that is passed over would be one undone.
+ * @param lines only so many, as the log was when it had them; all where it is absent
+ */
+export async function readRelabelLog(path: string, lines?: number): Promise<RelabelLog> {
   const text = await readFile(path, 'utf8').catch((error: Error) => {
     throw new SomaError(
       mismatch(path, 'a log of decisions about labels', error.message, 'make one with soma data relabel')
@@ -63,7 +66,7 @@ export async function readRelabelLog(path: string): Promise<RelabelLog> {
       EXIT.usage,
     );
   });
-  return openLog(path, parseLines(path, text));
+  return openLog(path, parseLines(path, text).slice(0, lines));
 }
 
 /** As `readRelabelLog`; a file that is not there yet is an empty log. */

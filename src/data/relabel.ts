@@ -21,7 +21,7 @@ export async function relabelled(dataset: Dataset, log: RelabelLog): Promise<Dat
   const places = placesOf(dataset);
   await refuseMisfits(dataset, log, decisions, places);
   const changes = decisions.filter(({ stored, to }) => to !== stored);
-  if (changes.length === 0) return { ...dataset, relabelling: summary(log, changes) };
+  if (changes.length === 0) return { ...dataset, relabelling: summary(dataset, log, changes) };
   const bySplit = new Map<Split, Map<number, number>>(SPLITS.map((split) => [split, new Map()]));
   for (const { image, to } of changes) {
     const { split, index } = places.get(image) as Place;
@@ -34,7 +34,7 @@ export async function relabelled(dataset: Dataset, log: RelabelLog): Promise<Dat
     fingerprint: createHash('sha256')
       .update(`${dataset.fingerprint} ${logFingerprint(log)}`)
       .digest('hex'),
-    relabelling: summary(log, changes),
+    relabelling: summary(dataset, log, changes),
     close: () => dataset.close(),
   };
 }
@@ -48,10 +48,10 @@ function changed(source: ImageSource, changes: ReadonlyMap<number, number>): Ima
   return pick(source, kept, labels);
 }
 
-function summary(log: RelabelLog, changes: readonly LoggedDecision[]) {
+function summary({ fingerprint: stored }: Dataset, log: RelabelLog, changes: readonly LoggedDecision[]) {
   const removed = changes.filter(({ to }) => to === null).length;
   return {
-    ...{ log: log.path, fingerprint: logFingerprint(log) },
+    ...{ log: log.path, lines: log.lines.length, fingerprint: logFingerprint(log), stored },
     ...{ relabelled: changes.length - removed, removed },
   };
 }

@@ -25,6 +25,7 @@ export function splittingText({ drawn, seed, ratios, keepTogether, groups, fold 
     keys: `images of one source stay on one side (${groups} groups of two or more)`,
   };
   const together = keepTogether ? kept[keepTogether] : 'nearly identical images may stand on both sides';
+  if (fold?.of === 1) return 'All images of the data are tested.';
   if (fold)
     return (
       `Cross-validation: the test images are part ${fold.number} of ${fold.of} of the ${fold.pool.map((split) => SPLIT_WORDS[split]).join(', ')} ` +

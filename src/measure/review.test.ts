@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CheckedImage } from '../data/check.ts';
 import { joinPredictions } from './join-predictions.ts';
 import type { Predictions } from './predictions.ts';
-import { copyGroups, type ReviewableImage, reviewLabels } from './review.ts';
+import { agreementWarning, copyGroups, type ReviewableImage, reviewLabels } from './review.ts';
 import { formatReview } from './review-csv.ts';
 
 const image = (name: string, label = 0, split: CheckedImage['split'] = 'train'): CheckedImage => ({
@@ -35,7 +35,16 @@ const predictions: Predictions = {
   scores: Float64Array.of(0.1, 0.9, 0.9, 0.1, 0.8, 0.2, 0.2, 0.8, 0.3, 0.7),
 };
 const reviewable = (name: string, label: number, more: Partial<ReviewableImage> = {}): ReviewableImage => ({
-  ...{ image: name, split: 'train', label, sha256: `${name}-hash`, group: null, distance: 1, outlier: false },
+  ...{
+    image: name,
+    split: 'train',
+    label,
+    sha256: `${name}-hash`,
+    group: null,
+    distance: 1,
+    outlier: false,
+    kept: false,
+  },
   ...more,
 });
 /** In another order than the predictions; g was judged by nobody. */
@@ -65,12 +74,28 @@ describe('a review', () => {
     expect(g).toMatchObject({ scores: null, suggested: null });
     expect(review).toMatchObject({
       scored: 5,
+      agreement: 0.8,
       estimatedErrors: 1,
       joint: [
         [2, 1],
         [0, 2],
       ],
     });
+  });
+
+  it('leaves alone what somebody kept, unless a copy of it has another label', () => {
+    const kept = images.map((each) => ({ ...each, kept: true }));
+    const review = reviewLabels(kept, predictions, groups, { fence: 3 });
+    expect(review.images.filter(({ kinds }) => kinds.length > 0).map(({ image: name }) => name)).toEqual([
+      'a',
+      'g',
+    ]);
+  });
+
+  it('warns where the networks have learnt too little', () => {
+    const review = reviewLabels(images, predictions, groups, { fence: 3 });
+    expect(agreementWarning(review)).toBeUndefined();
+    expect(agreementWarning({ ...review, agreement: 0.414 })).toMatch(/agree with 41 % of the labels only/);
   });
 
   it('is a table that decisions are filled into', () => {

@@ -27,6 +27,8 @@ export interface ReviewableImage {
   /** Mean distance to its neighbours over the median of that. */
   readonly distance: number;
   readonly outlier: boolean;
+  /** Somebody looked and found the label right: not worth another look, unless a copy of it has another label. */
+  readonly kept: boolean;
 }
 
 /** What networks that did not learn from an image say about its label. */
@@ -68,6 +70,8 @@ export interface Review {
   readonly joint: readonly (readonly number[])[];
   /** Images that a network was asked about. */
   readonly scored: number;
+  /** Share of these whose label is the prediction. */
+  readonly agreement: number;
   /** Of these, how many labels are wrong by the joint's estimate. */
   readonly estimatedErrors: number;
   /** Beyond this distance an image is an outlier. */
@@ -137,12 +141,23 @@ export function reviewLabels(
     groups,
     joint,
     scored: names.length,
+    agreement: predictedClasses(predictions).filter((k, i) => k === labels[i]).length / names.length,
     estimatedErrors: joint.reduce(
       (sum, row, i) => sum + row.reduce((wrong, count, j) => wrong + (i === j ? 0 : count), 0),
       0,
     ),
     fence,
   };
+}
+
+/** Below this agreement most of what is listed is the network's own mistakes. */
+const LEAST_AGREEMENT = 0.8;
+
+/** What to know of a review by networks that learnt too little; nothing of all others. */
+export function agreementWarning({ agreement }: Review): string | undefined {
+  if (agreement >= LEAST_AGREEMENT) return undefined;
+  const share = Math.round(100 * agreement);
+  return `The networks agree with ${share} % of the labels only: most of the list are their own mistakes. Train longer, or another system.`;
 }
 
 function scoresByName(predictions: Predictions): Map<string, LabelScores> {
@@ -173,10 +188,10 @@ function judge(
 ): ReviewedImage {
   const group = image.group === null ? null : groups[image.group];
   const is: Record<ReviewKind, boolean> = {
-    'label-error': scores?.byNoiseRate === true,
+    'label-error': scores?.byNoiseRate === true && !image.kept,
     conflict: group?.conflictingLabels === true,
-    duplicate: group !== null,
-    outlier: image.outlier,
+    duplicate: group !== null && !image.kept,
+    outlier: image.outlier && !image.kept,
   };
   return {
     ...image,

@@ -1,4 +1,5 @@
 /** The parts that pages are put together from: the document itself, tables, captioned figures, tiles. */
+import { createHash } from 'node:crypto';
 import { mismatch } from '../errors.ts';
 import type { Figure } from './figure.ts';
 import { decimal, percent } from './format.ts';
@@ -6,21 +7,31 @@ import { type Html, type HtmlValue, html, trusted } from './html.ts';
 import { STYLESHEET } from './stylesheet.ts';
 import type { ReconstructionPicture, SampleImage } from './types.ts';
 
-/** A self-contained document: no script, nothing loaded from anywhere, one style sheet inside. */
-export function page(title: string, body: HtmlValue): string {
+export interface PageParts {
+  /** Added to the style sheet of all pages. */
+  readonly style?: string;
+  /** Soma's own script, for a page that is worked with; no other one can run. Most pages have none. */
+  readonly script?: string;
+}
+
+/** A self-contained document: nothing loaded from anywhere, the style sheet and a script, if there is one, inside. */
+export function page(title: string, body: HtmlValue, { style = '', script }: PageParts = {}): string {
   // Forbids whatever an escaping mistake might let in: scripts, frames, anything from the network.
-  const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+  const hash = script && createHash('sha256').update(script).digest('base64');
+  const scripts = hash ? `; script-src 'sha256-${hash}'` : '';
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; img-src data:${scripts}`;
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta http-equiv="Content-Security-Policy" content="${trusted(policy)}">
 <title>${title}</title>
-<style>${trusted(STYLESHEET)}</style>
+<style>${trusted(STYLESHEET + style)}</style>
 </head>
 <body>
 ${body}
+${script && html`<script>${trusted(script)}</script>`}
 </body>
 </html>
 `.toString();

@@ -57,7 +57,14 @@ export const configSchema = z.object({
       .optional(),
     /** The log that labels were read through, and what it does. */
     relabelling: z
-      .object({ log: z.string(), fingerprint: z.string(), relabelled: z.int(), removed: z.int() })
+      .object({
+        log: z.string(),
+        lines: z.int(),
+        fingerprint: z.string(),
+        stored: z.string(),
+        relabelled: z.int(),
+        removed: z.int(),
+      })
       .optional(),
   }),
   /** The file that the first weights were read from; left out where they were drawn. */

@@ -24,13 +24,15 @@ export interface DataRequest extends Pick<OpenOptions, 'ratios' | 'keepTogether'
   readonly seed?: number;
   /** A log of decisions about labels. */
   readonly labels?: string;
+  /** How many of its lines count; all where it is absent. */
+  readonly labelLines?: number;
   /** One training of a cross-validation. */
   readonly fold?: Fold;
 }
 
 /** Opens data for training or evaluation; faults name file and row. */
-export async function openData({ labels, fold, ...request }: DataRequest): Promise<Dataset> {
-  const log = labels === undefined ? undefined : await readRelabelLog(resolve(labels));
+export async function openData({ labels, labelLines, fold, ...request }: DataRequest): Promise<Dataset> {
+  const log = labels === undefined ? undefined : await readRelabelLog(resolve(labels), labelLines);
   const stored = await openStored(request);
   try {
     const dataset = log ? await relabelled(stored, log) : stored;
@@ -43,7 +45,10 @@ export async function openData({ labels, fold, ...request }: DataRequest): Promi
   }
 }
 
-async function openStored({ source, ...options }: Omit<DataRequest, 'labels' | 'fold'>): Promise<Dataset> {
+async function openStored({
+  source,
+  ...options
+}: Omit<DataRequest, 'labels' | 'labelLines' | 'fold'>): Promise<Dataset> {
   if (source === BUILT_IN) {
     const smear = openSmear({ size: options.size });
     return options.channels === 1 ? asGrey(smear) : smear;

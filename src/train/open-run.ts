@@ -1,10 +1,12 @@
 /** Starting a run, and opening one that exists: configuration, data, engine and session belong together. */
 
 import type { Plan } from '../compile/plan.ts';
+import { type AsClassesOptions, asClasses } from '../data/as-classes.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { EVERYTHING } from '../data/folds.ts';
 import { logFingerprint, readRelabelLog } from '../data/relabel-log.ts';
 import type { Engine, Program, Session } from '../engine/engine.ts';
-import { mismatch } from '../errors.ts';
+import { mismatch, type SomaError } from '../errors.ts';
 import { findSystem, systemFile } from '../models/registry.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import { loadCheckpoint } from './checkpoint.ts';
@@ -79,51 +81,99 @@ export function specOf({ system, options, data, seed }: Omit<RunConfig, 'paramet
   return { system: findSystem(system), options, classes: classes.length, height, width, channels, seed };
 }
 
-/**
- * The data of a run, or `other` data for its network. The run's own data must not have changed since; other
- * data must have the same classes.
- * @param labels a log to read labels through instead of the run's own; other data has none of its own
- */
-export async function openRunData(config: RunConfig, other?: string, labels?: string): Promise<Dataset> {
-  const { source, classes, fingerprint, relabelling } = config.data;
-  if (other === undefined && relabelling && labels === undefined) {
-    const now = logFingerprint(await readRelabelLog(relabelling.log));
-    if (now !== relabelling.fingerprint)
-      throw mismatch(
-        relabelling.log,
-        `the decisions that the run was trained with, fingerprint ${relabelling.fingerprint.slice(0, 12)}`,
-        now.slice(0, 12),
-        'another label makes other data: undo what was added, or begin a new run',
-      );
-  }
-  const dataset = await reopenData(config, other, labels);
-  if (other === undefined && labels === undefined && dataset.fingerprint !== fingerprint)
-    throw mismatch(
-      source,
-      `the data of the run, fingerprint ${fingerprint.slice(0, 12)}`,
-      dataset.fingerprint.slice(0, 12),
-      'the files have changed since: restore them, or name the new ones with --data',
-    );
-  if (dataset.classes.join() !== classes.join())
-    throw mismatch(other ?? source, `the classes ${classes.join(', ')}`, dataset.classes.join(', '));
-  return dataset;
+export interface RunDataOptions extends AsClassesOptions {
+  /** A log to read labels through instead of the run's own; other data has none of its own. */
+  readonly labels?: string;
+  /** All images of other data are its test images. */
+  readonly everything?: boolean;
 }
 
-function reopenData({ data, seed: runSeed }: RunConfig, other?: string, labels?: string): Promise<Dataset> {
+/**
+ * The data of a run, or `other` data for its network. The run's own data must not have changed since; classes of other
+ * data are matched by name, and must be known to the run.
+ */
+export async function openRunData(
+  config: RunConfig,
+  other?: string,
+  options: RunDataOptions = {},
+): Promise<Dataset> {
+  const { source, fingerprint, relabelling, splitting } = config.data;
+  if (other === undefined && options.labels === undefined) await refuseChangedLog(config);
+  const dataset = await reopenData(config, other, options);
+  if (other === undefined) {
+    const [was, is] =
+      options.labels === undefined
+        ? [fingerprint, dataset.fingerprint]
+        : [relabelling?.stored ?? fingerprint, dataset.relabelling?.stored];
+    // That of a fold is not that of the data it was made from.
+    if (was !== is && !(options.labels !== undefined && splitting?.fold))
+      throw mismatch(
+        source,
+        `the data of the run, fingerprint ${was.slice(0, 12)}`,
+        is?.slice(0, 12),
+        'the files have changed since: restore them, or name the new ones with --data',
+      );
+  }
+  return asClasses(dataset, config.data.classes, options);
+}
+
+/** Other data for a run as it is, with its own classes. */
+export function openOtherData(config: RunConfig, other: string, options: RunDataOptions): Promise<Dataset> {
+  return reopenData(config, other, options);
+}
+
+/** The decisions that a run was trained with must still be there; what was appended since changes nothing. */
+async function refuseChangedLog({ data: { relabelling } }: RunConfig): Promise<void> {
+  if (!relabelling) return;
+  const { log, lines, fingerprint } = relabelling;
+  const now = logFingerprint(await readRelabelLog(log, lines));
+  if (now !== fingerprint) throw changedLog(log, fingerprint, now, 'restore the log, or begin a new run');
+}
+
+/** What goes on must go on with all of its log: throws where that says something else now. */
+export async function refuseGrownLog({ data: { relabelling } }: RunConfig): Promise<void> {
+  if (!relabelling) return;
+  const { log, fingerprint } = relabelling;
+  const now = logFingerprint(await readRelabelLog(log));
+  if (now !== fingerprint)
+    throw changedLog(
+      log,
+      fingerprint,
+      now,
+      'another label makes other data: undo what was added, or begin a new run',
+    );
+}
+
+function changedLog(log: string, was: string, is: string, advice: string): SomaError {
+  return mismatch(
+    log,
+    `the decisions that the run was trained with, fingerprint ${was.slice(0, 12)}`,
+    is.slice(0, 12),
+    advice,
+  );
+}
+
+function reopenData(
+  { data, seed: runSeed }: RunConfig,
+  other: string | undefined,
+  { labels, everything }: RunDataOptions,
+): Promise<Dataset> {
   const { source, height, channels, splitting, relabelling } = data;
   const { seed = runSeed, ratios, keepTogether, fold } = splitting ?? {};
   const own = other === undefined;
   const log = labels ?? (own ? relabelling?.log : undefined);
+  const part = own ? fold : everything ? EVERYTHING : undefined;
   return openData({
     source: other ?? source,
     size: height,
     channels: channels === 1 ? 1 : 3,
     seed,
     // Those of a fold are of the fold, not of the splits that it was made from.
-    ratios: fold ? undefined : ratios,
-    keepTogether: keepTogether === 'near-duplicates' ? keepTogether : undefined,
+    ratios: fold || part ? undefined : ratios,
+    keepTogether: !everything && keepTogether === 'near-duplicates' ? keepTogether : undefined,
     ...(log === undefined ? {} : { labels: log }),
-    ...(own && fold ? { fold } : {}),
+    ...(labels === undefined && own && relabelling ? { labelLines: relabelling.lines } : {}),
+    ...(part ? { fold: part } : {}),
   });
 }
 

@@ -4,6 +4,7 @@ import { checkDataset } from '../data/check.ts';
 import { forEachConcurrently } from '../data/concurrent.ts';
 import { contentHash, type Dataset } from '../data/dataset.ts';
 import { poolSplits } from '../data/pool.ts';
+import { readRelabelLog } from '../data/relabel-log.ts';
 import { findOutliers } from '../measure/outliers.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import { copyGroups, type Review, type ReviewableImage, reviewLabels } from '../measure/review.ts';
@@ -18,6 +19,12 @@ export async function reviewDataset(dataset: Dataset, predictions: Predictions):
   const { source, locate } = poolSplits(dataset);
   const { values, size } = await appearancesOf(source, dataset);
   const { distances, fence } = findOutliers(values, size);
+  const { relabelling } = dataset;
+  const decisions = relabelling && (await readRelabelLog(relabelling.log, relabelling.lines)).inForce;
+  const isKept = (image: string) => {
+    const decision = decisions?.get(image);
+    return decision !== undefined && decision.to === decision.from;
+  };
   const images: ReviewableImage[] = new Array(source.length);
   await forEachConcurrently(source.length, READS, async (i) => {
     const image = source.name(i);
@@ -29,6 +36,7 @@ export async function reviewDataset(dataset: Dataset, predictions: Predictions):
       group: groupOf.get(image) ?? null,
       distance: distances[i],
       outlier: distances[i] > fence,
+      kept: isKept(image),
     };
   });
   return reviewLabels(images, predictions, groups, { fence });

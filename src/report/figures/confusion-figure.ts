@@ -20,7 +20,7 @@ export function confusionFigure(metrics: Metrics, name: string): FigureSource {
     slug: 'confusion-matrix',
     title: `Confusion matrix of ${name}`,
     description: `${metrics.images} test images; rows are true classes, columns predicted ones. ${largestErrors(metrics)}`,
-    spec: { ...matrix(metrics, 600) },
+    spec: { ...matrix(confusionCounts(metrics), 600) },
   };
 }
 
@@ -33,22 +33,40 @@ export function confusionFigures(systems: readonly { name: string; metrics: Metr
     spec: {
       columns: 2,
       spacing: 28,
-      concat: systems.map(({ name, metrics }) => ({ title: shorten(name, 44), ...matrix(metrics, 330) })),
+      concat: systems.map(({ name, metrics }) => ({
+        title: shorten(name, 44),
+        ...matrix(confusionCounts(metrics), 330),
+      })),
     },
   };
 }
 
-/** @param side side of the matrix in pixels that is aimed at */
-function matrix(metrics: Metrics, side: number) {
-  const { confusion, perClass } = metrics;
-  const size = confusion.length;
+function confusionCounts({ confusion, perClass }: Metrics): CountMatrix {
+  const names = perClass.map(({ name }) => name);
+  return { counts: confusion, names, rows: 'true class', columns: 'predicted class' };
+}
+
+/** Images of each class by another opinion about their class. */
+export interface CountMatrix {
+  /** `[i][j]`: images of row i and column j. */
+  readonly counts: readonly (readonly number[])[];
+  /** Classes, of rows and columns alike. */
+  readonly names: readonly string[];
+  /** What rows and columns are. */
+  readonly rows: string;
+  readonly columns: string;
+}
+
+/** A matrix as a heat map of shares of its rows. @param side side in pixels that is aimed at */
+export function matrix({ counts, names: classes, rows, columns }: CountMatrix, side: number) {
+  const size = counts.length;
   const cell = Math.max(3, Math.min(56, Math.floor(side / size)));
-  const names = shortNames(perClass.map(({ name }) => name));
-  const shares = rowShares(confusion);
+  const names = shortNames(classes);
+  const shares = rowShares(counts);
   const withShares = size <= MOST_WITH_SHARES && cell >= 38;
   const withCounts = size <= MOST_WITH_COUNTS && cell >= 20;
   const fontSize = Math.min(12, Math.floor(cell / 3.4));
-  const values = confusion.flatMap((row, truth) =>
+  const values = counts.flatMap((row, truth) =>
     row.map((count, predicted) => ({
       truth: names[truth],
       predicted: names[predicted],
@@ -85,14 +103,14 @@ function matrix(metrics: Metrics, side: number) {
         type: 'nominal' as const,
         sort: null,
         scale: { domain: names },
-        axis: { ...axis, title: 'predicted class', labelAngle: -40, labelAlign: 'right' as const },
+        axis: { ...axis, title: columns, labelAngle: -40, labelAlign: 'right' as const },
       },
       y: {
         field: 'truth',
         type: 'nominal' as const,
         sort: null,
         scale: { domain: names },
-        axis: { ...axis, title: 'true class' },
+        axis: { ...axis, title: rows },
       },
     },
     layer: [
@@ -105,7 +123,7 @@ function matrix(metrics: Metrics, side: number) {
             scale: { type: 'sqrt' as const, domain: [0, 1], range: [...SHADES], interpolate: 'rgb' as const },
             legend: withShares
               ? null
-              : { title: ['share of', 'true class'], labelExpr: PERCENT_LABEL, values: [0, 0.05, 0.25, 1] },
+              : { title: ['share of', rows], labelExpr: PERCENT_LABEL, values: [0, 0.05, 0.25, 1] },
           },
         },
       },
