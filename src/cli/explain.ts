@@ -14,6 +14,7 @@ import { disagreementSection, renderExplanations, type UsedMethod } from '../rep
 import { faithfulnessFigures, faithfulnessSection } from '../report/faithfulness-section.ts';
 import { type Figure, writeFigures } from '../report/figure.ts';
 import { percent } from '../report/format.ts';
+import { heatColours } from '../report/heat-colours.ts';
 import { drawPlate, type Plate, platePng } from '../report/plate.ts';
 import { encodeSafetensors, type NamedTensor } from '../train/safetensors.ts';
 import { type Compared, compareRunsOn } from './explain-disagreement.ts';
@@ -58,7 +59,7 @@ async function explainRuns(
   const style = {
     shape: { height, width, channels },
     classes,
-    colours: flags.colours,
+    colours: await heatColours(flags.colours),
     opacity: flags.opacity,
   };
   const options = optionsOf(flags);

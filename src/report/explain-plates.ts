@@ -3,13 +3,14 @@ import type { ImageShape } from '../data/image.ts';
 import type { ExplainedImage, MethodMap } from '../explain/explain.ts';
 import { METHODS } from '../explain/methods.ts';
 import { percent } from './format.ts';
-import { asColour, colouredHeat, type HeatScale, heatColours, overlaid } from './heat-colours.ts';
+import { asColour, colouredHeat, overlaid } from './heat-colours.ts';
 import type { Picture, Plate, PlateRow } from './plate.ts';
 
 export interface PlateStyle {
   readonly shape: ImageShape;
   readonly classes: readonly string[];
-  readonly colours: HeatScale;
+  /** Of `heatColours`. */
+  readonly colours: Uint8Array;
   /** Share of the heat in overlays. */
   readonly opacity: number;
 }
@@ -17,8 +18,8 @@ export interface PlateStyle {
 /** The overlay of a map on its image. */
 export function overlay({ image }: ExplainedImage, { heat }: MethodMap, style: PlateStyle): Picture {
   const { height, width, channels } = style.shape;
-  const colours = heatColours(style.colours);
-  const pixels = overlaid(asColour(image.pixels, channels), colouredHeat(heat, colours), style.opacity);
+  const hot = colouredHeat(heat, style.colours);
+  const pixels = overlaid(asColour(image.pixels, channels), hot, style.opacity);
   return { pixels, height, width, channels: 3 };
 }
 
@@ -45,7 +46,7 @@ export function mapsPlate(
   explained: readonly ExplainedImage[],
   style: PlateStyle,
 ): Plate {
-  const colours = heatColours(style.colours);
+  const { colours } = style;
   const { height, width } = style.shape;
   const [{ maps }] = explained;
   const single = maps.length === 1;
@@ -82,7 +83,7 @@ export function stepsPlate(
 ): Plate | undefined {
   const steps = explained[0].maps[method].steps.length;
   if (steps === 0) return undefined;
-  const colours = heatColours(style.colours);
+  const { colours } = style;
   const { height, width } = style.shape;
   const picture = (map: MethodMap['heat']): Picture => ({
     pixels: colouredHeat(map, colours),
@@ -140,6 +141,6 @@ export function disagreementPlate(
       ),
     ],
     rows,
-    key: heatColours(colours),
+    key: colours,
   };
 }

@@ -4,8 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as vega from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import type { TopLevelSpec } from 'vega-lite';
 import { writeAside } from '../files.ts';
 import { escapeHtml } from './html.ts';
 import { textWidth } from './text-width.ts';
@@ -34,12 +33,18 @@ declare module 'vega' {
   const textMetrics: { width: (item: { fontSize?: number }, line?: string) => number };
 }
 
-// Without a canvas Vega takes 0.8 em for every letter, which tears legends apart; with one, layouts would
-// depend on the fonts of the machine.
-vega.textMetrics.width = (item, line) => textWidth(line ?? '', item.fontSize ?? 11);
+/** Loaded where something is drawn: no command should wait for it that draws nothing. */
+async function loadVega() {
+  const [vega, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
+  // Without a canvas Vega takes 0.8 em for every letter, which tears legends apart; with one, layouts would
+  // depend on the fonts of the machine.
+  vega.textMetrics.width = (item, line) => textWidth(line ?? '', item.fontSize ?? 11);
+  return { vega, compile };
+}
 
 /** Draws one figure. */
 export async function drawFigure({ slug, title, description, spec }: FigureSource): Promise<Figure> {
+  const { vega, compile } = await loadVega();
   const { spec: runtime } = compile({ ...spec, config: FIGURE_CONFIG });
   const view = new vega.View(vega.parse(runtime), { renderer: 'none', logLevel: vega.Error });
   try {

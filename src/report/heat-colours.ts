@@ -2,7 +2,6 @@
  * Heat as colour, by a perceptually uniform scale: equal steps of heat look equally large, to colour-blind readers and in
  * grey too. Values beyond [0, 1] take the colour of the end. Image and heat are mixed on one scale, 0 to 255.
  */
-import { scheme } from 'vega';
 import { luma } from '../data/image.ts';
 import { mismatch } from '../errors.ts';
 import type { HeatMap } from '../explain/heat-map.ts';
@@ -13,7 +12,8 @@ export type HeatScale = (typeof HEAT_SCALES)[number];
 const SHADES = 256;
 
 /** 256 colours, RGB bytes one after the other, cold to hot. */
-export function heatColours(scale: HeatScale): Uint8Array {
+export async function heatColours(scale: HeatScale): Promise<Uint8Array> {
+  const { scheme } = await import('vega');
   const colourAt: (share: number) => string = scheme(scale);
   const table = new Uint8Array(3 * SHADES);
   for (let i = 0; i < SHADES; i++) {

@@ -11,16 +11,16 @@ function lightness(rgb: Uint8Array): number {
 }
 
 describe('heat colours', () => {
-  it.each(HEAT_SCALES)('%s grows lighter in even steps', (scale) => {
-    const colours = heatColours(scale);
+  it.each(HEAT_SCALES)('%s grows lighter in even steps', async (scale) => {
+    const colours = await heatColours(scale);
     const light = [0, 64, 128, 192, 255].map((i) => lightness(colours.subarray(3 * i, 3 * i + 3)));
     const steps = light.slice(1).map((l, i) => l - light[i]);
     expect(Math.min(...steps)).toBeGreaterThan(10);
     expect(Math.max(...steps) / Math.min(...steps)).toBeLessThan(1.9);
   });
 
-  it('take the ends for what lies beyond, and mix on one scale', () => {
-    const colours = heatColours('inferno');
+  it('take the ends for what lies beyond, and mix on one scale', async () => {
+    const colours = await heatColours('inferno');
     const heat = colouredHeat({ height: 1, width: 3, values: Float32Array.of(-1, 2, 0) }, colours);
     expect([...heat.subarray(0, 3)]).toEqual([...heat.subarray(6, 9)]);
     expect([...heat.subarray(3, 6)]).toEqual([...colours.subarray(-3)]);
