@@ -4,6 +4,7 @@
 // register tiles panel by panel, so that a panel's weights and the frame stay in the second-level cache.
 #pragma once
 #include "conv_emit.h"
+#include "conv_pack.h"
 #include "conv_source.h"
 #include "conv_tile.h"
 
@@ -17,8 +18,8 @@ static inline void packForward(Pool& pool, const ConvShape& s, const float* w, f
   const int C = s.groupC(), O = s.groupO();
   pool.run(s.groups * panels(O), [&](int task, int) {
     const int g = task / panels(O), panel = task % panels(O);
-    packPanel<false>(panel, C, O, s.taps(), to + g * packedSize(C, O, s.taps()) + panel * panelSize(C, s.taps()),
-              [&](int o, int c, int t) { return w[(size_t(g * O + o) * C + c) * s.taps() + t]; });
+    packPanel(panel, C, O, s.taps(), w + size_t(g) * O * C * s.taps(),
+              to + g * packedSize(C, O, s.taps()) + panel * panelSize(C, s.taps()));
   });
 }
 

@@ -9,6 +9,7 @@
 // so it runs on the same register tiles as the forward pass, with weights packed transposed.
 #pragma once
 #include "conv_emit.h"
+#include "conv_pack.h"
 #include "conv_source.h"
 #include "conv_tile.h"
 
@@ -102,11 +103,14 @@ static inline void packGradInput(const Call& call, const ConvShape& s, const flo
   call.pool->run(s.groups * phases * panels(C), [&](int task, int) {
     const int panel = task % panels(C), phase = task / panels(C) % phases, group = task / panels(C) / phases;
     const int first = plan.phaseStarts[phase], taps = plan.phaseStarts[phase + 1] - first;
-    packPanel<true>(panel, O, C, taps,
-              to + group * plan.groupWeights + packedSize(O, C, first) + panel * panelSize(O, taps),
-              [&](int c, int o, int t) {
-                return w[(size_t(group * O + o) * C + c) * s.taps() + plan.tapIndices[first + t]];
-              });
+    const auto place = [&](int tap) {
+      if (taps == s.taps()) return tap;  // one phase, which has them in order
+      for (int t = 0; t < taps; t++)
+        if (plan.tapIndices[first + t] == tap) return t;
+      return -1;
+    };
+    packTransposedPanel(panel, O, C, taps, s.taps(), place, w + size_t(group) * O * C * s.taps(),
+                        to + group * plan.groupWeights + packedSize(O, C, first) + panel * panelSize(O, taps));
   });
 }
 

@@ -59,11 +59,18 @@ struct FoldedPlan {
 static inline void packFolded(const ConvShape& s, const float* w, float* to) {
   const FoldedPlan plan(s, nullptr, 1);
   const int lanes = plan.fold * s.C;
-  for (int panel = 0; panel < panels(lanes); panel++)
-    packPanel<true>(panel, s.O, lanes, plan.taps, to + panel * panelSize(s.O, plan.taps), [&](int l, int o, int t) {
-      const int ky = t / plan.columnTaps, kx = t % plan.columnTaps * plan.fold + l / s.C;
-      return kx < s.kw ? w[((size_t(o) * s.C + l % s.C) * s.kh + ky) * s.kw + kx] : 0.0f;
-    });
+  const auto weight = [&](int l, int o, int t) {
+    const int ky = t / plan.columnTaps, kx = t % plan.columnTaps * plan.fold + l / s.C;
+    return kx < s.kw ? w[((size_t(o) * s.C + l % s.C) * s.kh + ky) * s.kw + kx] : 0.0f;
+  };
+  for (int panel = 0; panel < panels(lanes); panel++) {
+    const int width = panelRegisters(lanes, panel) * VL;
+    float* out = to + panel * panelSize(s.O, plan.taps);
+    for (int o0 = 0; o0 < s.O; o0 += LANES)
+      for (int t = 0; t < plan.taps; t++)
+        for (int o = o0; o < smaller(s.O, o0 + LANES); o++)
+          for (int l = panel * PANEL; l < panel * PANEL + width; l++) *out++ = l < lanes ? weight(l, o, t) : 0.0f;
+  }
 }
 
 static inline void runFolded(const Call& call, const ConvShape& s, const GradientMap& g, const float* packed,

@@ -43,7 +43,7 @@ struct Taps {
 void convolvePanel(const TileGeometry& geometry, const Taps& taps, const float* input, const float* weights,
                    const float* bias, int panel, int outputChannels, int rows, int columns, float* output);
 
-// ---- Packing
+// ---- How weights are packed (conv_pack.h)
 
 static inline int panels(int outputChannels) { return divideUp(blocks(outputChannels) * LANES, PANEL); }
 // Registers of output channels in a panel.
@@ -53,30 +53,6 @@ static inline int panelRegisters(int outputChannels, int panel) {
 static inline size_t panelSize(int inputChannels, int taps) { return size_t(inputChannels) * taps * PANEL; }
 static inline size_t packedSize(int inputChannels, int outputChannels, int taps) {
   return panels(outputChannels) * panelSize(inputChannels, taps);
-}
-
-// Packs one panel. weight(o, c, t) is the weight of output channel o, input channel c, packed tap t.
-// TRANSPOSED: weights of neighbouring o lie next to each other, instead of those of neighbouring c; they are
-// read in the order in which they lie.
-template <bool TRANSPOSED, class Weight>
-static inline void packPanel(int panel, int inputChannels, int outputChannels, int taps, float* out,
-                             const Weight& weight) {
-  const int width = panelRegisters(outputChannels, panel) * VL;
-  for (int c0 = 0; c0 < inputChannels; c0 += LANES) {
-    const int channels = smaller(LANES, inputChannels - c0);
-    const auto packTaps = [&](int l, int c) {
-      const int o = panel * PANEL + l;
-      for (int t = 0; t < taps; t++)
-        out[size_t(t * channels + c) * width + l] = o < outputChannels ? weight(o, c0 + c, t) : 0.0f;
-    };
-    if (TRANSPOSED)
-      for (int c = 0; c < channels; c++)
-        for (int l = 0; l < width; l++) packTaps(l, c);
-    else
-      for (int l = 0; l < width; l++)
-        for (int c = 0; c < channels; c++) packTaps(l, c);
-    out += size_t(taps) * channels * width;
-  }
 }
 
 }  // namespace soma::SOMA_ISA
