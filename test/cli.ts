@@ -1,6 +1,7 @@
 /** Runs the built command line in a process of its own, as a user does. `npm test` builds it first. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
@@ -36,6 +37,13 @@ export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Run
 
 export function soma(...args: string[]): Promise<Finished> {
   return start(args).finished;
+}
+
+/** What a command that must succeed prints with --json. */
+export async function json(...args: string[]) {
+  const { stdout, stderr, code } = await soma(...args, '--json');
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
 }
 
 /** Waits until `ready` says so; throws after `seconds`. */

@@ -6,16 +6,11 @@ import type { Faithfulness, RankingFigures } from '../src/explain/faithfulness.t
 import { METHOD_NAMES } from '../src/explain/methods.ts';
 import { SYSTEMS } from '../src/models/registry.ts';
 import { readSafetensors } from '../src/train/safetensors.ts';
-import { soma, start } from './cli.ts';
+import { json, soma, start } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
 const folder = await temporaryFolder();
 const at = (...parts: string[]) => join(folder, ...parts);
-const json = async (...args: string[]) => {
-  const { stdout, stderr, code } = await soma(...args, '--json');
-  expect(code, stderr).toBe(0);
-  return JSON.parse(stdout);
-};
 
 beforeAll(async () => {
   const counts = ['--train', '96', '--val', '24', '--test', '40'];

@@ -4,16 +4,11 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, expect, it } from 'vitest';
 import { parseCsv } from '../src/csv.ts';
-import { soma } from './cli.ts';
+import { json, soma } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
 const folder = await temporaryFolder();
 const [own, other, run] = ['own', 'other', 'run'].map((name) => join(folder, name));
-const json = async (...args: string[]) => {
-  const { stdout, stderr, code } = await soma(...args, '--json');
-  expect(code, stderr).toBe(0);
-  return JSON.parse(stdout);
-};
 
 beforeAll(async () => {
   const sizes = ['--size', '24', '--val', '8', '--test', '16', '--no-masks'];

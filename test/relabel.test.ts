@@ -2,17 +2,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { soma } from './cli.ts';
+import { json, soma } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
 const folder = await temporaryFolder();
 const cells = join(folder, 'cells');
 const log = join(folder, 'labels.jsonl');
-const json = async (...args: string[]) => {
-  const { stdout, stderr, code } = await soma(...args, '--json');
-  expect(code, stderr).toBe(0);
-  return JSON.parse(stdout);
-};
 const train = (name: string, ...more: string[]) =>
   soma(
     ...['train', 'cnn-stride2', '--data', cells, '--size', '16', '--epochs', '1'],

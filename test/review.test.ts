@@ -3,17 +3,12 @@ import { appendFileSync, copyFileSync, readdirSync, readFileSync, statSync, writ
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { parseCsv } from '../src/csv.ts';
-import { soma } from './cli.ts';
+import { json, soma } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
 const folder = await temporaryFolder();
 const cells = join(folder, 'cells');
 const out = join(folder, 'review');
-const json = async (...args: string[]) => {
-  const { stdout, stderr, code } = await soma(...args, '--json');
-  expect(code, stderr).toBe(0);
-  return JSON.parse(stdout);
-};
 const review = [
   ...['review', 'cnn-stride2', '--data', cells, '--size', '16', '--folds', '2', '--epochs', '1'],
   ...['--keep-together', 'near-duplicates', '--out', out],

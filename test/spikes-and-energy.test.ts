@@ -2,16 +2,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { soma } from './cli.ts';
+import { json, soma } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
 const folder = await temporaryFolder();
 const at = (...parts: string[]) => join(folder, ...parts);
-const json = async (...args: string[]) => {
-  const { stdout, stderr, code } = await soma(...args, '--json');
-  expect(code, stderr).toBe(0);
-  return JSON.parse(stdout);
-};
 
 beforeAll(async () => {
   const counts = ['--train', '32', '--val', '8', '--test', '16'];

@@ -16,7 +16,7 @@ import { measureEnergy, type NetworkEnergy, type RunEnergy } from '../train/ener
 import { openRunData, type Weights } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { columns, print } from './io.ts';
-import { type EngineOptions, positiveInt, positiveNumber, withEngine } from './options.ts';
+import { type EngineOptions, positiveInt, positiveNumber, weightsOption, withEngine } from './options.ts';
 import { countingBar } from './progress.ts';
 
 interface EnergyFlags extends EngineOptions {
@@ -36,12 +36,7 @@ export function addEnergy(program: Command): void {
     .description('Energy of an image by three models, of its dense twin too; a table of layers and a report')
     .option('--data <path>', 'other data with the same classes')
     .addOption(new Option('--split <name>', 'whose firing rates').choices(SPLITS).default('test'))
-    .addOption(
-      new Option('--weights <which>', 'of the best epoch or the last (default: as trained)').choices([
-        'best',
-        'last',
-      ]),
-    )
+    .addOption(weightsOption())
     .option('--images <n>', 'so many images, evenly spaced over the split (default: all)', positiveInt)
     .option(
       '--on-chip <KiB>',

@@ -13,7 +13,7 @@ import { deriveRun } from './derive.ts';
 import { type Opened, openExternal } from './external.ts';
 import { evaluateRun, metricsText, writeResults } from './finish.ts';
 import { print, say, sayTables } from './io.ts';
-import { applySets, collect, type EngineOptions, withEngine, withFormat } from './options.ts';
+import { applySets, collect, type EngineOptions, weightsOption, withEngine, withFormat } from './options.ts';
 
 interface EvaluateFlags extends EngineOptions {
   readonly data?: string;
@@ -46,12 +46,7 @@ export function addEvaluate(program: Command): void {
     .option('--drop-overlap', 'leave out images of other data that the run has seen')
     .option('--allow-overlap', 'test on them too: no external validation')
     .option('--ignore-unknown', 'leave out images of other data whose class the run does not know')
-    .addOption(
-      new Option('--weights <which>', 'of the best epoch or the last (default: as trained)').choices([
-        'best',
-        'last',
-      ]),
-    )
+    .addOption(weightsOption())
     .option(
       '--set <key=value>',
       'change an option of the system for this evaluation, e.g. attention=none (the report is left alone)',

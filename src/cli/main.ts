@@ -2,8 +2,8 @@
 /** The command line. Each command is a file beside this. */
 import { Command } from 'commander';
 import { EXIT } from '../errors.ts';
+import { mayBegin } from '../jobs/child.ts';
 import { VERSION } from '../train/config.ts';
-import { mayBegin } from '../work/child.ts';
 import { addBench } from './bench.ts';
 import { addCompare } from './compare.ts';
 import { addData } from './data.ts';

@@ -108,6 +108,12 @@ export function withEngine(command: Command): Command {
     );
 }
 
+/** Which weights of a run a command looks at. */
+export function weightsOption(): Option {
+  const text = 'of the best epoch or the last (default: as trained)';
+  return new Option('--weights <which>', text).choices(['best', 'last']);
+}
+
 /** Collects repeated `--set key=value`. */
 export function collect(text: string, before: readonly string[] = []): string[] {
   return [...before, text];

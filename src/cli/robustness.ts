@@ -25,11 +25,12 @@ import { renderRobustness, robustnessFigures } from '../report/robustness-report
 import type { Format } from '../report/tables.ts';
 import { openRunData } from '../train/open-run.ts';
 import { measureRobustness } from '../train/robustness.ts';
-import { RunFolder } from '../train/run-folder.ts';
+import type { RunFolder } from '../train/run-folder.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
 import { type EngineOptions, wholeNumber, withEngine, withFormat, words } from './options.ts';
 import { expectSameImages } from './same-images.ts';
+import { measureSideBySide } from './side-by-side.ts';
 
 interface RobustnessFlags extends EngineOptions {
   readonly data?: string;
@@ -72,14 +73,12 @@ function severityList(text: string): Severity[] {
   });
 }
 
-async function run(paths: string[], flags: RobustnessFlags): Promise<void> {
-  const measured: Measured[] = [];
-  try {
-    for (const path of paths) measured.push(await measureRun(new RunFolder(path), flags));
-    await report(measured, flags);
-  } finally {
-    await Promise.all(measured.map(({ dataset }) => dataset.close()));
-  }
+function run(paths: string[], flags: RobustnessFlags): Promise<void> {
+  return measureSideBySide(
+    paths,
+    (folder) => measureRun(folder, flags),
+    (measured) => report(measured, flags),
+  );
 }
 
 interface Measured {

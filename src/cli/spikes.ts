@@ -12,12 +12,13 @@ import { writeFigures } from '../report/figure.ts';
 import { decimal, NONE, whole } from '../report/format.ts';
 import { allFigures, renderSpikes, spikesFigures, totals } from '../report/spikes-report.ts';
 import { openRunData, type Weights } from '../train/open-run.ts';
-import { RunFolder } from '../train/run-folder.ts';
+import type { RunFolder } from '../train/run-folder.ts';
 import { measureSpikes, type RunSpikes } from '../train/spikes.ts';
 import { columns, print } from './io.ts';
-import { type EngineOptions, positiveInt, withEngine, words } from './options.ts';
+import { type EngineOptions, positiveInt, weightsOption, withEngine, words } from './options.ts';
 import { countingBar } from './progress.ts';
 import { expectSameImages } from './same-images.ts';
+import { measureSideBySide } from './side-by-side.ts';
 
 interface SpikesFlags extends EngineOptions {
   readonly data?: string;
@@ -38,12 +39,7 @@ export function addSpikes(program: Command): void {
     )
     .option('--data <path>', 'other data with the same classes')
     .addOption(new Option('--split <name>', 'which images').choices(SPLITS).default('test'))
-    .addOption(
-      new Option('--weights <which>', 'of the best epoch or the last (default: as trained)').choices([
-        'best',
-        'last',
-      ]),
-    )
+    .addOption(weightsOption())
     .option('--images <n>', 'so many images, evenly spaced over the split (default: all)', positiveInt)
     .option(
       '--image <name>',
@@ -66,14 +62,12 @@ interface Measured {
   readonly spikes: RunSpikes;
 }
 
-async function run(paths: string[], flags: SpikesFlags): Promise<void> {
-  const measured: Measured[] = [];
-  try {
-    for (const path of paths) measured.push(await measureRun(new RunFolder(path), flags));
-    await report(measured, flags);
-  } finally {
-    await Promise.all(measured.map(({ dataset }) => dataset.close()));
-  }
+function run(paths: string[], flags: SpikesFlags): Promise<void> {
+  return measureSideBySide(
+    paths,
+    (folder) => measureRun(folder, flags),
+    (measured) => report(measured, flags),
+  );
 }
 
 async function measureRun(folder: RunFolder, flags: SpikesFlags): Promise<Measured> {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { SplitRatios } from '../data/split.ts';
 import { EXIT, mismatch, SomaError } from '../errors.ts';
+import { engineArguments } from '../jobs/child.ts';
 import { isSystemFile, openSystem } from '../models/own-system.ts';
 import { systemFile } from '../models/registry.ts';
 import type { System } from '../models/system.ts';
@@ -21,7 +22,6 @@ import { SAMPLER_NAMES, type SamplerName } from '../tune/samplers/table.ts';
 import { type Found, search } from '../tune/search.ts';
 import { allPoints, extremePoints, type Space, setText, type Value } from '../tune/space.ts';
 import { runTrial, trialLog, trialName } from '../tune/trial.ts';
-import { engineArguments } from '../work/child.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
 import {

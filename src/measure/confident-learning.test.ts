@@ -1,6 +1,8 @@
 /** Label quality and likely label errors against cleanlab: label-golden.json was made by label-golden.py (cleanlab 2.9.0). */
+
 import { describe, expect, it, test } from 'vitest';
 import { calibratedJoint, classThresholds, confidentJoint, findLabelIssues } from './confident-learning.ts';
+import { goldenDraw } from './golden-draw.ts';
 import golden from './label-golden.json' with { type: 'json' };
 import { labelQuality } from './label-quality.ts';
 import type { Predictions } from './predictions.ts';
@@ -9,11 +11,7 @@ type Case = (typeof golden.cases)[number]['case'];
 
 /** The same numbers as `case` in label-golden.py. */
 function predictionsOf({ seed, count, size, bonus, wrong }: Case): Predictions {
-  let state = seed;
-  const draw = (n: number) => {
-    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
-    return (state >>> 8) % n;
-  };
+  const draw = goldenDraw(seed);
   const labels = new Int32Array(count);
   const scores = new Float64Array(count * size);
   for (let i = 0; i < count; i++) {

@@ -2,8 +2,10 @@
  * Figures against scikit-learn and scipy: golden.json was made by golden.py with the versions it names
  * (scikit-learn 1.9.1, scipy 1.17.1).
  */
+
 import { expect, test } from 'vitest';
 import golden from './golden.json' with { type: 'json' };
+import { goldenDraw } from './golden-draw.ts';
 import { mcnemar } from './mcnemar.ts';
 import { measure } from './metrics.ts';
 import type { Predictions } from './predictions.ts';
@@ -21,11 +23,7 @@ interface Case {
 
 /** The same numbers as `case` in golden.py. */
 function predictionsOf({ seed, count, size, levels, bonus, absent, unpredicted }: Case): Predictions {
-  let state = seed;
-  const draw = (n: number) => {
-    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
-    return (state >>> 8) % n;
-  };
+  const draw = goldenDraw(seed);
   const labels = new Int32Array(count);
   const scores = new Float64Array(count * size);
   for (let i = 0; i < count; i++) {

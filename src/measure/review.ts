@@ -5,7 +5,7 @@
 import type { IdenticalImages, NearImages } from '../data/check.ts';
 import type { Split } from '../data/dataset.ts';
 import { mismatch } from '../errors.ts';
-import { findLabelIssues } from './confident-learning.ts';
+import { findLabelIssues, type LabelIssues } from './confident-learning.ts';
 import { labelQuality } from './label-quality.ts';
 import type { Outliers } from './outliers.ts';
 import { checkPredictions, type Predictions, predictedClasses } from './predictions.ts';
@@ -132,8 +132,9 @@ export function reviewLabels(
         'the data or its log of labels has changed since the prediction',
       );
   });
-  const { joint } = findLabelIssues(predictions);
-  const scores = scoresByName(predictions);
+  const issues = findLabelIssues(predictions);
+  const { joint } = issues;
+  const scores = scoresByName(predictions, issues);
   const reviewed = images.map((each) => judge(each, scores.get(each.image) ?? null, groups));
   return {
     classes,
@@ -160,10 +161,9 @@ export function agreementWarning({ agreement }: Review): string | undefined {
   return `The networks agree with ${share} % of the labels only: most of the list are their own mistakes. Train longer, or another system.`;
 }
 
-function scoresByName(predictions: Predictions): Map<string, LabelScores> {
+function scoresByName(predictions: Predictions, issues: LabelIssues): Map<string, LabelScores> {
   const { classes, names, scores } = predictions;
   const quality = labelQuality(predictions);
-  const issues = findLabelIssues(predictions);
   const predicted = predictedClasses(predictions);
   return new Map(
     names.map((name, i) => [

@@ -1,9 +1,9 @@
 /** Does one run of a study in a process of its own, or goes on with it where it was stopped. */
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { type Outcome, runChild } from '../jobs/child.ts';
+import type { Claim } from '../jobs/claim.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { type Outcome, runChild } from '../work/child.ts';
-import type { Claim } from '../work/claim.ts';
 import type { StudyRun } from './runs.ts';
 import type { StudyData } from './study.ts';
 

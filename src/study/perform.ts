@@ -1,7 +1,7 @@
 /** Works through a study: every run that is neither finished nor in another process's hands. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { claim } from '../work/claim.ts';
+import { claim } from '../jobs/claim.ts';
 import { type ExecuteOptions, execute } from './execute.ts';
 import { appendJournal, isFinished, readJournal } from './journal.ts';
 import type { StudyRun } from './runs.ts';

@@ -2,12 +2,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAside } from '../files.ts';
+import { commandLine } from '../jobs/child.ts';
 import { drawFigure, type Figure, type FigureSource, writeFigures } from '../report/figure.ts';
 import { duration, NONE, percent, whole } from '../report/format.ts';
 import { type Html, html } from '../report/html.ts';
 import { figureBlock, page, table, tiles, warningBox } from '../report/page.ts';
 import { plain, type ResultTable, resultTable, tableTexts } from '../report/tables.ts';
-import { commandLine } from '../work/child.ts';
 import { type Definition, trainArguments } from './definition.ts';
 import { historyFigure, rungsFigure } from './figures/history.ts';
 import { parallelFigure } from './figures/parallel.ts';

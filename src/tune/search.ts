@@ -5,8 +5,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Claim, claim } from '../jobs/claim.ts';
 import { random } from '../random.ts';
-import { type Claim, claim } from '../work/claim.ts';
 import { appendEvent, type Result, readTrials, type Trial } from './journal.ts';
 import { type Pruner, promotable, type Unit } from './rungs.ts';
 import { randomSampler } from './samplers/random.ts';

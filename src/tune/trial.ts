@@ -6,10 +6,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SomaError } from '../errors.ts';
+import { runChild } from '../jobs/child.ts';
+import type { Claim } from '../jobs/claim.ts';
 import { collectReport } from '../report/collect.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { runChild } from '../work/child.ts';
-import type { Claim } from '../work/claim.ts';
 import { type Definition, trainArguments } from './definition.ts';
 import type { Result } from './journal.ts';
 import { OBJECTIVES, type ObjectiveName } from './objective.ts';

@@ -1,4 +1,4 @@
-/** Random search: every value of a parameter, or every part of its scale, is as likely as any other. */
+/** Random search: values are drawn evenly, those of numbers evenly over their scale. */
 import type { Random } from '../../random.ts';
 import { axisOf } from '../axis.ts';
 import { choose, type Point, type Space } from '../space.ts';
