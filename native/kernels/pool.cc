@@ -130,7 +130,7 @@ void maxPoolSpike(const Call& call) {
           for (int row = rows.from; row < rows.to; row++)
             for (int column = columns.from; column < columns.to; column++) {
               const unsigned word = x[size_t(row) * s.W + column], fresh = word & ~fired;
-              for (int part = 0; part < PARTS; part++)
+              for (int part = 0; argmax && part < PARTS; part++)
                 beyond[part] |= maskOfBits(fresh >> (part * VL)) & (element(row, column) - first - VecI{});
               fired |= word;
             }
