@@ -5,7 +5,8 @@ import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { verdictSentence } from '../measure/paired.ts';
 import { collectReport } from '../report/collect.ts';
-import { compareRuns, renderComparison } from '../report/comparison-report.ts';
+import { compareRuns, comparisonFigures, renderComparison } from '../report/comparison-report.ts';
+import { writeFigures } from '../report/figure.ts';
 import { bytes, duration, median, percentInterval } from '../report/format.ts';
 import { comparisonTables } from '../report/result-tables.ts';
 import type { Format } from '../report/tables.ts';
@@ -22,7 +23,7 @@ interface CompareFlags {
 export function addCompare(program: Command): void {
   withFormat(program.command('compare'))
     .argument('<runs...>', 'two or more run folders that were evaluated on the same images')
-    .description('Compare runs: a table, paired tests, and an HTML report')
+    .description('Compare runs: a table, paired tests, an HTML report, and its figures as SVG beside it')
     .option('--out <file>', 'where the report goes', 'comparison.html')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  soma compare runs/demo/scnn runs/demo/ae-cnn --out comparison.html')
@@ -34,7 +35,10 @@ async function run(paths: string[], { out, format, json }: CompareFlags): Promis
     throw new SomaError(`compare: expected two or more runs, got ${paths.length}; name another`, EXIT.usage);
   const reports = await Promise.all(paths.map((path) => collectReport(new RunFolder(path))));
   const compared = compareRuns(reports);
-  await writeAside(out, await renderComparison(reports));
+  const figures = await comparisonFigures(compared);
+  await writeAside(out, await renderComparison(reports, { figures }));
+  const folder = `${withoutEnding(out)}-figures`;
+  await writeFigures(folder, figures);
   const title = `Comparison of ${compared.runs.map(({ name }) => name).join(', ')}`;
   await sayTables(withoutEnding(out), title, comparisonTables(compared), format);
   const rows = compared.runs.map(({ name, run: { test, parameters, sizes, history } }) => [
@@ -55,8 +59,8 @@ async function run(paths: string[], { out, format, json }: CompareFlags): Promis
     verdictSentence(comparison, first, second, adjustedP),
   );
   print(
-    { ...compared, report: out },
-    [table, '', ...tests, ...compared.notes, '', `report ${out}`].join('\n'),
+    { ...compared, report: out, figures: folder },
+    [table, '', ...tests, ...compared.notes, '', `report ${out}`, `figures ${folder}`].join('\n'),
     json,
   );
 }

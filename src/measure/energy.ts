@@ -230,6 +230,8 @@ export function energyTotals(rows: readonly EnergyRow[]): EnergyTotals {
 
 export interface EpochEnergy {
   readonly epochs: number;
+  /** Joules of each epoch, from the first. */
+  readonly each: readonly number[];
   /** Joules of an epoch. */
   readonly mean: number;
   readonly least: number;
@@ -260,7 +262,7 @@ export function epochEnergy(
   if (joules.length === 0) return null;
   const total = joules.reduce((sum, each) => sum + each, 0);
   return {
-    ...{ epochs: joules.length, mean: total / joules.length, total },
+    ...{ epochs: joules.length, each: joules, mean: total / joules.length, total },
     ...{ least: Math.min(...joules), most: Math.max(...joules) },
   };
 }

@@ -11,6 +11,8 @@ import { classF1Comparison } from './figures/class-scores.ts';
 import { headlineFigure, pairedFigure, validationCurves } from './figures/comparison-figures.ts';
 import { reliabilityFigure, riskCoverageFigure, type Tested } from './figures/confidence-figures.ts';
 import { confusionFigures } from './figures/confusion-figure.ts';
+import { costFigure } from './figures/cost-figure.ts';
+import { rocComparison } from './figures/roc-figure.ts';
 import { decimal, interval, NONE, percentInterval, whole } from './format.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import { figureBlock, page, table, warningBox } from './page.ts';
@@ -27,6 +29,8 @@ import type { RunReport } from './types.ts';
 export interface ComparisonOptions extends BootstrapOptions {
   /** Heading of the page; made from the systems and the data if left out. */
   title?: string;
+  /** Drawn already, by `comparisonFigures`. */
+  figures?: readonly Figure[];
 }
 
 /** Two runs of a comparison, their paired test, and its mid-p adjusted for the number of pairs. */
@@ -90,6 +94,10 @@ export async function comparisonFigures({ runs, pairs }: ComparedRuns): Promise<
   if (tested.length > 0) sources.push(headlineFigure(tested), confusionFigures(tested));
   if (tested.length > 0 && sameClasses(tested)) sources.push(classF1Comparison(tested));
   if (tested.length > 0) sources.push(reliabilityFigure(tested), riskCoverageFigure(tested));
+  const roc = rocComparison(tested);
+  if (roc) sources.push(roc);
+  const costs = costFigure(runs);
+  if (costs) sources.push(costs);
   if (runs.some(({ run }) => run.history.length > 0)) sources.push(validationCurves(runs));
   if (pairs.length > 0) sources.push(pairedFigure(pairs));
   return Promise.all(sources.map(drawFigure));
@@ -104,8 +112,11 @@ const CAPTIONS: Readonly<Record<string, string>> = {
     'Reliability: share of right answers against the probability that the systems gave them, in 15 bins of equal width, with 95 % intervals (Wilson), and the share of the images in each. On the dashed line a probability means what it says; below it they are too sure.',
   'risk-coverage':
     'Share of wrong answers if only the images that a system is surest of are answered and the others are left to a person.',
+  roc: 'ROC curve of each class against all others on the test images, with its AUC. Where every AUC is at least 0.95 only the upper left corner is drawn.',
   'validation-curves':
-    'Loss and accuracy on the validation images over the epochs. Dots mark the best epochs.',
+    'Loss and accuracy on the validation images over the epochs. Dots mark the best epochs. Below, where the first epochs flatten the later ones, these enlarged.',
+  costs:
+    'Test accuracy with its 95 % interval, trainable parameters, and the time of one image where soma bench has measured it for all, else of one training epoch on the machine of the run.',
   'paired-differences':
     'Difference in accuracy of each pair on the same test images with its 95 % bootstrap interval; grey where the interval holds 0. Intervals are not adjusted for the number of pairs.',
 };
@@ -118,7 +129,7 @@ export async function renderComparison(
   const compared = compareRuns(reports, options);
   const { runs, pairs, notes } = compared;
   const tested = testedOf(runs);
-  const figures = new Map((await comparisonFigures(compared)).map((figure) => [figure.slug, figure]));
+  const figures = new Map((options.figures ?? (await comparisonFigures(compared))).map((f) => [f.slug, f]));
   const figure = (slug: string): HtmlValue => {
     const drawn = figures.get(slug);
     return drawn && figureBlock(drawn, CAPTIONS[slug]);
@@ -148,12 +159,13 @@ ${figure('paired-differences')}</section>`
 ${
   tested.length > 0 &&
   html`<section id="classes"><h2>Classes</h2>
-${figure('class-f1')}${sameClasses(tested) && aucTable(tested)}${figure('confusion-matrices')}</section>
+${figure('class-f1')}${sameClasses(tested) && aucTable(tested)}${figure('roc')}${figure('confusion-matrices')}</section>
 <section id="confidence"><h2>How far probabilities can be trusted</h2>
 ${figure('reliability')}${figure('risk-coverage')}</section>`
 }
 <section id="training"><h2>Training</h2>
 ${figure('validation-curves')}
+${figure('costs')}
 ${costTable(runs)}
 ${latencyTables(runs)}</section>
 <section id="setup"><h2>How they were made</h2>

@@ -25,7 +25,7 @@ const spiking: RunEnergy = {
   ...{ images: 10, accuracy: 0.9, steps: 10, network: own, everyStep: own.totals, warnings },
   spikes: {
     ...{ perImage: 300, joulesPerImage: 3e-7, joulesPerSplit: 3e-6 },
-    epochs: { epochs: 2, mean: 0.5, least: 0.4, most: 0.6, total: 1 },
+    epochs: { epochs: 2, each: [0.6, 0.4], mean: 0.5, least: 0.4, most: 0.6, total: 1 },
   },
   twin: network('scnn', true),
 };
@@ -38,10 +38,11 @@ const about = { data: 'cells, test', split: 'test', machine: 'a <processor>', on
 test('a spiking run is set beside its twin, layer by layer, with the formulae', async () => {
   const runs = [{ name: 'one', energy: spiking }];
   const figures = await energyFigures({ runs });
-  expect(figures.map(({ slug }) => slug)).toEqual(['energy', 'energy-parts']);
+  expect(figures.map(({ slug }) => slug)).toEqual(['energy', 'energy-parts', 'energy-epochs']);
   expect(figures[0].description).toMatch(
     /^one: 1 nJ a spike 300\snJ, operations, 45 nm .*one, dense twin: operations/,
   );
+  expect(figures[2].description).toContain('2 epochs, 400\u00a0mJ to 0.600\u00a0J');
   const page = renderEnergy({ ...about, runs }, figures).replaceAll('\u00a0', ' ');
   expect(page).not.toMatch(/NaN|undefined|Infinity|<processor>/);
   expect(page).toMatch(/conv2<.*?>spikes<.*?0\.1250</);
@@ -55,7 +56,9 @@ test('a spiking run is set beside its twin, layer by layer, with the formulae', 
 
 test('a dense run has neither spikes nor twin, alone and beside a spiking one', async () => {
   const alone = [{ name: 'two', energy: dense }];
-  const page = renderEnergy({ ...about, runs: alone }, await energyFigures({ runs: alone }));
+  const own = await energyFigures({ runs: alone });
+  expect(own).toHaveLength(2);
+  const page = renderEnergy({ ...about, runs: alone }, own);
   expect(page).not.toMatch(/id="spikes"|NaN|twin op\./);
   expect(page).toContain('folded');
   const both = [{ name: 'one', energy: spiking }, ...alone];

@@ -2,6 +2,7 @@
 import { type EnergyRow, FORMULAE } from '../measure/energy.ts';
 import type { NetworkEnergy } from '../train/energy.ts';
 import { drawFigure, type Figure } from './figure.ts';
+import { energyEpochsFigure } from './figures/energy-epochs-figure.ts';
 import { type EnergyRun, energyFigure, energyPartsFigure } from './figures/energy-figures.ts';
 import { decimal, joules, NONE, whole } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -20,11 +21,15 @@ export interface EnergyPage {
 
 const PICO = 1e-12;
 
+/** Models and parts, and, where a spiking run has epochs, what each of these took. */
 export function energyFigures({ runs }: Pick<EnergyPage, 'runs'>): Promise<Figure[]> {
-  return Promise.all([drawFigure(energyFigure(runs)), drawFigure(energyPartsFigure(runs))]);
+  const epochs = energyEpochsFigure(runs);
+  return Promise.all(
+    [energyFigure(runs), energyPartsFigure(runs), ...(epochs ? [epochs] : [])].map(drawFigure),
+  );
 }
 
-export function renderEnergy(of: EnergyPage, [models, parts]: readonly Figure[]): string {
+export function renderEnergy(of: EnergyPage, [models, parts, epochs]: readonly Figure[]): string {
   const { runs, data, onChip, machine } = of;
   const several = runs.length > 1;
   const warnings = runs.flatMap(({ name, energy }) =>
@@ -41,7 +46,7 @@ ${tiles(runs.flatMap((run) => tilesOf(run, several)))}
 ${warningBox(warnings)}
 <section id="models"><h2>Three models, one image</h2>
 <p>They answer different questions, and none of them is measured. The first counts spikes and nothing else. The second counts additions and multiplications of a chip whose memory costs nothing. The third adds the accesses to that memory${onChip === null ? ', all of it on the chip' : `; what is larger than ${whole(onChip)} KiB lies in DRAM`}. A dense twin is the same network with ReLU for its neurons, computed once.</p>
-${figureBlock(models, 'Energy of one image by each model. The axis is logarithmic: compare the ends of the bars, not their lengths.')}
+${figureBlock(models, 'Energy of one image by each model. The axis is logarithmic.')}
 ${summaryTable(of)}</section>
 <section id="parts"><h2>Where it goes</h2>
 ${figureBlock(parts, 'Operations and memory traffic of one image by what they are for.')}</section>
@@ -49,6 +54,7 @@ ${
   runs.some(({ energy }) => energy.spikes) &&
   html`<section id="spikes"><h2>One nanojoule a spike</h2>
 <p>Paper (a) multiplies the spikes of all layers of a training epoch by 1 nJ. Here they follow from the rates that training wrote down for each epoch.</p>
+${epochs && figureBlock(epochs, 'Energy of each epoch of training: its rates on the training images, at 1 nJ a spike.')}
 ${spikeTable(of)}</section>`
 }
 <section id="layers"><h2>Layer by layer</h2>

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { SomaError } from '../errors.ts';
 import { measure } from '../measure/metrics.ts';
 import { compareRuns, comparisonFigures, renderComparison } from './comparison-report.ts';
@@ -48,8 +48,15 @@ function expectSelfContained(markup: string): void {
 }
 
 let figures: Figure[];
+const warnings: unknown[] = [];
 beforeAll(async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation((...words) => warnings.push(words));
   figures = [...(await runFigures(scnn)), ...(await comparisonFigures(compareRuns([scnn, aeCnn, twin])))];
+  warn.mockRestore();
+});
+
+test('nothing is said on the terminal while figures are drawn', () => {
+  expect(warnings).toEqual([]);
 });
 
 test('a run and a comparison have the figures that they have data for', async () => {
@@ -71,6 +78,8 @@ test('a run and a comparison have the figures that they have data for', async ()
     'class-f1',
     'reliability',
     'risk-coverage',
+    'roc',
+    'costs',
     'validation-curves',
     'paired-differences',
   ]);
@@ -91,7 +100,7 @@ test('a pre-training has its curves, its text and a picture of what it makes aga
   const drawn = await runFigures(run);
   expect(drawn.map(({ slug }) => slug).slice(0, 2)).toEqual(['pretraining-curves', 'training-curves']);
   expect(marks(drawn[0], 'line')).toBe(4);
-  expect(drawn[0].svg).toContain('>handed on: epoch 3</text>');
+  expect(drawn[0].svg).toContain('>handed on, epoch 3: 0.0080</text>');
   expect(drawn[0].description).toContain('validation mean squared error 0.0080, mean absolute error 0.0500');
   const reconstructions = {
     png: 'data:image/png;base64,AAAA',
@@ -160,16 +169,19 @@ test('confidence: what the diagram and the curve say is what was measured', () =
   expect(risk.description).toContain(`${percent(1 - scnn.test!.metrics.accuracy.value)} at 100`);
 });
 
-test('curves: two lines a panel, the best epoch named, a curve for each class and one for chance', () => {
+test('curves: two lines a panel and again enlarged, the best epoch named with what validation had, a curve for each class and one for chance', () => {
   const curves = figures.find(({ slug }) => slug === 'training-curves')!;
-  expect(marks(curves, 'line')).toBe(4);
-  expect(curves.svg).toContain(`>best epoch ${scnn.bestEpoch}</text>`);
+  expect(marks(curves, 'line')).toBe(8);
+  const best = scnn.history[scnn.bestEpoch - 1];
+  expect(curves.svg).toContain(`>best epoch ${best.epoch}: ${decimal(best.val_loss, 3)}</text>`);
+  expect(curves.svg).toContain(`>${percent(best.val_accuracy)}</text>`);
+  expect(curves.svg.match(/>from epoch \d+ on, enlarged</g)).toHaveLength(2);
   expect(curves.description).toContain(`Best epoch ${scnn.bestEpoch}`);
   const rates = figures.find(({ slug }) => slug === 'firing-rates')!;
   expect(marks(rates, 'line')).toBe(3);
   const roc = figures.find(({ slug }) => slug === 'roc')!;
   expect(marks(roc, 'line')).toBe(2 * 8 + 1);
-  const auc = scnn.test!.metrics.perClass[4].auc!.value.toFixed(3);
+  const auc = scnn.test!.metrics.perClass[4].auc!.value.toFixed(4);
   expect(roc.svg).toMatch(new RegExp(`>lymphocyte\\s+${auc}</text>`));
 });
 
@@ -181,6 +193,26 @@ test('intervals: a line and a point for each figure that is compared', () => {
   expect(marks(headline, 'rule')).toBe(9);
   expect(marks(paired, 'symbol')).toBe(3);
   expect(paired.svg).toContain('>SCNN − AE-CNN</text>');
+});
+
+test('costs: accuracy, parameters and time, each with its number, where two runs were tested', async () => {
+  const costs = figures.find(({ slug }) => slug === 'costs')!;
+  expect(marks(costs, 'symbol')).toBe(9);
+  expect(marks(costs, 'rule')).toBe(3);
+  expect(costs.svg).toContain(`>${aeCnn.parameters.toLocaleString('en')}</text>`);
+  expect(costs.svg).toContain('>one epoch, s</text>');
+  const untested = await comparisonFigures(compareRuns([scnn, { ...aeCnn, test: undefined }]));
+  expect(untested.map(({ slug }) => slug)).not.toContain('costs');
+});
+
+test('several runs have a panel of ROC curves each, with their AUCs', () => {
+  const roc = figures.filter(({ slug }) => slug === 'roc').at(-1)!;
+  expect(marks(roc, 'line')).toBeGreaterThanOrEqual(3 * 8);
+  for (const run of [scnn, aeCnn, twin]) {
+    expect(roc.svg).toMatch(new RegExp(`>${run.system.title}(, upper left corner)?</text>`));
+    const { name, auc } = run.test!.metrics.perClass[4];
+    expect(roc.svg).toMatch(new RegExp(`>${name}\\s+${decimal(auc!.value, 4)}</text>`));
+  }
 });
 
 test('figures are written as files of their own', async () => {

@@ -46,3 +46,13 @@ const LONGEST_ROW = 44;
 export function rowNames(names: readonly string[]): string[] {
   return shortNames(names, LONGEST_ROW);
 }
+
+/** Symbol and padding of an entry of a legend. */
+const LEGEND_ENTRY = 40;
+
+/** Columns of a legend above a figure of `width` pixels: as few rows as fit, about equally long. */
+export function legendColumns(labels: readonly string[], width: number): number {
+  const widest = Math.max(...labels.map((label) => textWidth(label, 11)));
+  const fitting = Math.max(1, Math.floor(width / (widest + LEGEND_ENTRY)));
+  return Math.ceil(labels.length / Math.ceil(labels.length / fitting));
+}

@@ -99,5 +99,5 @@ export const FIGURE_CONFIG: Config = {
   concat: { spacing: 36 },
 };
 
-/** Label of a quantitative axis of shares, as a percentage with a space, e.g. `97.5 %`. */
-export const PERCENT_LABEL = "format(100 * datum.value, '~r') + ' %'";
+/** Of an axis or a legend of shares: percentages with a space and as many decimals on all labels, e.g. `97.5 %`, `98.0 %`. */
+export const PERCENT_AXIS = { format: '%', labelExpr: "replace(datum.label, '%', ' %')" };

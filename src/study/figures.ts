@@ -2,7 +2,7 @@
 import type { FigureSource } from '../report/figure.ts';
 import { decimal, percent } from '../report/format.ts';
 import { rowNames, shortNames } from '../report/text-width.ts';
-import { COLOURS, FAINT_INK, PERCENT_LABEL } from '../report/theme.ts';
+import { COLOURS, FAINT_INK, PERCENT_AXIS } from '../report/theme.ts';
 import type { ArmResult, PairOutcome } from './analyse.ts';
 
 const HEIGHT = { step: 26 };
@@ -46,7 +46,7 @@ export function armFigure(arms: readonly ArmResult[]): FigureSource {
             x: {
               field: 'low',
               ...x,
-              axis: { title: 'test accuracy', tickCount: 6, labelExpr: PERCENT_LABEL },
+              axis: { title: 'test accuracy', tickCount: 6, ...PERCENT_AXIS },
             },
             x2: { field: 'high' },
             y,

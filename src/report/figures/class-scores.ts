@@ -5,7 +5,7 @@
 import type { Metrics } from '../../measure/metrics.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal } from '../format.ts';
-import { rowNames, shortNames } from '../text-width.ts';
+import { legendColumns, rowNames, shortNames } from '../text-width.ts';
 import { COLOURS, categoryColours, FAINT_INK } from '../theme.ts';
 
 /** With more classes than this, only those with the lowest F1 are drawn. */
@@ -95,7 +95,7 @@ export function classF1Comparison(systems: readonly { name: string; metrics: Met
     scale: categoryColours(labels),
     legend: {
       orient: 'top' as const,
-      columns: 3,
+      columns: legendColumns(labels, 480),
       symbolType: 'circle',
       symbolSize: 60,
       symbolStrokeWidth: 0,

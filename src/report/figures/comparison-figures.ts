@@ -6,9 +6,10 @@ import type { Metrics } from '../../measure/metrics.ts';
 import type { PairedComparison } from '../../measure/paired.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal, percent } from '../format.ts';
-import { rowNames, shortNames } from '../text-width.ts';
-import { COLOURS, categoryColours, categoryDashes, FAINT_INK, PERCENT_LABEL } from '../theme.ts';
+import { legendColumns, rowNames, shortNames } from '../text-width.ts';
+import { COLOURS, categoryColours, categoryDashes, FAINT_INK, PERCENT_AXIS } from '../theme.ts';
 import type { RunReport } from '../types.ts';
+import { flattenedFrom, lateTitle } from './late-epochs.ts';
 import { curveAxes } from './training-curves.ts';
 
 /** Accuracy, macro F1 and macro AUC of each run, one panel each, points with intervals. */
@@ -48,7 +49,7 @@ export function headlineFigure(systems: readonly { name: string; metrics: Metric
             x: {
               field: 'low',
               ...x,
-              axis: { title, tickCount: 4, ...(column === 0 && { labelExpr: PERCENT_LABEL }) },
+              axis: { title, tickCount: column === 2 ? 3 : 4, ...(column === 0 && PERCENT_AXIS) },
             },
             x2: { field: 'high' },
             y,
@@ -85,24 +86,22 @@ export function validationCurves(runs: readonly { name: string; run: RunReport }
       best: epoch === run.bestEpoch,
     })),
   );
-  const panel = (field: string, title: string, axis: object) => {
+  const history = runs.flatMap(({ run }) => run.history);
+  const panel = (field: string, title: string, axis: object, from: number | null) => {
+    const seen = from === null ? history : history.filter(({ epoch }) => epoch >= from);
     const encoding = {
-      ...curveAxes(
-        field,
-        title,
-        axis,
-        runs.flatMap(({ run }) => run.history),
-      ),
+      ...curveAxes(field, title, axis, seen),
       color: {
         field: 'system',
         type: 'nominal' as const,
         scale: categoryColours(labels),
-        legend: { orient: 'top' as const, columns: 3, symbolType: 'stroke' },
+        legend: { orient: 'top' as const, columns: legendColumns(labels, 720), symbolType: 'stroke' },
       },
     };
     return {
       width: 340,
-      height: 220,
+      height: 210,
+      ...(from === null ? {} : { title: lateTitle(from), transform: [{ filter: `datum.epoch >= ${from}` }] }),
       layer: [
         {
           mark: { type: 'line' as const },
@@ -119,6 +118,16 @@ export function validationCurves(runs: readonly { name: string; run: RunReport }
       ],
     };
   };
+  const from = flattenedFrom([
+    history.map(({ epoch, val_loss }) => ({ epoch, value: val_loss })),
+    history.map(({ epoch, val_accuracy }) => ({ epoch, value: val_accuracy })),
+  ]);
+  const line = (first: number | null) => ({
+    hconcat: [
+      panel('val_loss', 'validation loss (nats)', {}, first),
+      panel('val_accuracy', 'validation accuracy', PERCENT_AXIS, first),
+    ],
+  });
   return {
     slug: 'validation-curves',
     title: 'Validation curves',
@@ -130,11 +139,9 @@ export function validationCurves(runs: readonly { name: string; run: RunReport }
       .join(' ')}`,
     spec: {
       data: { values },
-      hconcat: [
-        panel('val_loss', 'validation loss (nats)', {}),
-        panel('val_accuracy', 'validation accuracy', { labelExpr: PERCENT_LABEL }),
-      ],
-      resolve: { scale: { color: 'shared' } },
+      vconcat: [line(null), ...(from === null ? [] : [line(from)])],
+      spacing: 22,
+      resolve: { scale: { color: 'shared', strokeDash: 'shared' } },
     },
   };
 }

@@ -9,8 +9,8 @@ import { type RiskCoverage, riskCoverage } from '../../measure/risk-coverage.ts'
 import { wilsonInterval } from '../../measure/wilson.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal, percent, whole } from '../format.ts';
-import { rowNames } from '../text-width.ts';
-import { categoryColours, categoryDashes, FAINT_INK, GRID, PERCENT_LABEL } from '../theme.ts';
+import { legendColumns, rowNames } from '../text-width.ts';
+import { categoryColours, categoryDashes, FAINT_INK, GRID, PERCENT_AXIS } from '../theme.ts';
 
 const SIDE = 300;
 /** Points nearer than this to the one before are left out: a third of a pixel. */
@@ -22,7 +22,7 @@ export interface Tested {
   readonly predictions: Predictions;
 }
 
-const axisOfShares = (title: string) => ({ title, tickCount: 5, grid: true, labelExpr: PERCENT_LABEL });
+const axisOfShares = (title: string) => ({ title, tickCount: 5, grid: true, ...PERCENT_AXIS });
 
 /** Share of right answers against their probability, and how many images have it. */
 export function reliabilityFigure(systems: readonly Tested[]): FigureSource {
@@ -41,7 +41,7 @@ export function reliabilityFigure(systems: readonly Tested[]): FigureSource {
   const unit = { type: 'quantitative' as const, scale: { domain: [0, 1], nice: false } };
   const x = { ...unit, field: 'confidence', axis: { title: null, labels: false, tickCount: 5, grid: true } };
   const y = { ...unit, field: 'accuracy', axis: axisOfShares('right answers') };
-  const color = colourOf(labels);
+  const color = colourOf(labels, SIDE);
   const single = systems.length === 1;
   const diagram = {
     width: SIDE,
@@ -86,7 +86,7 @@ export function reliabilityFigure(systems: readonly Tested[]): FigureSource {
         field: 'share',
         type: 'quantitative' as const,
         scale: { type: 'sqrt' as const, domain: [0, 1], nice: false },
-        axis: { title: 'images', values: [0.01, 0.1, 0.5, 1], grid: true, labelExpr: PERCENT_LABEL },
+        axis: { title: 'images', values: [0.01, 0.1, 0.5, 1], grid: true, ...PERCENT_AXIS },
       },
       color,
     },
@@ -142,12 +142,12 @@ export function riskCoverageFigure(systems: readonly Tested[]): FigureSource {
           axis: axisOfShares('images that are answered, the surest first'),
         },
         y: { field: 'risk', type: 'quantitative', axis: axisOfShares('wrong answers among them') },
-        color: colourOf(labels),
+        color: colourOf(labels, 420),
         strokeDash: {
           field: 'system',
           type: 'nominal',
           scale: categoryDashes(labels),
-          legend: null,
+          ...(labels.length === 1 ? { legend: null } : {}),
         },
       },
     },
@@ -155,12 +155,15 @@ export function riskCoverageFigure(systems: readonly Tested[]): FigureSource {
 }
 
 /** A legend only where there is something to tell apart. */
-function colourOf(labels: readonly string[]) {
+function colourOf(labels: readonly string[], width: number) {
   return {
     field: 'system',
     type: 'nominal' as const,
     scale: categoryColours(labels),
-    legend: labels.length === 1 ? null : { orient: 'top' as const, columns: 3, symbolType: 'stroke' },
+    legend:
+      labels.length === 1
+        ? null
+        : { orient: 'top' as const, columns: legendColumns(labels, width), symbolType: 'stroke' },
   };
 }
 

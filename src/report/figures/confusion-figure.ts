@@ -8,7 +8,7 @@ import type { Metrics } from '../../measure/metrics.ts';
 import type { FigureSource } from '../figure.ts';
 import { percent } from '../format.ts';
 import { shorten, shortNames } from '../text-width.ts';
-import { GRID, PERCENT_LABEL, SHADES } from '../theme.ts';
+import { GRID, PERCENT_AXIS, SHADES } from '../theme.ts';
 
 /** Up to this many classes a cell holds count and percentage; up to the next, the count; then none. */
 const MOST_WITH_SHARES = 12;
@@ -123,7 +123,7 @@ export function matrix({ counts, names: classes, rows, columns }: CountMatrix, s
             scale: { type: 'sqrt' as const, domain: [0, 1], range: [...SHADES], interpolate: 'rgb' as const },
             legend: withShares
               ? null
-              : { title: ['share of', rows], labelExpr: PERCENT_LABEL, values: [0, 0.05, 0.25, 1] },
+              : { title: ['share of', rows], ...PERCENT_AXIS, values: [0, 0.05, 0.25, 1] },
           },
         },
       },

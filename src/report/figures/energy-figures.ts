@@ -53,7 +53,7 @@ function tint(colour: string): string {
     .join('')}`;
 }
 
-/** Bars on a logarithmic axis: lengths do not compare, ends do, so each has its number. */
+/** Dots on a logarithmic axis, where lengths of bars would mean nothing; each has its number. */
 export function energyFigure(runs: readonly EnergyRun[]): FigureSource {
   const series = seriesOf(runs);
   const rows = series.flatMap(({ name, models }) =>
@@ -102,22 +102,27 @@ export function energyFigure(runs: readonly EnergyRun[]): FigureSource {
       data: { values: rows },
       layer: [
         {
-          mark: { type: 'bar' },
+          mark: { type: 'point', size: 75 },
           encoding: {
             y,
             yOffset,
             x,
-            x2: { datum: domain[0] },
             color: {
               field: 'name',
               type: 'nominal',
               scale: { domain: names, range: series.map(({ colour }) => colour) },
-              legend: { orient: 'top', columns: 2, symbolType: 'square', symbolStrokeWidth: 0 },
+              legend: {
+                orient: 'top',
+                columns: 2,
+                symbolType: 'circle',
+                symbolSize: 75,
+                symbolStrokeWidth: 0,
+              },
             },
           },
         },
         {
-          mark: { type: 'text', align: 'left', dx: 5, fontSize: 11, color: INK },
+          mark: { type: 'text', align: 'left', dx: 9, fontSize: 11, color: INK },
           encoding: { y, yOffset, x, text: { field: 'text' } },
         },
       ],

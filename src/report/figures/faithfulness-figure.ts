@@ -4,7 +4,7 @@ import { METHODS, type MethodName } from '../../explain/methods.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal, percent } from '../format.ts';
 import { rowNames } from '../text-width.ts';
-import { COLOURS, categoryColour, FAINT_INK, GRID, PERCENT_LABEL } from '../theme.ts';
+import { COLOURS, categoryColour, FAINT_INK, GRID, PERCENT_AXIS } from '../theme.ts';
 
 export interface FaithfulRun {
   readonly name: string;
@@ -62,7 +62,7 @@ export function curvesFigure(runs: readonly FaithfulRun[]): FigureSource {
         type: 'quantitative' as const,
         axis: {
           title: kind === 'deletion' ? 'pixels taken away, hottest first' : 'pixels put back, hottest first',
-          labelExpr: PERCENT_LABEL,
+          ...PERCENT_AXIS,
           tickCount: 5,
           grid: false,
         },
@@ -71,7 +71,7 @@ export function curvesFigure(runs: readonly FaithfulRun[]): FigureSource {
         field: 'probability',
         type: 'quantitative' as const,
         scale: { domain: [0, 1] },
-        axis: { title: 'probability', tickCount: 5, grid: true, labelExpr: PERCENT_LABEL },
+        axis: { title: 'probability', tickCount: 5, grid: true, ...PERCENT_AXIS },
       },
       color: {
         field: 'ranking',
@@ -158,7 +158,7 @@ export function nucleusFigure(runs: readonly FaithfulRun[]): FigureSource | null
           {
             mark: { type: 'rule' as const, strokeWidth: 2 },
             encoding: {
-              x: { ...x, field: 'low', axis: { title, labelExpr: PERCENT_LABEL, tickCount: 5, grid: true } },
+              x: { ...x, field: 'low', axis: { title, ...PERCENT_AXIS, tickCount: 5, grid: true } },
               x2: { field: 'high' },
               y,
               color,

@@ -69,7 +69,7 @@ export async function featureMapFigure(of: FeatureMaps): Promise<Figure> {
   const cell = { width: width * scale + GAP, height: height * scale + GAP };
   const grid = await picture([...rows, sums], { height, width, channels: 3 }, scale);
   const original = await picture([[input.data]], input.shape, 1);
-  const names = [...shownSteps.map((t) => `t = ${t + 1}`), `0–${most} spikes`];
+  const names = [...shownSteps.map((t) => `t = ${t + 1}`), `sum, 0–${most}`];
   const left = 8 + Math.max(...names.map((name) => textWidth(name, 11))) + INPUT;
   const total = { width: left + grid.width + 4, height: Math.max(TOP + grid.height + 4, TOP + INPUT + 20) };
   const text = (x: number, y: number, anchor: string, words: string) =>
@@ -80,6 +80,7 @@ export async function featureMapFigure(of: FeatureMaps): Promise<Figure> {
     image(0, TOP, INPUT - 12, ((INPUT - 12) * original.height) / original.width, original.uri),
     text((INPUT - 12) / 2, TOP - 6, 'middle', 'image'),
     image(left, TOP, grid.width, grid.height, grid.uri),
+    text(left - 6, TOP - 6, 'end', 'map'),
     ...names.map((name, r) => text(left - 6, TOP + r * cell.height + cell.height / 2 + 2, 'end', name)),
     ...maps.map((c, m) =>
       text(left + m * cell.width + (cell.width - GAP) / 2, TOP - 6, 'middle', `${c + 1}`),

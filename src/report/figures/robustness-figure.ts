@@ -3,8 +3,8 @@ import { CORRUPTIONS, findCorruption } from '../../data/corruptions/table.ts';
 import type { Robustness } from '../../measure/robustness.ts';
 import type { FigureSource } from '../figure.ts';
 import { percent } from '../format.ts';
-import { rowNames } from '../text-width.ts';
-import { categoryColours, categoryDashes, PERCENT_LABEL } from '../theme.ts';
+import { legendColumns, rowNames } from '../text-width.ts';
+import { categoryColours, categoryDashes, PERCENT_AXIS } from '../theme.ts';
 
 export interface RobustRun {
   readonly name: string;
@@ -38,7 +38,7 @@ export function robustnessFigure(runs: readonly RobustRun[]): FigureSource {
     field: 'value',
     type: 'quantitative' as const,
     scale: { domain: [Math.floor(lowest * 10) / 10, 1], nice: false },
-    axis: { title: 'accuracy', tickCount: 5, grid: true, labelExpr: PERCENT_LABEL },
+    axis: { title: 'accuracy', tickCount: 5, grid: true, ...PERCENT_AXIS },
   };
   const color = {
     field: 'run',
@@ -47,7 +47,12 @@ export function robustnessFigure(runs: readonly RobustRun[]): FigureSource {
     legend:
       labels.length === 1
         ? null
-        : { orient: 'top' as const, columns: 3, symbolType: 'stroke', symbolOpacity: 1 },
+        : {
+            orient: 'top' as const,
+            columns: legendColumns(labels, 700),
+            symbolType: 'stroke',
+            symbolOpacity: 1,
+          },
   };
   const strokeDash = {
     field: 'run',

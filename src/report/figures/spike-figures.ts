@@ -2,8 +2,8 @@
 import type { LayerSpikes, Suppression } from '../../measure/spikes.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal, percent, whole } from '../format.ts';
-import { rowNames, shortNames } from '../text-width.ts';
-import { COLOURS, categoryColours, categoryDashes, GRID, INK, PERCENT_LABEL, SHADES } from '../theme.ts';
+import { legendColumns, rowNames, shortNames } from '../text-width.ts';
+import { COLOURS, categoryColours, categoryDashes, GRID, INK, PERCENT_AXIS, SHADES } from '../theme.ts';
 
 const ROW = 22;
 /** Width of the rates; a cell is at most so wide. */
@@ -102,7 +102,7 @@ export function rateFigure(slug: string, name: string, layers: readonly LayerSpi
               type: 'quantitative',
               stack: 'zero',
               scale: { domain: [0, 1], nice: false },
-              axis: { title: null, values: [0, 0.5, 1], labelExpr: PERCENT_LABEL, grid: false },
+              axis: { title: null, values: [0, 0.5, 1], ...PERCENT_AXIS, grid: false },
             },
             order: { field: 'order' },
             color: {
@@ -171,13 +171,17 @@ export function suppressionFigure(runs: readonly NamedSuppressions[]): FigureSou
             field: 'value',
             type: 'quantitative' as const,
             scale: { domain: [0, highest || 1], nice: true },
-            axis: { title: r === 0 ? title : null, tickCount: 5, labelExpr: PERCENT_LABEL },
+            axis: { title: r === 0 ? title : null, tickCount: 5, ...PERCENT_AXIS },
           },
           color: {
             field: 'block',
             type: 'nominal' as const,
             scale: categoryColours(labels),
-            legend: { orient: 'top' as const, symbolType: 'stroke' as const, columns: 3 },
+            legend: {
+              orient: 'top' as const,
+              symbolType: 'stroke' as const,
+              columns: legendColumns(labels, 520),
+            },
           },
           strokeDash: {
             field: 'block',

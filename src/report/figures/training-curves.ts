@@ -6,8 +6,9 @@
 import type { StageRecord } from '../../train/record.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal, percent } from '../format.ts';
-import { COLOURS, categoryColours, categoryDashes, FAINT_INK, PERCENT_LABEL } from '../theme.ts';
+import { COLOURS, categoryColours, categoryDashes, FAINT_INK, PERCENT_AXIS } from '../theme.ts';
 import type { PretrainingReport, RunReport } from '../types.ts';
+import { flattenedFrom, lateTitle } from './late-epochs.ts';
 
 const PANEL = { width: 340, height: 210 };
 /** Whole epochs along the bottom. */
@@ -17,8 +18,14 @@ const EPOCH_AXIS = { title: 'epoch', grid: false, tickMinStep: 1, format: 'd', t
 export function trainingCurves({ name, history, bestEpoch }: RunReport): FigureSource {
   const best = recordOf(history, bestEpoch);
   const rows = history.flatMap((record) => [
-    { epoch: record.epoch, split: 'training', loss: record.train_loss, accuracy: record.train_accuracy },
-    { epoch: record.epoch, split: 'validation', loss: record.val_loss, accuracy: record.val_accuracy },
+    {
+      ...{ epoch: record.epoch, split: 'training' as const },
+      ...{ loss: record.train_loss, accuracy: record.train_accuracy },
+    },
+    {
+      ...{ epoch: record.epoch, split: 'validation' as const },
+      ...{ loss: record.val_loss, accuracy: record.val_accuracy },
+    },
   ]);
   const last = history[history.length - 1];
   return {
@@ -30,8 +37,8 @@ export function trainingCurves({ name, history, bestEpoch }: RunReport): FigureS
       `validation accuracy ${percent(last.val_accuracy)}.` +
       (best ? ` Best epoch ${bestEpoch}: validation accuracy ${percent(best.val_accuracy)}.` : ''),
     spec: sideBySide(history, { epoch: bestEpoch, name: 'best epoch' }, rows, [
-      { field: 'loss', title: 'loss (nats)' },
-      { field: 'accuracy', title: 'accuracy', axis: { labelExpr: PERCENT_LABEL } },
+      { field: 'loss', title: 'loss (nats)', text: (loss) => decimal(loss, 3) },
+      { field: 'accuracy', title: 'accuracy', axis: PERCENT_AXIS, text: percent },
     ]),
   };
 }
@@ -39,8 +46,14 @@ export function trainingCurves({ name, history, bestEpoch }: RunReport): FigureS
 /** Mean squared and mean absolute error of a pre-training side by side. Needs one epoch or more. */
 export function pretrainingCurves(name: string, { history, epoch }: PretrainingReport): FigureSource {
   const rows = history.flatMap((record) => [
-    { epoch: record.epoch, split: 'training', squared: record.train_loss, absolute: record.train_mae },
-    { epoch: record.epoch, split: 'validation', squared: record.val_loss, absolute: record.val_mae },
+    {
+      ...{ epoch: record.epoch, split: 'training' as const },
+      ...{ squared: record.train_loss, absolute: record.train_mae },
+    },
+    {
+      ...{ epoch: record.epoch, split: 'validation' as const },
+      ...{ squared: record.val_loss, absolute: record.val_mae },
+    },
   ]);
   const last = history[history.length - 1];
   return {
@@ -49,9 +62,9 @@ export function pretrainingCurves(name: string, { history, epoch }: PretrainingR
     description:
       `Mean squared and mean absolute error of pixels of training and validation over ${history.length} epochs of pre-training. ` +
       `Last epoch: validation mean squared error ${decimal(last.val_loss, 4)}, mean absolute error ${decimal(last.val_mae, 4)}.`,
-    spec: sideBySide(history, { epoch, name: 'handed on: epoch' }, rows, [
-      { field: 'squared', title: 'mean squared error' },
-      { field: 'absolute', title: 'mean absolute error' },
+    spec: sideBySide(history, { epoch, name: 'handed on, epoch' }, rows, [
+      { field: 'squared', title: 'mean squared error', text: (error) => decimal(error, 4) },
+      { field: 'absolute', title: 'mean absolute error', text: (error) => decimal(error, 4) },
     ]),
   };
 }
@@ -60,47 +73,80 @@ interface Panel {
   readonly field: string;
   readonly title: string;
   readonly axis?: object;
+  /** Of the value that stands beside the epoch that was kept. */
+  readonly text: (value: number) => string;
 }
 
-/** Panels of curves on training and on validation, the epoch whose weights were kept marked. */
+/** A row of both splits for each epoch. */
+interface CurveRow {
+  readonly epoch: number;
+  readonly split: 'training' | 'validation';
+  readonly [quantity: string]: number | string;
+}
+
+/**
+ * Panels of curves on training and on validation, the epoch whose weights were kept marked with what validation had there;
+ * below, the later epochs enlarged where the first ones leave them no room.
+ */
 function sideBySide(
   history: readonly StageRecord[],
   kept: MarkedEpoch,
-  rows: readonly object[],
+  rows: readonly CurveRow[],
   panels: readonly Panel[],
 ): FigureSource['spec'] {
-  const panel = ({ field, title, axis = {} }: Panel, i: number) => ({
-    ...PANEL,
-    layer: [
-      ...(recordOf(history, kept.epoch) ? epochMarks(kept, i === 0) : []),
-      {
-        mark: { type: 'line' as const, clip: true, point: history.length <= 2 },
-        encoding: {
-          ...curveAxes(field, title, axis, history),
-          color: {
-            field: 'split',
-            type: 'nominal' as const,
-            scale: { domain: ['training', 'validation'], range: [COLOURS.blue, COLOURS.vermilion] },
-            legend: { orient: 'top' as const, symbolType: 'stroke' },
-          },
-          strokeDash: {
-            field: 'split',
-            type: 'nominal' as const,
-            scale: {
-              domain: ['training', 'validation'],
-              range: [
-                [5, 3],
-                [1, 0],
-              ],
+  const marked = rows.find(({ epoch, split }) => epoch === kept.epoch && split === 'validation');
+  const panel = ({ field, title, axis = {}, text }: Panel, i: number, from: number | null) => {
+    const seen = from === null ? history : history.filter(({ epoch }) => epoch >= from);
+    const isSeen = marked && seen.some(({ epoch }) => epoch === kept.epoch);
+    const name = `${i === 0 ? `${kept.name} ${kept.epoch}: ` : ''}${marked ? text(Number(marked[field])) : ''}`;
+    return {
+      ...PANEL,
+      ...(from === null ? {} : { title: lateTitle(from), transform: [{ filter: `datum.epoch >= ${from}` }] }),
+      layer: [
+        ...(isSeen ? epochMarks({ ...kept, name }, seen, from === null) : []),
+        {
+          mark: { type: 'line' as const, clip: true, point: history.length <= 2 },
+          encoding: {
+            ...curveAxes(field, title, axis, seen),
+            color: {
+              field: 'split',
+              type: 'nominal' as const,
+              scale: { domain: ['training', 'validation'], range: [COLOURS.blue, COLOURS.vermilion] },
+              legend: { orient: 'top' as const, symbolType: 'stroke' },
+            },
+            strokeDash: {
+              field: 'split',
+              type: 'nominal' as const,
+              scale: {
+                domain: ['training', 'validation'],
+                range: [
+                  [5, 3],
+                  [1, 0],
+                ],
+              },
             },
           },
         },
-      },
-    ],
-  });
+        ...(isSeen
+          ? [
+              {
+                data: { values: [marked] },
+                mark: { type: 'point' as const, size: 50, color: COLOURS.vermilion, stroke: '#FFFFFF' },
+                encoding: curveAxes(field, title, axis, seen),
+              },
+            ]
+          : []),
+      ],
+    };
+  };
+  const from = flattenedFrom(
+    panels.map(({ field }) => rows.map((row) => ({ epoch: row.epoch, value: Number(row[field]) }))),
+  );
+  const line = (first: number | null) => ({ hconcat: panels.map((each, i) => panel(each, i, first)) });
   return {
     data: { values: [...rows] },
-    hconcat: panels.map(panel),
+    vconcat: [line(null), ...(from === null ? [] : [line(from)])],
+    spacing: 22,
     resolve: { scale: { color: 'shared', strokeDash: 'shared' } },
   };
 }
@@ -125,7 +171,9 @@ export function firingRates(run: RunReport): FigureSource | null {
       width: 480,
       height: 190,
       layer: [
-        ...(recordOf(history, bestEpoch) ? epochMarks({ epoch: bestEpoch, name: 'best epoch' }, true) : []),
+        ...(recordOf(history, bestEpoch)
+          ? epochMarks({ epoch: bestEpoch, name: `best epoch ${bestEpoch}` }, history, true)
+          : []),
         {
           mark: { type: 'line', point: history.length <= 2 },
           encoding: {
@@ -176,14 +224,16 @@ function recordOf<R extends StageRecord>(history: readonly R[], epoch: number): 
 
 interface MarkedEpoch {
   readonly epoch: number;
-  /** What stands before its number. */
+  /** What it is called. */
   readonly name: string;
 }
 
-/** A vertical line at an epoch, with its name above it in the panel that says so. */
-function epochMarks({ epoch, name }: MarkedEpoch, named: boolean) {
-  const data = { values: [{ epoch, text: `${name} ${epoch}` }] };
+/** A vertical line at an epoch, with its name above it, where it says it, inside the panel. */
+function epochMarks({ epoch, name }: MarkedEpoch, history: readonly StageRecord[], named: boolean) {
+  const data = { values: [{ epoch, text: name }] };
   const x = { field: 'epoch', type: 'quantitative' as const };
+  const { domain } = epochScale(history);
+  const at = (epoch - domain[0]) / (domain[1] - domain[0]);
   const rule = {
     data,
     mark: { type: 'rule' as const, strokeDash: [2, 3], color: FAINT_INK },
@@ -194,6 +244,7 @@ function epochMarks({ epoch, name }: MarkedEpoch, named: boolean) {
     mark: {
       type: 'text' as const,
       y: 0,
+      align: at < 0.25 ? ('left' as const) : at > 0.75 ? ('right' as const) : ('center' as const),
       baseline: 'bottom' as const,
       dy: -3,
       color: FAINT_INK,

@@ -2,7 +2,7 @@
 import type { FigureSource } from '../../report/figure.ts';
 import { percent } from '../../report/format.ts';
 import { rowNames } from '../../report/text-width.ts';
-import { COLOURS, PERCENT_LABEL } from '../../report/theme.ts';
+import { COLOURS, PERCENT_AXIS } from '../../report/theme.ts';
 import type { Importance } from '../importance.ts';
 import { OBJECTIVES } from '../objective.ts';
 import { finiteValues, type Parameter, valueText } from '../space.ts';
@@ -25,7 +25,7 @@ export function importanceFigure(shares: readonly Importance[]): FigureSource {
           field: 'share',
           type: 'quantitative',
           scale: { zero: true },
-          axis: { title: 'share of the importance', labelExpr: PERCENT_LABEL, tickCount: 5 },
+          axis: { title: 'share of the importance', ...PERCENT_AXIS, tickCount: 5 },
         },
       },
       layer: [
