@@ -196,6 +196,8 @@ describe('train, evaluate, compare, predict', () => {
       'evaluation.json',
       'report.html',
       'figures/roc.svg',
+      'figures/errors.svg',
+      'figures/errors.png',
     ])
       expect(existsSync(at('runs', 'scnn', file)), file).toBe(true);
     const config = JSON.parse(readFileSync(at('runs', 'scnn', 'config.json'), 'utf8'));
@@ -305,6 +307,8 @@ describe('train, evaluate, compare, predict', () => {
     const wrong = await soma('compare', ...both, '--out', out, '--format', 'xml');
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('Expected md, json, csv')]);
     expect(readFileSync(out, 'utf8')).toContain('AE-CNN');
+    const figures = ['confusion-matrices.svg', 'costs.svg', 'roc.svg', 'validation-curves.svg'];
+    expect(readdirSync(compared.figures)).toEqual(expect.arrayContaining(figures));
   });
 
   it('robustness keeps what it measured, and sets runs side by side', async () => {
@@ -404,7 +408,9 @@ describe('train, evaluate, compare, predict', () => {
       images.map(({ truth }: { truth: string }) => truth),
     );
     expect(readdirSync(join(out, 'overlays'))).toHaveLength(16);
-    expect(readdirSync(join(out, 'plates'))).toContain('basophil-grad-cam-steps.png');
+    expect(readdirSync(join(out, 'plates'))).toEqual(
+      ['each-class-grad-cam-steps', 'each-class'].flatMap((name) => [`${name}.png`, `${name}.svg`]),
+    );
     const page = readFileSync(report, 'utf8');
     expect(page.match(/<image /g)?.length).toBeGreaterThan(24);
     expect(page).not.toMatch(/(src|href)="https?:/);

@@ -136,20 +136,26 @@ function used(name: MethodName, layer: string, o: ExplainOptions, flags: Explain
   return { name, layer, settings: settings.join(', ') };
 }
 
-/** A plate for each class that there are images of, or one for images that were named. */
+/** One plate of an image of each class, then a plate for each class that there are more of; or one for images that were named. */
 function drawAll(
   explained: readonly ExplainedImage[],
   style: PlateStyle,
   flags: ExplainFlags,
   named: boolean,
 ): Promise<Figure[]> {
+  const ofClass = (k: number) => explained.filter(({ image }) => image.truth === k);
+  const classes = style.classes.map((name, k) => ({ slug: fileName(name), name, own: ofClass(k) }));
+  const each = {
+    slug: 'each-class',
+    name: 'One of each class',
+    own: classes.flatMap(({ own }) => own[0] ?? []),
+  };
   const groups = named
-    ? [{ name: 'images', own: explained }]
-    : style.classes.map((name, k) => ({ name, own: explained.filter(({ image }) => image.truth === k) }));
+    ? [{ slug: 'images', name: 'images', own: explained }]
+    : [each, ...classes.filter(({ own }) => own.length > 1)];
   const plates: Plate[] = [];
-  for (const { name, own } of groups) {
+  for (const { slug, name, own } of groups) {
     if (own.length === 0) continue;
-    const slug = fileName(name);
     plates.push(mapsPlate({ slug, title: name }, own, style));
     if (!flags.steps) continue;
     for (const [m, { method }] of own[0].maps.entries()) {

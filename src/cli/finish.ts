@@ -9,8 +9,10 @@ import { type Metrics, measure } from '../measure/metrics.ts';
 import { type Predictions, predictedClasses } from '../measure/predictions.ts';
 import { writePredictions } from '../measure/predictions-csv.ts';
 import { collectReport } from '../report/collect.ts';
+import { type ConfidentError, errorPlate } from '../report/error-plate.ts';
 import { writeFigures } from '../report/figure.ts';
 import { percentInterval } from '../report/format.ts';
+import { drawPlate, platePng } from '../report/plate.ts';
 import { renderRunReport, runFigures } from '../report/run-report.ts';
 import type { ReconstructionPicture, RunReport, SampleImage } from '../report/types.ts';
 import type { RunConfig } from '../train/config.ts';
@@ -76,27 +78,28 @@ export async function writeTested(
   );
   const report = await collectReport(folder, test);
   await mkdir(folder.file('figures'), { recursive: true });
-  await writeFigures(folder.file('figures'), await runFigures(report));
-  const samples = dataset ? await confidentErrors(predictions, dataset) : [];
+  const errors = dataset ? await confidentErrors(predictions, dataset) : [];
+  const plate = errors.length > 0 ? await drawPlate(errorPlate(folder.name, errors)) : undefined;
+  await writeFigures(folder.file('figures'), [...(await runFigures(report)), ...(plate ? [plate] : [])]);
+  if (plate) await writeAside(folder.file('figures/errors.png'), await platePng(plate));
+  const samples = await Promise.all(errors.map(asSample));
   await writeAside(folder.file('report.html'), await renderRunReport(report, { samples, reconstructions }));
   return folder.file('report.html');
 }
 
-/** The errors of which the network was surest, as small pictures. */
-async function confidentErrors(predictions: Predictions, dataset: Dataset): Promise<SampleImage[]> {
+/** The errors of which the network was surest. */
+async function confidentErrors(predictions: Predictions, dataset: Dataset): Promise<ConfidentError[]> {
   const { labels, scores, classes, names } = predictions;
   const predicted = predictedClasses(predictions);
   const confidence = (i: number) => scores[i * classes.length + predicted[i]];
   const errors = [...labels.keys()].filter((i) => predicted[i] !== labels[i]);
   errors.sort((a, b) => confidence(b) - confidence(a));
-  const samples: SampleImage[] = [];
+  const samples: ConfidentError[] = [];
   for (const i of errors.slice(0, SAMPLES)) {
     const image = await readImage(dataset.splits.test, dataset, i);
-    const png = await sharp(image.data, { raw: rawShape(image) })
-      .png()
-      .toBuffer();
+    const { data: pixels, height, width, channels } = image;
     samples.push({
-      png: `data:image/png;base64,${png.toString('base64')}`,
+      picture: { pixels, height, width, channels },
       name: names[i],
       label: classes[labels[i]],
       predicted: classes[predicted[i]],
@@ -104,6 +107,13 @@ async function confidentErrors(predictions: Predictions, dataset: Dataset): Prom
     });
   }
   return samples;
+}
+
+async function asSample({ picture: { pixels, ...shape }, ...error }: ConfidentError): Promise<SampleImage> {
+  const png = await sharp(pixels, { raw: rawShape(shape) })
+    .png()
+    .toBuffer();
+  return { ...error, png: `data:image/png;base64,${png.toString('base64')}` };
 }
 
 /** Metrics as a table for the terminal. */

@@ -1,6 +1,7 @@
 /** Heat as colour, and plates of pictures. */
 import sharp from 'sharp';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
+import { errorPlate } from './error-plate.ts';
 import { asColour, colouredHeat, HEAT_SCALES, heatColours, overlaid } from './heat-colours.ts';
 import { drawPlate, type Picture, platePng } from './plate.ts';
 
@@ -71,4 +72,15 @@ describe('drawPlate()', () => {
       'expected rows of 1 pictures, got [2, 2]',
     );
   });
+});
+
+test('errors stand on a plate with what is true, what was said, and the name of the file', async () => {
+  const picture: Picture = { pixels: new Uint8Array(28 * 28).fill(90), height: 28, width: 28, channels: 1 };
+  const error = { picture, name: 'test/ig/MY_1.png', label: 'ig', predicted: 'monocyte', confidence: 0.987 };
+  const plate = errorPlate('scnn', [error, { ...error, name: 'no folder' }]);
+  const { svg, description } = await drawPlate(plate);
+  for (const words of ['true ig', 'said monocyte', '98.7\u00a0%', 'MY_1.png', 'no folder'])
+    expect(svg).toContain(`>${words}</text>`);
+  expect(description).toContain('test/ig/MY_1.png: ig taken for monocyte, 98.7');
+  expect(svg.match(/data:image\/png/g)).toHaveLength(2);
 });
