@@ -197,7 +197,6 @@ describe('train, evaluate, compare, predict', () => {
       'report.html',
       'figures/roc.svg',
       'figures/errors.svg',
-      'figures/errors.png',
     ])
       expect(existsSync(at('runs', 'scnn', file)), file).toBe(true);
     const config = JSON.parse(readFileSync(at('runs', 'scnn', 'config.json'), 'utf8'));

@@ -12,7 +12,7 @@ import { collectReport } from '../report/collect.ts';
 import { type ConfidentError, errorPlate } from '../report/error-plate.ts';
 import { writeFigures } from '../report/figure.ts';
 import { percentInterval } from '../report/format.ts';
-import { drawPlate, platePng } from '../report/plate.ts';
+import { drawPlate } from '../report/plate.ts';
 import { renderRunReport, runFigures } from '../report/run-report.ts';
 import type { ReconstructionPicture, RunReport, SampleImage } from '../report/types.ts';
 import type { RunConfig } from '../train/config.ts';
@@ -81,7 +81,6 @@ export async function writeTested(
   const errors = dataset ? await confidentErrors(predictions, dataset) : [];
   const plate = errors.length > 0 ? await drawPlate(errorPlate(folder.name, errors)) : undefined;
   await writeFigures(folder.file('figures'), [...(await runFigures(report)), ...(plate ? [plate] : [])]);
-  if (plate) await writeAside(folder.file('figures/errors.png'), await platePng(plate));
   const samples = await Promise.all(errors.map(asSample));
   await writeAside(folder.file('report.html'), await renderRunReport(report, { samples, reconstructions }));
   return folder.file('report.html');

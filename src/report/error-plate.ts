@@ -1,5 +1,5 @@
 /** A plate of wrong answers, as paper (c), figures 14 and 15 have them: each with what is true and what the network said. */
-import { percent } from './format.ts';
+import { probability } from './format.ts';
 import type { Picture, Plate } from './plate.ts';
 import type { SampleImage } from './types.ts';
 
@@ -16,13 +16,13 @@ export function errorPlate(run: string, errors: readonly ConfidentError[]): Plat
     description: errors
       .map(
         ({ name, label, predicted, confidence }) =>
-          `${name}: ${label} taken for ${predicted}, ${percent(confidence, 1)}`,
+          `${name}: ${label} taken for ${predicted}, ${probability(confidence)}`,
       )
       .join('; '),
     headings: [''],
     rows: errors.map(({ picture, name, label, predicted, confidence }) => ({
       pictures: [picture],
-      caption: [`true ${label}`, `said ${predicted}`, percent(confidence, 1), lastPart(name)],
+      caption: [`true ${label}`, `said ${predicted}`, probability(confidence), lastPart(name)],
     })),
   };
 }

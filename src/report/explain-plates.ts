@@ -2,7 +2,7 @@
 import type { ImageShape } from '../data/image.ts';
 import type { ExplainedImage, MethodMap } from '../explain/explain.ts';
 import { METHODS } from '../explain/methods.ts';
-import { percent } from './format.ts';
+import { probability } from './format.ts';
 import { asColour, colouredHeat, overlaid } from './heat-colours.ts';
 import type { Picture, Plate, PlateRow } from './plate.ts';
 
@@ -26,8 +26,8 @@ export function overlay({ image }: ExplainedImage, { heat }: MethodMap, style: P
 /** What the network said, and of which image. */
 function captionOf({ image, probabilities, predicted, asked }: ExplainedImage, { classes }: PlateStyle) {
   const truth = image.truth === null ? [] : [`true ${classes[image.truth]}`];
-  const said = `said ${classes[predicted]} ${percent(probabilities[predicted], 1)}`;
-  const about = asked === predicted ? [] : [`asked ${classes[asked]} ${percent(probabilities[asked], 1)}`];
+  const said = `said ${classes[predicted]} ${probability(probabilities[predicted])}`;
+  const about = asked === predicted ? [] : [`asked ${classes[asked]} ${probability(probabilities[asked])}`];
   return [[...truth, said, ...about].join(' · '), image.name];
 }
 
@@ -120,7 +120,7 @@ export function disagreementPlate(
     const both = explained.map((images) => images[i]);
     const said = both.map(
       ({ predicted, probabilities }, r) =>
-        `${runs[r]}: ${classes[predicted]} ${percent(probabilities[predicted], 1)}`,
+        `${runs[r]}: ${classes[predicted]} ${probability(probabilities[predicted])}`,
     );
     const truth = first.image.truth === null ? [] : [`true ${classes[first.image.truth]}`];
     return {

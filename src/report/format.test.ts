@@ -9,11 +9,12 @@ import {
   megabytes,
   percent,
   percentInterval,
+  probability,
   whole,
 } from './format.ts';
 import { html, trusted } from './html.ts';
 import { flatten } from './setup-sections.ts';
-import { shorten, shortNames, textWidth } from './text-width.ts';
+import { legendColumns, shorten, shortNames, textWidth } from './text-width.ts';
 
 /** Units do not part from their numbers: the spaces are non-breaking. */
 const plain = (text: string) => text.replaceAll('\u00a0', ' ');
@@ -21,6 +22,12 @@ const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 test('numbers read as in a paper', () => {
   expect(decimal(-0.1234, 2)).toBe('−0.12');
   expect(plain(percent(0.95235))).toBe('95.23 %'); // 95.235 has no exact binary form
+  expect([0.5, 0.9994, 0.99951, 1].map((p) => plain(probability(p)))).toEqual([
+    '50.0 %',
+    '99.9 %',
+    '> 99.9 %',
+    '> 99.9 %',
+  ]);
   expect(percentInterval({ value: 0.9, low: 0.875, high: 0.925 })).toBe('90.00 (87.50–92.50)');
   expect(interval(null)).toBe('–');
   expect(whole(430696)).toBe('430,696');
@@ -71,4 +78,12 @@ test('width grows with letters and size, and takes m for wider than i', () => {
   const ems = textWidth('immature granulocyte', 1);
   expect(ems).toBeGreaterThan(9.5);
   expect(ems).toBeLessThan(13);
+});
+
+test('a legend has as few rows as fit, about equally long', () => {
+  const four = ['CNN, stride-2 pools', 'SE-CNN', 'SA-CNN', 'CBAM-CNN'];
+  expect(legendColumns(four, 720)).toBe(4);
+  expect(legendColumns(four, 500)).toBe(2);
+  expect(legendColumns(four, 50)).toBe(1);
+  expect(legendColumns(['one'], 720)).toBe(1);
 });

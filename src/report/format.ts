@@ -17,6 +17,11 @@ export function percent(share: number, decimals = 2): string {
   return `${decimal(100 * share, decimals)}${SPACE}%`;
 }
 
+/** A probability as a percentage with one decimal; no network is certain, so what would round to 100 % is `> 99.9 %`. */
+export function probability(share: number): string {
+  return share > 0.9995 ? `>${SPACE}${percent(0.999, 1)}` : percent(share, 1);
+}
+
 /** A share with its interval in per cent, e.g. `95.23 (94.50–95.91)`; the unit belongs into the heading. */
 export function percentInterval(estimate: Estimate | null): string {
   if (!estimate) return NONE;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mismatch } from '../errors.ts';
 import type { Figure } from './figure.ts';
-import { decimal, percent } from './format.ts';
+import { decimal, probability } from './format.ts';
 import { type Html, type HtmlValue, html, trusted } from './html.ts';
 import { STYLESHEET } from './stylesheet.ts';
 import type { ReconstructionPicture, SampleImage } from './types.ts';
@@ -122,7 +122,7 @@ export function sampleGrid(samples: readonly SampleImage[]): Html {
   return html`<div class="samples">${samples.map((sample) => {
     expectPng(`sample ${sample.name}`, sample.png);
     return html`<figure><img src="${sample.png}" alt="Image ${sample.name}, ${sample.label} taken for ${sample.predicted}">
-<figcaption>${sample.label} taken for <strong>${sample.predicted}</strong>, ${percent(sample.confidence, 1)}<br><span class="path">${sample.name}</span></figcaption></figure>\n`;
+<figcaption>${sample.label} taken for <strong>${sample.predicted}</strong>, ${probability(sample.confidence)}<br><span class="path">${sample.name}</span></figcaption></figure>\n`;
   })}</div>\n`;
 }
 

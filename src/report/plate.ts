@@ -63,7 +63,7 @@ export async function drawPlate(plate: Plate): Promise<Figure> {
   const lines = Math.max(...rows.map(({ caption }) => caption.length));
   const rowHeight = cellHeight + lines * LINE + 14;
   const down = Math.ceil(rows.length / across);
-  const top = 18;
+  const top = headings.some((heading) => heading) ? 18 : 0;
   const full = {
     width: across * (strip + BETWEEN) - BETWEEN,
     height: top + down * rowHeight + (key ? 26 : 0),
