@@ -27,6 +27,8 @@ describe('data', () => {
     const clean = await json('data', 'check', at('smear'));
     expect(clean.ok).toBe(true);
     expect(clean.splits.train.images).toBe(96);
+    const { stderr } = await soma('data', 'check', at('smear'));
+    expect(stderr).toContain(`next: soma train se-cnn --data ${at('smear')} --size 32\n`);
     const [file] = readdirSync(at('smear', 'train', 'monocyte'));
     const copied = readFileSync(at('smear', 'train', 'monocyte', file));
     mkdirSync(at('broken'));
@@ -48,6 +50,7 @@ describe('data', () => {
     const text = await soma('data', 'check', at('broken'));
     expect(text.stdout).toContain('CONFLICTING LABELS');
     expect(text.stdout).toContain('cannot be trained on');
+    expect(text.stderr).not.toContain('next:');
   });
 
   it('list names the known sets', async () => {

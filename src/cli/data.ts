@@ -47,6 +47,7 @@ export function addData(program: Command): void {
     .action(async (path: string, { json, ...options }: CheckFlags) => {
       const report = await checkDataset(path, options);
       print(report, reportText(report), json);
+      for (const line of nextSteps(report, path)) say(line);
       process.exitCode = report.ok ? EXIT.ok : EXIT.failed;
     });
   data
@@ -135,6 +136,23 @@ function reportText(report: DataReport): string {
     ),
     ok ? 'can be trained on' : 'cannot be trained on until the errors are mended',
   ].join('\n');
+}
+
+/** What to do about what was found, and how to go on. */
+function nextSteps({ ok, height, identical, near, drawn }: DataReport, path: string): string[] {
+  if (!ok) return [];
+  const found = [...identical, ...near];
+  const across = found.some(({ acrossSplits }) => acrossSplits);
+  const together = across && drawn.length > 0 ? ' --keep-together near-duplicates' : '';
+  return [
+    ...(across && drawn.length === 0
+      ? ['copies across splits make test figures too good: take them out of one of the splits']
+      : []),
+    ...(found.some(({ conflictingLabels }) => conflictingLabels)
+      ? ['conflicting labels are put right with soma review and soma data relabel']
+      : []),
+    `next: soma train se-cnn --data ${path} --size ${height}${together}`,
+  ];
 }
 
 function section(title: string, lines: readonly string[]): string {

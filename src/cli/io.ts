@@ -2,6 +2,7 @@
  * What all commands share: results go to stdout (one JSON document with `--json`), everything else to stderr;
  * errors are one paragraph and an exit code.
  */
+import { relative } from 'node:path';
 import { CommanderError } from 'commander';
 import { EXIT, SomaError } from '../errors.ts';
 import { type Format, type ResultTable, writeTables } from '../report/tables.ts';
@@ -14,6 +15,12 @@ export function print(result: unknown, text: string, json: boolean | undefined):
 /** Says something that is not the result. */
 export function say(text: string): void {
   process.stderr.write(`${text}\n`);
+}
+
+/** A path as it would be typed here: relative where that is shorter. */
+export function shortPath(path: string): string {
+  const here = relative(process.cwd(), path);
+  return here !== '' && here.length < path.length ? here : path;
 }
 
 /** Writes tables beside a report and says where; `base` is a path without an ending. */

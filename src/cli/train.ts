@@ -17,12 +17,13 @@ import type { RunConfig } from '../train/config.ts';
 import { openData } from '../train/data.ts';
 import { configure, initialWeights, pretrainingWarning, specOf } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { slowStatistics } from '../train/slow-statistics.ts';
 import { measureSteps } from '../train/step-trace.ts';
 import { type TrainResult, train } from '../train/train.ts';
 import { openWeights } from '../train/weights.ts';
 import { evaluateRun, writeResults } from './finish.ts';
 import { interruptible } from './interrupt.ts';
-import { print, say } from './io.ts';
+import { print, say, shortPath } from './io.ts';
 import {
   applySets,
   channelCount,
@@ -144,7 +145,7 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
   const session = engine.createSession();
   try {
     announce(folder, config, engine);
-    const warnings = [engineWarning(config, engine.info), pretrainingWarning(config)];
+    const warnings = [engineWarning(config, engine.info), pretrainingWarning(config), slowStatistics(config)];
     const known = warnings.filter((warning) => warning !== undefined);
     const result = await trainWatched(folder, config, dataset, session, flags, known);
     if (result.stopped === 'interrupted') {
@@ -172,6 +173,8 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
       `report ${report}`,
     ].join('\n');
     print({ run: folder.path, ...result, test: metrics, report }, text, flags.json);
+    const path = shortPath(folder.path);
+    say(`next: soma explain ${path}, soma review ${path}, soma compare ${path} and another run`);
     return EXIT.ok;
   } finally {
     session.close();

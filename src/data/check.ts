@@ -63,6 +63,8 @@ export interface DataReport {
   readonly channels: number;
   /** Images per split, and of these per class. */
   readonly splits: Readonly<Record<Split, { images: number; perClass: readonly number[] }>>;
+  /** Splits that are not stored but drawn. */
+  readonly drawn: readonly Split[];
   /** Largest class of the training split over its smallest; Infinity when one is empty. */
   readonly imbalance: number;
   readonly identical: readonly IdenticalImages[];
@@ -114,7 +116,8 @@ function describe(data: Dataset | undefined) {
   const splits = { train: count('train'), val: count('val'), test: count('test') };
   const { perClass } = splits.train;
   const imbalance = perClass.length > 0 ? Math.max(...perClass) / Math.min(...perClass) : 1;
-  return { classes, height, width, channels, splits, imbalance };
+  const drawn = data?.splitting?.drawn ?? [];
+  return { classes, height, width, channels, splits, drawn, imbalance };
 }
 
 async function checkImages(data: Dataset, options: CheckOptions, report: (fault: DataError) => void) {
