@@ -65,9 +65,10 @@ it('takes what finished runs have held out, and nothing else', async () => {
     'predictions.csv',
     'review.csv',
     'review.html',
-
     'review.json',
   ]);
+  const gallery = readFileSync(join(run, 'review', 'review.html'), 'utf8');
+  expect(gallery).toMatch(/soma data relabel \S*cells --decisions decisions\.csv/);
   const refused = await soma('review', run, '--folds', '3');
   expect(refused.code).toBe(2);
   expect(refused.stderr).toMatch(/no options of a training beside runs, got folds/);

@@ -13,7 +13,7 @@ import { mapsPlate, overlay, type PlateStyle, stepsPlate } from '../report/expla
 import { disagreementSection, renderExplanations, type UsedMethod } from '../report/explain-report.ts';
 import { faithfulnessFigures, faithfulnessSection } from '../report/faithfulness-section.ts';
 import { type Figure, writeFigures } from '../report/figure.ts';
-import { percent } from '../report/format.ts';
+import { probability } from '../report/format.ts';
 import { heatColours } from '../report/heat-colours.ts';
 import { drawPlate, type Plate, platePng } from '../report/plate.ts';
 import { encodeSafetensors, type NamedTensor } from '../train/safetensors.ts';
@@ -93,7 +93,13 @@ async function explainRuns(
     ...ofFaithfulness(faithful),
   };
   await writeAside(join(out, 'explain.json'), `${JSON.stringify(all, null, 2)}\n`);
-  const rows = results.map((r) => [r.image, r.truth ?? '–', r.predicted, percent(r.probability, 1), r.asked]);
+  const rows = results.map((r) => [
+    r.image,
+    r.truth ?? '–',
+    r.predicted,
+    probability(r.probability),
+    r.asked,
+  ]);
   const texts = [
     columns([['image', 'true', 'said', 'probability', 'asked'], ...rows]),
     ...compared.map(({ verdict }) => verdict),

@@ -25,7 +25,7 @@ import { openEvaluator } from '../train/evaluator.ts';
 import { openRunData } from '../train/open-run.ts';
 import { reviewDataset } from '../train/review.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { columns, print, say } from './io.ts';
+import { columns, print, say, shortPath } from './io.ts';
 import {
   channelCount,
   collect,
@@ -95,6 +95,8 @@ interface Method {
 
 interface Judged {
   readonly dataset: Dataset;
+  /** Path of the data, for the command that applies decisions. */
+  readonly source: string;
   readonly predictions: Predictions;
   readonly method: Method;
   readonly out: string;
@@ -160,7 +162,8 @@ async function crossValidate(name: string, flags: ReviewFlags): Promise<Judged |
   const text =
     `${system.title}, cross-validated: each of ${folds} parts of the ${pool.join(', ')} images was judged by a network ` +
     `that was trained on the others (seed ${seed}${keepTogether ? ', copies on one side' : ''}).`;
-  return { dataset, predictions, method: { kind: 'cross-validation', text }, out };
+  const method = { kind: 'cross-validation', text } as const;
+  return { dataset, source: flags.data, predictions, method, out };
 }
 
 const OF_A_SYSTEM = ['data', 'folds', 'pool', 'size', 'channels', 'epochs', 'seed', 'keepTogether', 'set'];
@@ -183,7 +186,10 @@ async function judgeByRuns(paths: readonly string[], flags: ReviewFlags, command
       `${folders.map((folder) => folder.name).join(', ')}: only the ${held} validation and test images were judged, which the ` +
       'networks did not learn from; validation chose the epoch. Training images were not judged: cross-validate a system for them.';
     const out = flags.out ?? (folders.length > 1 ? 'review' : folders[0].file('review'));
-    return { dataset: first, predictions: joinPredictions(parts), method: { kind: 'held-out', text }, out };
+    const { data } = await folders[0].config();
+    const source = data.source === 'smear' ? data.source : shortPath(data.source);
+    const method = { kind: 'held-out', text } as const;
+    return { dataset: first, source, predictions: joinPredictions(parts), method, out };
   } catch (error) {
     await first?.close();
     throw error;
@@ -212,7 +218,8 @@ async function judgeHeldOut(run: RunFolder, flags: ReviewFlags, parts: Predictio
   }
 }
 
-async function report({ dataset, predictions, method, out }: Judged, flags: ReviewFlags): Promise<void> {
+async function report(judged: Judged, flags: ReviewFlags): Promise<void> {
+  const { dataset, predictions, method, out } = judged;
   say('looking for copies and outliers');
   const review = await reviewDataset(dataset, predictions);
   const summary = summaryOf(review, dataset, method);
@@ -221,18 +228,24 @@ async function report({ dataset, predictions, method, out }: Judged, flags: Revi
   await writePredictions(join(out, 'predictions.csv'), predictions);
   await writeAside(table, formatReview(review));
   await writeAside(join(out, 'review.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  await writeAside(gallery, await render(review, dataset, method, flags));
+  const command = relabelCommand(judged, flags);
+  await writeAside(gallery, await render(review, dataset, method, { ...flags, command }));
   const warning = agreementWarning(review);
   if (warning) say(`warning: ${warning}`);
   const text = [textOf(review), '', method.text, '', `table   ${table}`, `gallery ${gallery}`].join('\n');
   print({ ...summary, table, gallery }, text, flags.json);
+  say(`next: decide in the gallery, export decisions.csv, then ${command}`);
+}
+
+function relabelCommand({ source }: Judged, { labels }: ReviewFlags): string {
+  return `soma data relabel ${source} --decisions decisions.csv${labels ? ` --log ${labels}` : ''}`;
 }
 
 async function render(
   review: Review,
   dataset: Dataset,
   { text: method }: Method,
-  { data = '…', labels, most }: ReviewFlags,
+  { most, command }: Pick<ReviewFlags, 'most'> & { readonly command: string },
 ): Promise<string> {
   const { name, fingerprint, relabelling } = dataset;
   // Of each kind so many, or a hundred likely errors would hide the one conflict.
@@ -245,7 +258,6 @@ async function render(
     const place = places.get(image);
     if (place) pictures.set(image, await picture(dataset, place));
   }
-  const command = `soma data relabel ${data} --decisions decisions.csv${labels ? ` --log ${labels}` : ''}`;
   const warning = agreementWarning(review);
   const notes = [...(warning ? [warning] : []), ...(relabelling ? [relabellingText(relabelling)] : [])];
   return renderReview({ review, data: name, fingerprint, method, pictures, command, notes });

@@ -21,8 +21,8 @@ export function splittingText({ drawn, seed, ratios, keepTogether, groups, fold 
   const what = drawn.map((split) => SPLIT_WORDS[split]).join(' and ');
   const shares = SPLITS.filter((split) => ratios[split] > 0).map((split) => Number(ratios[split].toFixed(4)));
   const kept = {
-    'near-duplicates': `nearly identical images stay on one side (${groups} groups of two or more)`,
-    keys: `images of one source stay on one side (${groups} groups of two or more)`,
+    'near-duplicates': `nearly identical images stay on one side (${groups} ${groups === 1 ? 'group' : 'groups'} of two or more)`,
+    keys: `images of one source stay on one side (${groups} ${groups === 1 ? 'group' : 'groups'} of two or more)`,
   };
   const together = keepTogether ? kept[keepTogether] : 'nearly identical images may stand on both sides';
   if (fold?.of === 1) return 'All images of the data are tested.';

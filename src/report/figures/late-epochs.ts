@@ -3,7 +3,7 @@
 /** Fewer epochs than these have no later half worth a panel. */
 const FEWEST_EPOCHS = 8;
 /** A later half that takes up less than this share of an axis is enlarged. */
-const FLAT = 0.25;
+const FLAT = 0.2;
 
 /**
  * First epoch of the later half, or null where the whole can be read as it is.
