@@ -1,12 +1,13 @@
 /** Starting a run, and opening one that exists: configuration, data, engine and session belong together. */
 
+import { existsSync } from 'node:fs';
 import type { Plan } from '../compile/plan.ts';
 import { type AsClassesOptions, asClasses } from '../data/as-classes.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { EVERYTHING } from '../data/folds.ts';
 import { logFingerprint, readRelabelLog } from '../data/relabel-log.ts';
 import type { Engine, Program, Session } from '../engine/engine.ts';
-import { mismatch, type SomaError } from '../errors.ts';
+import { mismatch, SomaError } from '../errors.ts';
 import { findSystem, systemFile } from '../models/registry.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import { loadCheckpoint } from './checkpoint.ts';
@@ -238,7 +239,12 @@ export async function loadPlan(
   weights: Weights,
   plan: Plan,
 ): Promise<Program> {
-  return loadCheckpointed(run, config, session, TRAINING[weights], plan);
+  const file = TRAINING[weights];
+  if (!existsSync(run.file(file)) && existsSync(run.file(TRAINING.last)))
+    throw new SomaError(
+      `${run.path}: expected ${file}, got a run of which no epoch was validated; soma evaluate, spikes and energy read its last weights with --weights last`,
+    );
+  return loadCheckpointed(run, config, session, file, plan);
 }
 
 async function loadCheckpointed(

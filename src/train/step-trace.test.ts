@@ -4,7 +4,7 @@ import { temporaryFolder } from '../../test/data-fixtures.ts';
 import { openSmear } from '../data/smear/source.ts';
 import { openEngine } from '../engine/select.ts';
 import { findSystem } from '../models/registry.ts';
-import { configure, specOf } from './open-run.ts';
+import { configure, loadPredictor, specOf } from './open-run.ts';
 import { RunFolder } from './run-folder.ts';
 import { measureSteps } from './step-trace.ts';
 import { train } from './train.ts';
@@ -55,6 +55,16 @@ it('ends after maxSteps in the middle of an epoch, with a line for each step', a
   expect((await go(stopped, true)).stopped).toBe('steps');
   const losses = (await stopped.run.steps()).map(({ loss }) => loss);
   expect(losses).toEqual(trace.map(({ loss }) => loss));
+});
+
+it('has no best weights where no epoch was validated, and says so', async () => {
+  const { run, config } = await begin('short', 2);
+  await go({ run, config }, false);
+  const session = engine.createSession();
+  const load = (weights: 'best' | 'last') => loadPredictor(run, config, session, weights, 1);
+  await expect(load('best')).rejects.toThrow(/got a run of which no epoch was validated; .*--weights last/);
+  await load('last');
+  session.close();
 });
 
 it('is an ordinary training where that has fewer steps, and ends at an epoch if that is the last step', async () => {
