@@ -174,7 +174,7 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
     ].join('\n');
     print({ run: folder.path, ...result, test: metrics, report }, text, flags.json);
     const path = shortPath(folder.path);
-    say(`next: soma explain ${path}, soma review ${path}, soma compare ${path} and another run`);
+    say(`next: soma explain ${path}   soma review ${path}   soma compare ${path} ANOTHER`);
     return EXIT.ok;
   } finally {
     session.close();
