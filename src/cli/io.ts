@@ -48,7 +48,7 @@ export function explain(error: unknown): number {
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   const right = rows[0].map((_, i) =>
-    rows.slice(1).every((row) => /^[\d.,–\-+\s%×]*(\s[A-Za-z]+)?$/.test(row[i])),
+    rows.slice(1).every((row) => /^[\d.,–\-+\s%×>]*(\s[A-Za-z]+)?$/.test(row[i])),
   );
   return rows
     .map((row) =>

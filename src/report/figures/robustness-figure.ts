@@ -11,6 +11,7 @@ export interface RobustRun {
   readonly result: Robustness;
 }
 
+/** At most; rows are about equally long. */
 const COLUMNS = 4;
 
 export function robustnessFigure(runs: readonly RobustRun[]): FigureSource {
@@ -79,7 +80,7 @@ export function robustnessFigure(runs: readonly RobustRun[]): FigureSource {
         sort: names.map((name) => findCorruption(name).corruption.title),
         header: { title: null, labelFontSize: 12, labelAnchor: 'start', labelPadding: 4 },
       },
-      columns: Math.min(COLUMNS, names.length),
+      columns: Math.ceil(names.length / Math.ceil(names.length / COLUMNS)),
       spacing: { row: 18, column: 18 },
       spec: {
         width: 175,

@@ -80,7 +80,7 @@ export function rateFigure(slug: string, name: string, layers: readonly LayerSpi
                     encoding: {
                       text: { field: 'text' },
                       color: {
-                        condition: { test: `datum.rate > ${0.55 * highest}`, value: '#FFFFFF' },
+                        condition: { test: `datum.rate > ${0.68 * highest}`, value: '#FFFFFF' },
                         value: INK,
                       },
                     },
