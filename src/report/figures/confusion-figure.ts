@@ -72,7 +72,11 @@ export function matrix({ counts, names: classes, rows, columns }: CountMatrix, s
       predicted: names[predicted],
       share: shares[truth][predicted],
       count: String(count),
-      percentage: percent(shares[truth][predicted], 1).replace('\u00a0', '\u2009'),
+      // One digit more than all others would not fit into a cell.
+      percentage: percent(shares[truth][predicted], shares[truth][predicted] === 1 ? 0 : 1).replace(
+        '\u00a0',
+        '\u2009',
+      ),
     })),
   );
   const crowded = size > MOST_WITH_COUNTS;
