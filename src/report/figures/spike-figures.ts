@@ -146,12 +146,13 @@ export function suppressionFigure(runs: readonly NamedSuppressions[]): FigureSou
     ),
   );
   const steps = Math.max(...rows.map(({ step }) => step));
+  const width = Math.max(170, Math.min(380, 560 / names.length));
   const panel = (which: number, title: string) => {
     const highest = Math.max(0, ...rows.flatMap((row) => (row.panel === which ? [row.value] : [])));
     return {
       hconcat: names.map((run, r) => ({
         ...(which === 0 ? { title: { text: run, fontSize: 12 } } : {}),
-        width: Math.max(170, Math.min(260, 560 / names.length)),
+        width,
         height: 150,
         transform: [{ filter: { and: [`datum.panel === ${which}`, { field: 'run', equal: run }] } }],
         mark: { type: 'line' as const, point: { size: 36 } },
@@ -180,7 +181,7 @@ export function suppressionFigure(runs: readonly NamedSuppressions[]): FigureSou
             legend: {
               orient: 'top' as const,
               symbolType: 'stroke' as const,
-              columns: legendColumns(labels, 520),
+              columns: legendColumns(labels, names.length * width),
             },
           },
           strokeDash: {
