@@ -15,6 +15,7 @@ import { faithfulnessFigures, faithfulnessSection } from '../report/faithfulness
 import { type Figure, writeFigures } from '../report/figure.ts';
 import { percent } from '../report/format.ts';
 import { heatColours } from '../report/heat-colours.ts';
+import { explainTables } from '../report/measured-tables.ts';
 import { drawPlate, type Plate, platePng } from '../report/plate.ts';
 import { encodeSafetensors, type NamedTensor } from '../train/safetensors.ts';
 import { type Compared, compareRunsOn } from './explain-disagreement.ts';
@@ -23,7 +24,7 @@ import { askedClass, type ExplainFlags, optionsOf, withExplainFlags } from './ex
 import { type ChosenImages, chooseImages } from './explain-images.ts';
 import { methodsOf, type OpenedRun, withRuns } from './explain-runs.ts';
 import { interruptible } from './interrupt.ts';
-import { columns, print, say } from './io.ts';
+import { columns, print, say, sayTables } from './io.ts';
 import { withEngine } from './options.ts';
 
 export function addExplain(program: Command): void {
@@ -93,6 +94,12 @@ async function explainRuns(
     ...ofFaithfulness(faithful),
   };
   await writeAside(join(out, 'explain.json'), `${JSON.stringify(all, null, 2)}\n`);
+  const tables = explainTables(
+    results,
+    faithful,
+    against.map((each) => ({ ...each, classes })),
+  );
+  await sayTables(join(out, 'tables'), `What ${first.folder.name} looks at`, tables, flags.format);
   const rows = results.map((r) => [r.image, r.truth ?? '–', r.predicted, percent(r.probability, 1), r.asked]);
   const texts = [
     columns([['image', 'true', 'said', 'probability', 'asked'], ...rows]),

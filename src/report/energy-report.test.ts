@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { energyRows, energyTotals } from '../measure/energy.ts';
 import { findSystem } from '../models/registry.ts';
-import { type NetworkEnergy, type RunEnergy, traceWorkload } from '../train/energy.ts';
+import { layerEnergy, type NetworkEnergy, type RunEnergy, traceWorkload } from '../train/energy.ts';
 import { energyFigures, renderEnergy } from './energy-report.ts';
 
 const milliseconds = { median: 2.5, mean: 2.6, p25: 2, p75: 3, p95: 4, runs: 9 };
@@ -17,7 +17,7 @@ function network(name: string, twin = false): NetworkEnergy & { warnings: readon
     twin,
   });
   const rows = energyRows(work, { rateInto: () => 0.125, spikesOf: () => 100 }, { steps });
-  return { rows, totals: energyTotals(rows), macs: 1, milliseconds, warnings };
+  return { layers: rows.map(layerEnergy), totals: energyTotals(rows), macs: 1, milliseconds, warnings };
 }
 
 const { warnings, ...own } = network('scnn');

@@ -1,6 +1,6 @@
 /** Energy of one run or several by three models, beside their dense twins and the time that was measured. */
-import { type EnergyRow, FORMULAE } from '../measure/energy.ts';
-import type { NetworkEnergy } from '../train/energy.ts';
+import { FORMULAE } from '../measure/energy.ts';
+import type { LayerEnergy, NetworkEnergy } from '../train/energy.ts';
 import { drawFigure, type Figure } from './figure.ts';
 import { type EnergyRun, energyFigure, energyPartsFigure } from './figures/energy-figures.ts';
 import { decimal, joules, NONE, whole } from './format.ts';
@@ -219,12 +219,12 @@ function spikeTable({ runs, split }: EnergyPage): Html {
 
 function layerTable({ name, energy: { network, twin } }: EnergyRun): Html {
   const twins = new Map(
-    (twin?.rows ?? []).flatMap((row) => (row.work.kind === 'synapses' ? [[row.work.layer, row]] : [])),
+    (twin?.layers ?? []).flatMap((each) => (each.kind === 'synapses' ? [[each.layer, each]] : [])),
   );
   const count = (value: number) =>
     value === 0 ? '0' : value < 1e4 ? whole(value) : `${decimal(value / 1e6, 2)} M`;
   const energy = (picojoules: number) => (picojoules === 0 ? '0' : joules(PICO * picojoules));
-  const memory = ({ traffic }: EnergyRow) => traffic.weights + traffic.activations + traffic.membranes;
+  const memory = ({ traffic }: LayerEnergy) => traffic.weights + traffic.activations + traffic.membranes;
   return table(
     `${name}, one image. MAC: multiply–accumulates of one step; rate: spikes per neuron and step of what the layer reads; mult. and add.: multiplications and additions of all steps; op. and mem.: energy of operations and of memory traffic${twin ? ', of the dense twin too' : ''}.`,
     [
@@ -244,15 +244,15 @@ function layerTable({ name, energy: { network, twin } }: EnergyRun): Html {
           ]
         : []),
     ],
-    network.rows.map((row) => {
-      const { work, rate, multiplications, additions, operations } = row;
-      const dense = work.kind === 'synapses' ? twins.get(work.layer) : undefined;
+    network.layers.map((row) => {
+      const { layer, macs, steps, rate, multiplications, additions, operations } = row;
+      const dense = twins.get(layer);
       return {
         cells: [
-          work.layer,
+          layer,
           whatIs(row),
-          work.kind === 'synapses' ? count(work.macs) : NONE,
-          `${work.steps}`,
+          macs === undefined ? NONE : count(macs),
+          `${steps}`,
           rate === null ? NONE : decimal(rate, 4),
           count(multiplications),
           count(additions),
@@ -282,12 +282,12 @@ function layerTable({ name, energy: { network, twin } }: EnergyRun): Html {
 }
 
 /** What a row of the table reads, or is. */
-export function whatIs({ work, rate }: EnergyRow): string {
-  switch (work.kind) {
+export function whatIs({ kind, rate, neurons = 0, model = '' }: LayerEnergy): string {
+  switch (kind) {
     case 'synapses':
       return rate === null ? 'reals' : 'spikes';
     case 'neurons':
-      return `${whole(work.neurons)} ${work.model.toUpperCase()}`;
+      return `${whole(neurons)} ${model.toUpperCase()}`;
     case 'normalisation':
       return 'BatchNorm';
   }

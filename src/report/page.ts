@@ -5,6 +5,7 @@ import type { Figure } from './figure.ts';
 import { decimal, percent } from './format.ts';
 import { type Html, type HtmlValue, html, trusted } from './html.ts';
 import { STYLESHEET } from './stylesheet.ts';
+import { type ResultTable, tableTexts } from './tables.ts';
 import type { ReconstructionPicture, SampleImage } from './types.ts';
 
 export interface PageParts {
@@ -79,6 +80,18 @@ export function table(
 ${rows.map(line)}</tbody>
 ${foot.length > 0 && html`<tfoot>\n${foot.map(line)}</tfoot>\n`}</table></div>
 `;
+}
+
+/** A table of results as other programs get it; figures to the right. */
+export function resultBlock(of: ResultTable, caption: HtmlValue = of.caption): Html {
+  const [header, ...rows] = tableTexts(of);
+  const isFigure = (column: number) =>
+    of.rows.every((cells) => typeof cells[column].value !== 'string') && column > 0;
+  return table(
+    caption,
+    header.map((title, column) => ({ title, number: isFigure(column) })),
+    rows.map((cells) => ({ cells })),
+  );
 }
 
 /** Short cells are kept on one line, so that `AE-CNN` is not parted at its hyphen. */
