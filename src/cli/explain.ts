@@ -125,7 +125,7 @@ async function explainedBy(
     ...{ network, images, signal, options: optionsOf(flags) },
     methods: methodsOf(run, flags.method, ['grad-cam']),
     asked: askedClass(flags.class, config.data.classes),
-    onProgress: (method, done) => say(`${METHODS[method].title} ${done}/${images.length}`),
+    onProgress: (done) => say(`explained ${done}/${images.length}`),
   });
   if (explained.length < images.length) throw new SomaError('explain: stopped', EXIT.interrupted);
   return explained;
