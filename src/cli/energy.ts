@@ -9,6 +9,7 @@ import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
 import { writeAside } from '../files.ts';
 import { FORMULAE } from '../measure/energy.ts';
+import { keepAnalysis } from '../report/analyses.ts';
 import { energyFigures, renderEnergy, whatIs } from '../report/energy-report.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal, joules, NONE, whole } from '../report/format.ts';
@@ -120,6 +121,10 @@ async function report(measured: readonly Measured[], engine: Engine, flags: Ener
   await writeFigures(out, figures);
   const file = join(out, 'energy.html');
   await writeAside(file, renderEnergy({ runs, ...about }, figures));
+  for (const { folder, data: own, energy } of measured) {
+    const found = { ...about, data: `${own}, ${split}`, energy };
+    await keepAnalysis(folder, await folder.config(), 'energy', found, flags);
+  }
   await sayTables(join(out, 'tables'), `Energy on ${about.data}`, energyTables(runs), flags.format);
   const formulae = FORMULAE.map(([what, formula]) => [what, formula]);
   const text = [

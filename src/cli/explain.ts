@@ -9,10 +9,12 @@ import { type ExplainedImage, explainImages } from '../explain/explain.ts';
 import type { ExplainOptions } from '../explain/method.ts';
 import { METHODS, type MethodName } from '../explain/methods.ts';
 import { writeAside } from '../files.ts';
+import { keepAnalysis } from '../report/analyses.ts';
 import { mapsPlate, overlay, type PlateStyle, stepsPlate } from '../report/explain-plates.ts';
 import { disagreementSection, renderExplanations, type UsedMethod } from '../report/explain-report.ts';
 import { faithfulnessFigures, faithfulnessSection } from '../report/faithfulness-section.ts';
 import { type Figure, writeFigures } from '../report/figure.ts';
+import type { FaithfulRun } from '../report/figures/faithfulness-figure.ts';
 import { percent } from '../report/format.ts';
 import { heatColours } from '../report/heat-colours.ts';
 import { explainTables } from '../report/measured-tables.ts';
@@ -75,6 +77,15 @@ async function explainRuns(
   const out = flags.out ?? first.folder.file('explain');
   const report = join(out, 'explain.html');
   const methods = explained[0].maps.map(({ method, layer }) => used(method, layer, options, flags));
+  if (names.length === 0)
+    await keepAnalysis(
+      first.folder,
+      first.config,
+      'explain',
+      { data: chosen.from, images: explained.length, methods, plate: await firstOfEach(explained, style) },
+      { data: flags.data },
+    );
+  await keepFaithfulness(runs, faithful, flags);
   await writeMaps(out, explained, style);
   await writePlates(out, [...plates, ...compared.flatMap((each) => each.plates)]);
   await writeFigures(join(out, 'figures'), figures);
@@ -141,6 +152,24 @@ function used(name: MethodName, layer: string, o: ExplainOptions, flags: Explain
     `normalised by ${o.normalize ?? normalize}`,
   ];
   return { name, layer, settings: settings.join(', ') };
+}
+
+/** One plate with an image of each class, for the report of the run. */
+function firstOfEach(explained: readonly ExplainedImage[], style: PlateStyle): Promise<Figure> {
+  const first = style.classes.flatMap((_, k) => explained.find(({ image }) => image.truth === k) ?? []);
+  return drawPlate(mapsPlate({ slug: 'looks-at', title: 'What the network looks at' }, first, style));
+}
+
+async function keepFaithfulness(
+  runs: readonly OpenedRun[],
+  faithful: readonly FaithfulRun[],
+  { data, split, seed }: ExplainFlags,
+): Promise<void> {
+  for (const [r, { result }] of faithful.entries()) {
+    const { folder, config } = runs[r];
+    const found = { data: `${config.data.name}, ${split}`, seed, result };
+    await keepAnalysis(folder, config, 'faithfulness', found, { data });
+  }
 }
 
 /** A plate for each class that there are images of, or one for images that were named. */

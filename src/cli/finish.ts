@@ -19,7 +19,7 @@ import { openEvaluator } from '../train/evaluator.ts';
 import type { Weights } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { columns } from './io.ts';
-import { drawReconstructions } from './reconstructions.ts';
+import { drawReconstructions, numbersOf } from './reconstructions.ts';
 
 /** Pictures of errors in a report. */
 const SAMPLES = 16;
@@ -54,7 +54,8 @@ export async function writeResults(
 ): Promise<string> {
   const { metrics, predictions, rates, loss } = evaluated;
   const reconstructions = await drawReconstructions(run, await run.config(), session, dataset);
-  return writeTested(run, { metrics, predictions }, { loss, rates }, dataset, reconstructions);
+  const more = { loss, rates, ...(reconstructions ? { reconstructions: numbersOf(reconstructions) } : {}) };
+  return writeTested(run, { metrics, predictions }, more, dataset, reconstructions);
 }
 
 /**
@@ -74,10 +75,19 @@ export async function writeTested(
     folder.file('evaluation.json'),
     `${JSON.stringify({ split: 'test', ...more, metrics }, null, 2)}\n`,
   );
-  const report = await collectReport(folder, test);
+  return writeReport(folder, await collectReport(folder, test), dataset, reconstructions);
+}
+
+/** Figures and `report.html` of what is known; without pictures of errors where there is no data. */
+export async function writeReport(
+  folder: RunFolder,
+  report: RunReport,
+  dataset: Dataset | null,
+  reconstructions?: ReconstructionPicture,
+): Promise<string> {
   await mkdir(folder.file('figures'), { recursive: true });
   await writeFigures(folder.file('figures'), await runFigures(report));
-  const samples = dataset ? await confidentErrors(predictions, dataset) : [];
+  const samples = dataset && report.test ? await confidentErrors(report.test.predictions, dataset) : [];
   await writeAside(folder.file('report.html'), await renderRunReport(report, { samples, reconstructions }));
   return folder.file('report.html');
 }
@@ -90,8 +100,12 @@ async function confidentErrors(predictions: Predictions, dataset: Dataset): Prom
   const errors = [...labels.keys()].filter((i) => predicted[i] !== labels[i]);
   errors.sort((a, b) => confidence(b) - confidence(a));
   const samples: SampleImage[] = [];
+  const source = dataset.splits.test;
+  const places = new Map(Array.from({ length: source.length }, (_, i) => [source.name(i), i]));
   for (const i of errors.slice(0, SAMPLES)) {
-    const image = await readImage(dataset.splits.test, dataset, i);
+    const place = places.get(names[i]);
+    if (place === undefined) continue;
+    const image = await readImage(source, dataset, place);
     const png = await sharp(image.data, { raw: rawShape(image) })
       .png()
       .toBuffer();

@@ -17,8 +17,9 @@ import { writePredictions } from '../measure/predictions-csv.ts';
 import { agreementWarning, REVIEW_KINDS, type Review, type ReviewedImage } from '../measure/review.ts';
 import { formatReview } from '../measure/review-csv.ts';
 import { openSystem } from '../models/own-system.ts';
+import { keepAnalysis } from '../report/analyses.ts';
 import { decimal } from '../report/format.ts';
-import { renderReview } from '../report/review-page.ts';
+import { renderReview, reviewNumbers } from '../report/review-page.ts';
 import { type CrossValidation, dataOf, foldPredictions, foldRuns } from '../study/cross-validation.ts';
 import { openData } from '../train/data.ts';
 import { openEvaluator } from '../train/evaluator.ts';
@@ -98,6 +99,8 @@ interface Judged {
   readonly predictions: Predictions;
   readonly method: Method;
   readonly out: string;
+  /** The run that judged alone. */
+  readonly run?: RunFolder;
 }
 
 async function run(what: string[], flags: ReviewFlags, command: Command): Promise<number> {
@@ -183,7 +186,14 @@ async function judgeByRuns(paths: readonly string[], flags: ReviewFlags, command
       `${folders.map((folder) => folder.name).join(', ')}: only the ${held} validation and test images were judged, which the ` +
       'networks did not learn from; validation chose the epoch. Training images were not judged: cross-validate a system for them.';
     const out = flags.out ?? (folders.length > 1 ? 'review' : folders[0].file('review'));
-    return { dataset: first, predictions: joinPredictions(parts), method: { kind: 'held-out', text }, out };
+    const run = folders.length === 1 ? folders[0] : undefined;
+    return {
+      dataset: first,
+      predictions: joinPredictions(parts),
+      method: { kind: 'held-out', text },
+      out,
+      run,
+    };
   } catch (error) {
     await first?.close();
     throw error;
@@ -212,7 +222,7 @@ async function judgeHeldOut(run: RunFolder, flags: ReviewFlags, parts: Predictio
   }
 }
 
-async function report({ dataset, predictions, method, out }: Judged, flags: ReviewFlags): Promise<void> {
+async function report({ dataset, predictions, method, out, run }: Judged, flags: ReviewFlags): Promise<void> {
   say('looking for copies and outliers');
   const review = await reviewDataset(dataset, predictions);
   const summary = summaryOf(review, dataset, method);
@@ -222,6 +232,10 @@ async function report({ dataset, predictions, method, out }: Judged, flags: Revi
   await writeAside(table, formatReview(review));
   await writeAside(join(out, 'review.json'), `${JSON.stringify(summary, null, 2)}\n`);
   await writeAside(gallery, await render(review, dataset, method, flags));
+  if (run && flags.labels === undefined) {
+    const found = { data: dataset.name, method: method.text, numbers: reviewNumbers(review) };
+    await keepAnalysis(run, await run.config(), 'review', found);
+  }
   const warning = agreementWarning(review);
   if (warning) say(`warning: ${warning}`);
   const text = [textOf(review), '', method.text, '', `table   ${table}`, `gallery ${gallery}`].join('\n');

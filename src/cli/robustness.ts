@@ -17,6 +17,7 @@ import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { type Robustness, type RobustnessPoint, robustness } from '../measure/robustness.ts';
+import { keepAnalysis } from '../report/analyses.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal } from '../report/format.ts';
 import { pictureGrid } from '../report/picture-grid.ts';
@@ -104,11 +105,14 @@ async function measureRun(folder: RunFolder, flags: RobustnessFlags): Promise<Me
         const of = { run: folder, config, session, dataset, split, seed, weights, corruptions, severities };
         const all = await measureRobustness({ ...of, signal, onPoint });
         if (!signal.aborted) return all;
-        const text = `robustness: stopped after ${all.length} evaluations of ${folder.name}; the same command goes on`;
+        const text = `robustness: stopped after ${all.asked.length} evaluations of ${folder.name}; the same command goes on`;
         throw new SomaError(text, EXIT.interrupted);
       },
     );
-    return { folder, name: folder.name, dataset, result: robustness(points) };
+    const about = { data: `${dataset.name}, ${flags.split}`, seed: flags.seed };
+    const found = { ...about, images: dataset.splits[flags.split].length, result: robustness(points.known) };
+    await keepAnalysis(folder, config, 'robustness', found, { data: flags.data });
+    return { folder, name: folder.name, dataset, result: robustness(points.asked) };
   } catch (error) {
     await dataset.close();
     throw error;

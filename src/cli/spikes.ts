@@ -7,11 +7,11 @@ import { withSpaced } from '../data/subset.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
-import { outputRaster } from '../measure/spikes.ts';
+import { keepAnalysis } from '../report/analyses.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal, NONE, whole } from '../report/format.ts';
 import { spikesTables } from '../report/measured-tables.ts';
-import { allFigures, renderSpikes, spikesFigures, totals } from '../report/spikes-report.ts';
+import { allFigures, renderSpikes, spikeNumbers, spikesFigures, totals } from '../report/spikes-report.ts';
 import type { Format } from '../report/tables.ts';
 import { openRunData, type Weights } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
@@ -127,6 +127,10 @@ async function report(measured: readonly Measured[], flags: SpikesFlags): Promis
   await writeFigures(out, allFigures(figures));
   const file = join(out, 'spikes.html');
   await writeAside(file, renderSpikes(of, figures));
+  for (const { folder, spikes } of measured) {
+    const found = { data, spikes: spikeNumbers(spikes, dataset.classes) };
+    await keepAnalysis(folder, await folder.config(), 'spikes', found, flags);
+  }
   // spikes.json is there already, and has all of it.
   await sayTables(join(out, 'tables'), `Spikes on ${data}`, spikesTables(runs), flags.format);
   const text = runs.map(({ name, spikes }) => textOf(name, spikes)).join('\n\n');
@@ -134,15 +138,14 @@ async function report(measured: readonly Measured[], flags: SpikesFlags): Promis
 }
 
 /** All but the spikes of maps, which are drawn. */
-function numbersOf({ shown, output, layers, ...rest }: RunSpikes, classes: readonly string[]) {
+function numbersOf(spikes: RunSpikes, names: readonly string[]) {
+  const { rasters, classes, ...rest } = spikeNumbers(spikes, names);
   return {
     ...rest,
-    all: totals(layers),
-    layers,
-    output,
-    shown: shown.map(({ trains, ...image }) => {
-      if (output === null) return image;
-      const { fires, decided, winner } = outputRaster(trains[output].spikes, classes.length);
+    all: totals(rest.layers),
+    shown: spikes.shown.map(({ trains, ...image }, i) => {
+      if (!rasters[i]) return image;
+      const { fires, decided, winner } = rasters[i].raster;
       return { ...image, winner, decided, fires };
     }),
   };

@@ -4,7 +4,7 @@ import type { LayerEnergy, NetworkEnergy } from '../train/energy.ts';
 import { drawFigure, type Figure } from './figure.ts';
 import { type EnergyRun, energyFigure, energyPartsFigure } from './figures/energy-figures.ts';
 import { decimal, joules, NONE, whole } from './format.ts';
-import { type Html, html } from './html.ts';
+import { type Html, type HtmlValue, html } from './html.ts';
 import { figureBlock, page, table, tiles, warningBox } from './page.ts';
 
 export interface EnergyPage {
@@ -24,12 +24,27 @@ export function energyFigures({ runs }: Pick<EnergyPage, 'runs'>): Promise<Figur
   return Promise.all([drawFigure(energyFigure(runs)), drawFigure(energyPartsFigure(runs))]);
 }
 
+/** What an image costs by each model. */
+export function modelsPart(of: Pick<EnergyPage, 'runs' | 'onChip'>, models: Figure): Html {
+  const { onChip } = of;
+  return html`<p>They answer different questions, and none of them is measured. The first counts spikes and nothing else. The second counts additions and multiplications of a chip whose memory costs nothing. The third adds the accesses to that memory${onChip === null ? ', all of it on the chip' : `; what is larger than ${whole(onChip)} KiB lies in DRAM`}. A dense twin is the same network with ReLU for its neurons, computed once.</p>
+${figureBlock(models, 'Energy of one image by each model. The axis is logarithmic: compare the ends of the bars, not their lengths.')}
+${summaryTable(of)}`;
+}
+
+export function partsBlock(parts: Figure): Html {
+  return figureBlock(parts, 'Operations and memory traffic of one image by what they are for.');
+}
+
+/** The first model over epochs of training; of spiking runs. */
+export function nanojoulePart(of: Pick<EnergyPage, 'runs' | 'split'>): Html {
+  return html`<p>Paper (a) multiplies the spikes of all layers of a training epoch by 1 nJ. Here they follow from the rates that training wrote down for each epoch.</p>
+${spikeTable(of)}`;
+}
+
 export function renderEnergy(of: EnergyPage, [models, parts]: readonly Figure[]): string {
-  const { runs, data, onChip, machine } = of;
+  const { runs, data, machine } = of;
   const several = runs.length > 1;
-  const warnings = runs.flatMap(({ name, energy }) =>
-    energy.warnings.map((warning) => (several ? `${name}: ${warning}` : warning)),
-  );
   return page(
     `Energy on ${data} – Soma`,
     html`<header>
@@ -38,19 +53,12 @@ export function renderEnergy(of: EnergyPage, [models, parts]: readonly Figure[])
 </header>
 <main>
 ${tiles(runs.flatMap((run) => tilesOf(run, several)))}
-${warningBox(warnings)}
+${energyWarnings(runs)}
 <section id="models"><h2>Three models, one image</h2>
-<p>They answer different questions, and none of them is measured. The first counts spikes and nothing else. The second counts additions and multiplications of a chip whose memory costs nothing. The third adds the accesses to that memory${onChip === null ? ', all of it on the chip' : `; what is larger than ${whole(onChip)} KiB lies in DRAM`}. A dense twin is the same network with ReLU for its neurons, computed once.</p>
-${figureBlock(models, 'Energy of one image by each model. The axis is logarithmic: compare the ends of the bars, not their lengths.')}
-${summaryTable(of)}</section>
+${modelsPart(of, models)}</section>
 <section id="parts"><h2>Where it goes</h2>
-${figureBlock(parts, 'Operations and memory traffic of one image by what they are for.')}</section>
-${
-  runs.some(({ energy }) => energy.spikes) &&
-  html`<section id="spikes"><h2>One nanojoule a spike</h2>
-<p>Paper (a) multiplies the spikes of all layers of a training epoch by 1 nJ. Here they follow from the rates that training wrote down for each epoch.</p>
-${spikeTable(of)}</section>`
-}
+${partsBlock(parts)}</section>
+${runs.some(({ energy }) => energy.spikes) && html`<section id="spikes"><h2>One nanojoule a spike</h2>\n${nanojoulePart(of)}</section>`}
 <section id="layers"><h2>Layer by layer</h2>
 ${runs.map(layerTable)}</section>
 <section id="formulae"><h2>Formulae</h2>
@@ -62,6 +70,15 @@ ${table(
 <p>Not counted: pooling, ReLU, additions of shortcuts, attention by softmax and sigmoid, read-outs, addressing, control, leakage, and the encoding of the image. MAC counts include the padding of convolutions.</p></section>
 </main>
 <footer>Time was measured on ${machine}, one image at a time, median.</footer>`,
+  );
+}
+
+/** Where a model does not fit. */
+export function energyWarnings(runs: readonly EnergyRun[]): HtmlValue {
+  return warningBox(
+    runs.flatMap(({ name, energy }) =>
+      energy.warnings.map((warning) => (runs.length > 1 ? `${name}: ${warning}` : warning)),
+    ),
   );
 }
 
@@ -97,7 +114,7 @@ function tilesOf({ name, energy: { network, twin, spikes } }: EnergyRun, several
   ];
 }
 
-function summaryTable({ runs }: EnergyPage): Html {
+function summaryTable({ runs }: Pick<EnergyPage, 'runs'>): Html {
   const several = runs.length > 1;
   const columns = runs.flatMap(({ name, energy }) => [
     { title: several ? name : 'network', number: true },
@@ -130,7 +147,7 @@ function summaryTable({ runs }: EnergyPage): Html {
   const pico = (value: number) => joules(PICO * value);
   return table(
     'One image. Ratios below 1 are in favour of the network.',
-    [{ title: '' }, ...columns],
+    [{ title: 'of one image' }, ...columns],
     [
       row(
         '1 nJ a spike',
@@ -190,7 +207,7 @@ function summaryTable({ runs }: EnergyPage): Html {
   );
 }
 
-function spikeTable({ runs, split }: EnergyPage): Html {
+function spikeTable({ runs, split }: Pick<EnergyPage, 'runs' | 'split'>): Html {
   const spiking = runs.flatMap(({ name, energy: { spikes, images } }) =>
     spikes ? [{ name, spikes, images }] : [],
   );

@@ -99,6 +99,17 @@ function isShort(cell: HtmlValue): boolean {
   return typeof cell === 'string' && cell.length <= 28;
 }
 
+/**
+ * A figure of a file that was read back. As a picture of its own nothing in it can run, load, or meet the ids of the page;
+ * it stays a vector graphic.
+ */
+export function plateImage({ svg, slug, title, description }: Figure, caption: HtmlValue): Html {
+  const data = Buffer.from(svg).toString('base64');
+  return html`<figure id="${slug}"><img src="data:image/svg+xml;base64,${data}" alt="${title}. ${description}">
+<figcaption class="counted">${caption}</figcaption></figure>
+`;
+}
+
 /** A figure with its number and a caption. */
 export function figureBlock({ svg, slug }: Figure, caption: HtmlValue): Html {
   return html`<figure id="${slug}">

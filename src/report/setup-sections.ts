@@ -55,7 +55,7 @@ export function environmentTable(runs: readonly NamedRun[]): Html {
   const columns = runs.map(({ run }) => facts(run));
   return comparedTable(
     'Software and machine.',
-    '',
+    'what',
     runs,
     columns[0].map(([key], i) => [key, columns.map((column) => column[i][1])]),
   );

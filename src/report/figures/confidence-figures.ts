@@ -147,7 +147,8 @@ export function riskCoverageFigure(systems: readonly Tested[]): FigureSource {
           field: 'system',
           type: 'nominal',
           scale: categoryDashes(labels),
-          legend: null,
+          // One legend for both where there is one.
+          ...(labels.length === 1 ? { legend: null } : {}),
         },
       },
     },
