@@ -1,5 +1,5 @@
 /** `soma spikes` and `soma energy` on runs as a user has them: what is printed, what is left behind, what is refused. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { parseCsv } from '../src/csv.ts';
@@ -63,6 +63,29 @@ it('spikes shows one image by its name', async () => {
     expect.stringMatching(/expected an image of test, such as/),
   ]);
 });
+
+it('report puts what was found of a run into its report, and names what was not', async () => {
+  const run = at('runs', 'scnn');
+  const page = () => readFileSync(join(run, 'report.html'), 'utf8');
+  expect(page()).toContain('<code>soma spikes ');
+  expect(page()).not.toContain('id="analysis-spikes"');
+  await json('robustness', run, '--corruptions', 'jpeg', '--severities', '3');
+  await json('robustness', run, '--corruptions', 'occlusion', '--severities', '3');
+  const [{ measured, accuracy }] = await json('report', run, '--format', 'csv');
+  const evaluated = JSON.parse(readFileSync(join(run, 'evaluation.json'), 'utf8'));
+  expect([accuracy, measured]).toEqual([evaluated.metrics.accuracy, ['spikes', 'robustness']]);
+  // Both corruptions: what was measured before is not forgotten.
+  for (const words of ['id="analysis-spikes"', 'JPEG', 'Occlusion', 'Errors worth a look', 'soma energy '])
+    expect(page()).toContain(words);
+  expect(existsSync(join(run, 'figures', 'spike-rates-1.svg'))).toBe(true);
+  expect(readFileSync(join(run, 'report-spikes-layers.csv'), 'utf8')).toMatch(/\r\nscnn,lif1,/);
+  // Without the data there are no pictures, but there is a report.
+  renameSync(at('smear'), at('gone'));
+  const { code, stderr } = await soma('report', run);
+  renameSync(at('gone'), at('smear'));
+  expect([code, stderr]).toEqual([0, expect.stringMatching(/^scnn: no pictures of errors\. .*smear/)]);
+  expect(page()).not.toContain('Errors worth a look');
+}, 60_000);
 
 it('spikes says of a dense network that it has none', async () => {
   const { code, stderr } = await soma('spikes', at('runs', 'ae-cnn'));

@@ -9,7 +9,6 @@ import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
 import { writeAside } from '../files.ts';
 import { FORMULAE } from '../measure/energy.ts';
-import { keepAnalysis } from '../report/analyses.ts';
 import { energyFigures, renderEnergy, whatIs } from '../report/energy-report.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal, joules, NONE, whole } from '../report/format.ts';
@@ -19,6 +18,7 @@ import { measureEnergy, type RunEnergy } from '../train/energy.ts';
 import { openRunData, type Weights } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { columns, print, sayTables } from './io.ts';
+import { keepForReport } from './keep.ts';
 import {
   type EngineOptions,
   positiveInt,
@@ -123,7 +123,7 @@ async function report(measured: readonly Measured[], engine: Engine, flags: Ener
   await writeAside(file, renderEnergy({ runs, ...about }, figures));
   for (const { folder, data: own, energy } of measured) {
     const found = { ...about, data: `${own}, ${split}`, energy };
-    await keepAnalysis(folder, await folder.config(), 'energy', found, flags);
+    await keepForReport(folder, 'energy', found, flags);
   }
   await sayTables(join(out, 'tables'), `Energy on ${about.data}`, energyTables(runs), flags.format);
   const formulae = FORMULAE.map(([what, formula]) => [what, formula]);

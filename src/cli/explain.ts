@@ -9,7 +9,6 @@ import { type ExplainedImage, explainImages } from '../explain/explain.ts';
 import type { ExplainOptions } from '../explain/method.ts';
 import { METHODS, type MethodName } from '../explain/methods.ts';
 import { writeAside } from '../files.ts';
-import { keepAnalysis } from '../report/analyses.ts';
 import { mapsPlate, overlay, type PlateStyle, stepsPlate } from '../report/explain-plates.ts';
 import { disagreementSection, renderExplanations, type UsedMethod } from '../report/explain-report.ts';
 import { faithfulnessFigures, faithfulnessSection } from '../report/faithfulness-section.ts';
@@ -27,6 +26,7 @@ import { type ChosenImages, chooseImages } from './explain-images.ts';
 import { methodsOf, type OpenedRun, withRuns } from './explain-runs.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
+import { keepForReport } from './keep.ts';
 import { withEngine } from './options.ts';
 
 export function addExplain(program: Command): void {
@@ -78,9 +78,8 @@ async function explainRuns(
   const report = join(out, 'explain.html');
   const methods = explained[0].maps.map(({ method, layer }) => used(method, layer, options, flags));
   if (names.length === 0)
-    await keepAnalysis(
+    await keepForReport(
       first.folder,
-      first.config,
       'explain',
       { data: chosen.from, images: explained.length, methods, plate: await firstOfEach(explained, style) },
       { data: flags.data },
@@ -168,7 +167,7 @@ async function keepFaithfulness(
   for (const [r, { result }] of faithful.entries()) {
     const { folder, config } = runs[r];
     const found = { data: `${config.data.name}, ${split}`, seed, result };
-    await keepAnalysis(folder, config, 'faithfulness', found, { data });
+    await keepForReport(folder, 'faithfulness', found, { data });
   }
 }
 

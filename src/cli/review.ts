@@ -17,7 +17,6 @@ import { writePredictions } from '../measure/predictions-csv.ts';
 import { agreementWarning, REVIEW_KINDS, type Review, type ReviewedImage } from '../measure/review.ts';
 import { formatReview } from '../measure/review-csv.ts';
 import { openSystem } from '../models/own-system.ts';
-import { keepAnalysis } from '../report/analyses.ts';
 import { decimal } from '../report/format.ts';
 import { renderReview, reviewNumbers } from '../report/review-page.ts';
 import { type CrossValidation, dataOf, foldPredictions, foldRuns } from '../study/cross-validation.ts';
@@ -27,6 +26,7 @@ import { openRunData } from '../train/open-run.ts';
 import { reviewDataset } from '../train/review.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { columns, print, say } from './io.ts';
+import { keepForReport } from './keep.ts';
 import {
   channelCount,
   collect,
@@ -234,7 +234,7 @@ async function report({ dataset, predictions, method, out, run }: Judged, flags:
   await writeAside(gallery, await render(review, dataset, method, flags));
   if (run && flags.labels === undefined) {
     const found = { data: dataset.name, method: method.text, numbers: reviewNumbers(review) };
-    await keepAnalysis(run, await run.config(), 'review', found);
+    await keepForReport(run, 'review', found);
   }
   const warning = agreementWarning(review);
   if (warning) say(`warning: ${warning}`);

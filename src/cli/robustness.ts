@@ -17,7 +17,6 @@ import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { type Robustness, type RobustnessPoint, robustness } from '../measure/robustness.ts';
-import { keepAnalysis } from '../report/analyses.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal } from '../report/format.ts';
 import { pictureGrid } from '../report/picture-grid.ts';
@@ -29,6 +28,7 @@ import { measureRobustness } from '../train/robustness.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
+import { keepForReport } from './keep.ts';
 import { type EngineOptions, wholeNumber, withEngine, withFormat, words } from './options.ts';
 import { expectSameImages } from './same-images.ts';
 import { measureSideBySide } from './side-by-side.ts';
@@ -111,7 +111,7 @@ async function measureRun(folder: RunFolder, flags: RobustnessFlags): Promise<Me
     );
     const about = { data: `${dataset.name}, ${flags.split}`, seed: flags.seed };
     const found = { ...about, images: dataset.splits[flags.split].length, result: robustness(points.known) };
-    await keepAnalysis(folder, config, 'robustness', found, { data: flags.data });
+    await keepForReport(folder, 'robustness', found, { data: flags.data });
     return { folder, name: folder.name, dataset, result: robustness(points.asked) };
   } catch (error) {
     await dataset.close();

@@ -7,7 +7,6 @@ import { withSpaced } from '../data/subset.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
-import { keepAnalysis } from '../report/analyses.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal, NONE, whole } from '../report/format.ts';
 import { spikesTables } from '../report/measured-tables.ts';
@@ -17,6 +16,7 @@ import { openRunData, type Weights } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { measureSpikes, type RunSpikes } from '../train/spikes.ts';
 import { columns, print, sayTables } from './io.ts';
+import { keepForReport } from './keep.ts';
 import { type EngineOptions, positiveInt, weightsOption, withEngine, withFormat, words } from './options.ts';
 import { countingBar } from './progress.ts';
 import { expectSameImages } from './same-images.ts';
@@ -129,7 +129,7 @@ async function report(measured: readonly Measured[], flags: SpikesFlags): Promis
   await writeAside(file, renderSpikes(of, figures));
   for (const { folder, spikes } of measured) {
     const found = { data, spikes: spikeNumbers(spikes, dataset.classes) };
-    await keepAnalysis(folder, await folder.config(), 'spikes', found, flags);
+    await keepForReport(folder, 'spikes', found, flags);
   }
   // spikes.json is there already, and has all of it.
   await sayTables(join(out, 'tables'), `Spikes on ${data}`, spikesTables(runs), flags.format);

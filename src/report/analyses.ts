@@ -60,19 +60,20 @@ const fileSchema = z.looseObject({
 
 const fileOf = (run: RunFolder, name: AnalysisName) => run.file(`analyses/${name}.json`);
 
-/** Keeps what was found, unless it was found on other data or with other weights than the run is tested with. */
+/** Keeps what was found, unless it was found on other data or with other weights than the run is tested with; whether it did. */
 export async function keepAnalysis<Name extends AnalysisName>(
   run: RunFolder,
   config: RunConfig,
   name: Name,
   analysis: NonNullable<Analyses[Name]>,
   measured: { readonly data?: string; readonly weights?: Weights } = {},
-): Promise<void> {
+): Promise<boolean> {
   const { data, weights = config.settings.evaluate } = measured;
-  if (data !== undefined || weights !== config.settings.evaluate) return;
+  if (data !== undefined || weights !== config.settings.evaluate) return false;
   await mkdir(run.file('analyses'), { recursive: true });
   const epochs = (await run.history()).length;
   await writeAside(fileOf(run, name), `${JSON.stringify({ form: FORM, epochs, analysis })}\n`);
+  return true;
 }
 
 /** @param epochs that the run has learnt for */

@@ -1,5 +1,6 @@
 /** The report of energy: what is drawn and said of a spiking run, and of a dense one beside it. */
 import { expect, test } from 'vitest';
+import { expectAccessible } from '../../test/accessible.ts';
 import { energyRows, energyTotals } from '../measure/energy.ts';
 import { findSystem } from '../models/registry.ts';
 import { layerEnergy, type NetworkEnergy, type RunEnergy, traceWorkload } from '../train/energy.ts';
@@ -43,6 +44,7 @@ test('a spiking run is set beside its twin, layer by layer, with the formulae', 
     /^one: 1 nJ a spike 300\snJ, operations, 45 nm .*one, dense twin: operations/,
   );
   const page = renderEnergy({ ...about, runs }, figures).replaceAll('\u00a0', ' ');
+  expectAccessible(page);
   expect(page).not.toMatch(/NaN|undefined|Infinity|<processor>/);
   expect(page).toMatch(/conv2<.*?>spikes<.*?0\.1250</);
   expect(page).toMatch(/lif1<.*?LIF</);

@@ -10,7 +10,7 @@ import { decimal, percent, whole } from './format.ts';
 import { type Html, html } from './html.ts';
 import { figureBlock, page, tiles, warningBox } from './page.ts';
 import { REVIEW_SCRIPT } from './review-script.ts';
-import { COLOURS, FAINT_INK, GRID } from './theme.ts';
+import { ALERT_INK, COLOURS, FAINT_INK, GRID } from './theme.ts';
 
 export interface ReviewPage {
   readonly review: Review;
@@ -224,9 +224,9 @@ button, select, input { font: inherit; font-size: 13px; }
 .card > img { width: 128px; height: 128px; border: 1px solid ${GRID}; }
 .card h3 { margin: 0; }
 .card p { margin: 2px 0; font-size: 12.5px; }
-.rather { font-weight: 400; color: ${COLOURS.vermilion}; }
+.rather { font-weight: 400; color: ${ALERT_INK}; }
 .kind { display: inline-block; font-size: 11.5px; padding: 0 6px; border: 1px solid currentColor; border-radius: 9px; color: ${FAINT_INK}; }
-.kind.label-error, .kind.conflict { color: #A84A00; }
+.kind.label-error, .kind.conflict { color: ${ALERT_INK}; }
 .bars { border: 0; font-size: 12.5px; }
 .bars tbody tr + tr { border-top: 0; }
 .bars th, .bars td { padding: 0 8px 0 0; }

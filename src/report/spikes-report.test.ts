@@ -1,5 +1,6 @@
 /** The report of spikes from counts made by hand: what is drawn, what is said, and that names cannot break it. */
 import { expect, test } from 'vitest';
+import { expectAccessible } from '../../test/accessible.ts';
 import { outputRaster, SpikeTally, suppressions } from '../measure/spikes.ts';
 import type { RunSpikes, ShownImage } from '../train/spikes.ts';
 import { busiestMaps } from './figures/feature-maps.ts';
@@ -50,6 +51,7 @@ test('a run has rates, blocks, a raster and maps, on a page that loads nothing',
     'feature-maps-lif1-1',
   ]);
   const text = renderSpikes(page(run), figures);
+  expectAccessible(text);
   expect(text).not.toMatch(/<i>|<b>|NaN|undefined/);
   for (const [, address] of text.matchAll(/\b(?:src|href)="([^"]*)"/g))
     expect(address).toMatch(/^(#|data:image\/png;base64,)/);
