@@ -86,9 +86,13 @@ export async function writeReport(
   reconstructions?: ReconstructionPicture,
 ): Promise<string> {
   await mkdir(folder.file('figures'), { recursive: true });
-  await writeFigures(folder.file('figures'), await runFigures(report));
+  const figures = await runFigures(report);
+  await writeFigures(folder.file('figures'), figures);
   const samples = dataset && report.test ? await confidentErrors(report.test.predictions, dataset) : [];
-  await writeAside(folder.file('report.html'), await renderRunReport(report, { samples, reconstructions }));
+  await writeAside(
+    folder.file('report.html'),
+    await renderRunReport(report, { figures, samples, reconstructions }),
+  );
   return folder.file('report.html');
 }
 

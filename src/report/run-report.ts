@@ -38,6 +38,8 @@ import type {
 } from './types.ts';
 
 export interface RunReportOptions {
+  /** Those of `runFigures`, where they are drawn already. */
+  figures?: readonly Figure[];
   /** Pictures to show, e.g. the most confident errors on the test set, as PNG data URIs. */
   samples?: readonly SampleImage[];
   /** Test images made again by the network of the pre-training. */
@@ -83,10 +85,11 @@ const CAPTIONS: Readonly<Record<string, string>> = {
 
 /** Renders a run as a self-contained HTML page. */
 export async function renderRunReport(run: RunReport, options: RunReportOptions = {}): Promise<string> {
-  const figures = new Map((await runFigures(run)).map((figure) => [figure.slug, figure]));
+  const drawn = options.figures ?? (await runFigures(run));
+  const figures = new Map(drawn.map((figure) => [figure.slug, figure]));
   const figure = (slug: string): HtmlValue => {
-    const drawn = figures.get(slug);
-    return drawn && figureBlock(drawn, CAPTIONS[slug]);
+    const found = figures.get(slug);
+    return found && figureBlock(found, CAPTIONS[slug]);
   };
   const runs = [named(run)];
   const { samples = [], reconstructions } = options;
