@@ -4,10 +4,12 @@ import type { Command } from 'commander';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { verdictSentence } from '../measure/paired.ts';
+import { analysisTables } from '../report/analysis-tables.ts';
 import { collectReport } from '../report/collect.ts';
 import { compareRuns, renderComparison } from '../report/comparison-report.ts';
 import { bytes, duration, median, percentInterval } from '../report/format.ts';
 import { comparisonTables } from '../report/result-tables.ts';
+import type { NamedRun } from '../report/setup-sections.ts';
 import type { Format } from '../report/tables.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { columns, print, sayTables } from './io.ts';
@@ -36,7 +38,8 @@ async function run(paths: string[], { out, format, json }: CompareFlags): Promis
   const compared = compareRuns(reports);
   await writeAside(out, await renderComparison(reports));
   const title = `Comparison of ${compared.runs.map(({ name }) => name).join(', ')}`;
-  await sayTables(withoutEnding(out), title, comparisonTables(compared), format);
+  const tables = [...comparisonTables(compared), ...analysisTables(compared.runs)];
+  await sayTables(withoutEnding(out), title, tables, format);
   const rows = compared.runs.map(({ name, run: { test, parameters, sizes, history } }) => [
     name,
     percentInterval(test?.metrics.accuracy ?? null),
@@ -55,10 +58,16 @@ async function run(paths: string[], { out, format, json }: CompareFlags): Promis
     verdictSentence(comparison, first, second, adjustedP),
   );
   print(
-    { ...compared, report: out },
+    { ...compared, runs: compared.runs.map(withoutPlate), report: out },
     [table, '', ...tests, ...compared.notes, '', `report ${out}`].join('\n'),
     json,
   );
+}
+
+/** A picture is nothing to print. */
+function withoutPlate({ name, run }: NamedRun) {
+  const { explain, ...analyses } = run.analyses ?? {};
+  return { name, run: { ...run, analyses } };
 }
 
 function withoutEnding(path: string): string {

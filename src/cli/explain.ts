@@ -77,13 +77,11 @@ async function explainRuns(
   const out = flags.out ?? first.folder.file('explain');
   const report = join(out, 'explain.html');
   const methods = explained[0].maps.map(({ method, layer }) => used(method, layer, options, flags));
-  if (names.length === 0)
-    await keepForReport(
-      first.folder,
-      'explain',
-      { data: chosen.from, images: explained.length, methods, plate: await firstOfEach(explained, style) },
-      { data: flags.data },
-    );
+  if (names.length === 0 && flags.data === undefined)
+    await keepForReport(first.folder, 'explain', {
+      ...{ data: chosen.from, images: explained.length, methods },
+      plate: await firstOfEach(explained, style),
+    });
   await keepFaithfulness(runs, faithful, flags);
   await writeMaps(out, explained, style);
   await writePlates(out, [...plates, ...compared.flatMap((each) => each.plates)]);

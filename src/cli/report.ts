@@ -53,7 +53,10 @@ async function run(paths: string[], { format, json }: ReportFlags): Promise<void
     try {
       const file = await writeReport(folder, report, dataset, await readReconstructions(folder));
       const { test, analyses = {}, latency } = report;
-      const tables = [...(test ? metricsTables(test.metrics) : []), ...analysisTables(report)];
+      const tables = [
+        ...(test ? metricsTables(test.metrics) : []),
+        ...analysisTables([{ name: report.name, run: report }]),
+      ];
       await sayTables(folder.file('report'), `${report.system.title} on ${report.data.name}`, tables, format);
       const measured = [...Object.keys(analyses), ...(latency ? ['bench'] : [])];
       results.push({ run: folder.path, report: file, accuracy: test?.metrics.accuracy ?? null, measured });

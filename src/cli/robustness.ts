@@ -110,7 +110,7 @@ async function measureRun(folder: RunFolder, flags: RobustnessFlags): Promise<Me
       },
     );
     const about = { data: `${dataset.name}, ${flags.split}`, seed: flags.seed };
-    const found = { ...about, images: dataset.splits[flags.split].length, result: robustness(points.known) };
+    const found = { ...about, images: dataset.splits[flags.split].length, points: points.known };
     await keepForReport(folder, 'robustness', found, { data: flags.data });
     return { folder, name: folder.name, dataset, result: robustness(points.asked) };
   } catch (error) {

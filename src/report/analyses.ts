@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { SomaError } from '../errors.ts';
 import type { Faithfulness } from '../explain/faithfulness.ts';
 import { writeAside } from '../files.ts';
-import type { Robustness } from '../measure/robustness.ts';
+import type { RobustnessPoint } from '../measure/robustness.ts';
 import type { RunConfig } from '../train/config.ts';
 import type { RunEnergy } from '../train/energy.ts';
 import type { Weights } from '../train/open-run.ts';
@@ -31,7 +31,8 @@ export interface Analyses {
     readonly data: string;
     readonly images: number;
     readonly seed: number;
-    readonly result: Robustness;
+    /** All that were ever measured of these weights, images and seed. */
+    readonly points: readonly RobustnessPoint[];
   };
   readonly explain?: {
     readonly data: string;
@@ -55,8 +56,21 @@ const fileSchema = z.looseObject({
   form: z.int(),
   /** Epochs of the run at that time: one that went on learning has other weights. */
   epochs: z.int(),
-  analysis: z.record(z.string(), z.unknown()),
+  analysis: z.looseObject({ data: z.string() }),
 });
+
+const list = z.array(z.unknown());
+const of = <Shape extends z.core.$ZodLooseShape>(shape: Shape) => z.looseObject(shape);
+
+/** What reports count on first; Soma wrote the rest, too. */
+const SHAPES: { readonly [Name in AnalysisName]: z.ZodType } = {
+  spikes: of({ spikes: of({ classes: list, layers: list, suppressions: list, rasters: list }) }),
+  energy: of({ split: z.string(), energy: of({ network: of({ layers: list }), warnings: list }) }),
+  robustness: of({ images: z.int(), points: list }),
+  explain: of({ methods: list, plate: of({ svg: z.string(), title: z.string(), description: z.string() }) }),
+  faithfulness: of({ result: of({ images: z.int(), rankings: list }) }),
+  review: of({ method: z.string(), numbers: of({ classes: list, joint: list, counts: of({}) }) }),
+};
 
 const fileOf = (run: RunFolder, name: AnalysisName) => run.file(`analyses/${name}.json`);
 
@@ -81,19 +95,28 @@ export async function readAnalyses(run: RunFolder, epochs: number): Promise<Anal
   const found = await Promise.all(
     NAMES.map(async (name) => {
       const text = await readFile(fileOf(run, name), 'utf8').catch(() => undefined);
-      const file = text === undefined ? undefined : parse(text, fileOf(run, name));
+      const file = text === undefined ? undefined : parse(name, text, fileOf(run, name));
       return file?.form === FORM && file.epochs === epochs ? [[name, file.analysis] as const] : [];
     }),
   );
   return Object.fromEntries(found.flat());
 }
 
-function parse(text: string, path: string): z.output<typeof fileSchema> {
+function parse(name: AnalysisName, text: string, path: string): z.output<typeof fileSchema> {
   try {
-    return fileSchema.parse(JSON.parse(text));
+    const file = fileSchema.parse(JSON.parse(text));
+    // Of another form the shape is another.
+    if (file.form === FORM) SHAPES[name].parse(file.analysis);
+    return file;
   } catch (error) {
     throw new SomaError(
-      `${path}: expected what an analysis left, got ${(error as Error).message}; delete it, and make it again`,
+      `${path}: expected what an analysis left, got ${reasonOf(error)}; delete it, and make it again`,
     );
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof z.ZodError)) return (error as Error).message;
+  const [{ message, path }] = error.issues;
+  return `${message} at ${path.join('.')}`;
 }

@@ -39,7 +39,7 @@ describe('the report of a run', () => {
         ...['deletion-insertion', 'heat-on-nucleus', 'label-joint'],
       ]),
     );
-    for (const slug of ['spike-rates-1', 'energy', 'label-joint', 'looks-at'])
+    for (const slug of ['spike-rates-1', 'energy', 'label-joint', 'looks-at-1'])
       expect(page).toContain(`<figure id="${slug}">`);
     expect(page).toContain('<img src="data:image/svg+xml;base64,');
     expect(page).toContain('100 images of blood-64, test, corrupted by seed 0');
@@ -62,7 +62,9 @@ describe('the report of a run', () => {
   });
 
   it('has the tables of the commands for other programs', () => {
-    const tables = new Map(analysisTables(scnn).map((table) => [table.name, table.rows]));
+    const tables = new Map(
+      analysisTables([{ name: 'SCNN', run: scnn }]).map((table) => [table.name, table.rows]),
+    );
     expect([...tables.keys()]).toEqual([
       ...['bench-latency', 'bench-sizes', 'robustness-accuracy', 'robustness-costs'],
       ...['spikes-spikes', 'spikes-layers', 'spikes-steps', 'spikes-attention'],
@@ -77,7 +79,7 @@ describe('a comparison', () => {
   it('sets side by side what was measured alike', async () => {
     const page = await renderComparison([scnn, aeCnn], few);
     expectAccessible(page);
-    expect(sections(page)).toEqual(['robustness', 'spikes', 'energy', 'faithfulness']);
+    expect(sections(page)).toEqual(['robustness', 'spikes', 'energy', 'explain', 'faithfulness']);
     expect(page).toContain('SCNN, AE-CNN: 100 images of blood-64, test, corrupted by seed 0');
     expect(page).toContain('SCNN: 20 images of blood-64, test.');
     expect(page).toMatch(/<th scope="col" class="number">SCNN, dense twin<.*>AE-CNN</);
@@ -101,9 +103,42 @@ describe('a comparison', () => {
     );
     expect(page).not.toContain('AE-CNN: clean');
     expect(missing(page)).toEqual([
+      ['Heat maps of what it looks at (AE-CNN)', 'soma explain runs/ae-cnn'],
       ['Whether heat maps are true to the network (AE-CNN)', 'soma explain runs/ae-cnn --faithfulness'],
       ['Latency, throughput and size (AE-CNN)', 'soma bench runs/ae-cnn'],
     ]);
+  });
+});
+
+describe('runs of which not the same corruptions were measured', () => {
+  const withPoints = (
+    run: RunReport,
+    wanted: (severity: number, corruption: string) => boolean,
+  ): RunReport => {
+    const { robustness } = run.analyses ?? {};
+    if (!robustness) throw new Error('nothing to change');
+    const points = robustness.points.filter(
+      ({ severity, corruption }) => severity === 0 || wanted(severity, corruption),
+    );
+    return { ...run, analyses: { robustness: { ...robustness, points } } };
+  };
+  const noise = (severity: number, corruption: string) => corruption === 'gaussian-noise' && severity > 1;
+
+  it('are compared on those that all have', async () => {
+    const runs = [scnn, withPoints(aeCnn, noise)];
+    const page = await renderComparison(runs, few);
+    expect(page).toContain('Only corruptions and severities that were measured of all of these runs');
+    // 90 − 15 and 90 − 25 of 100 at severities 3 and 5: 20 points lost.
+    expect(page).toMatch(/Gaussian noise<\/th><td class="number">20\.00<\/td><td class="number">20\.00</);
+    const named = runs.map((run) => ({ name: run.system.title, run }));
+    const table = analysisTables(named).find(({ name }) => name === 'robustness-accuracy');
+    expect(table?.rows).toHaveLength(2 * 3);
+  });
+
+  it('or not at all', async () => {
+    const other = withPoints(scnn, (severity, corruption) => !noise(severity, corruption));
+    const page = await renderComparison([other, withPoints(aeCnn, noise)], few);
+    expect(page).toContain('No corruption was measured of all of these runs.');
   });
 });
 
@@ -127,7 +162,12 @@ describe('keepAnalysis()', async () => {
   it('forgets what a run was before it went on learning, and names a broken file', async () => {
     expect(await readAnalyses(run, 2)).toEqual({});
     const file = run.file('analyses/robustness.json');
-    await writeFile(file, (await readFile(file, 'utf8')).slice(0, 40));
+    const whole = await readFile(file, 'utf8');
+    await writeFile(file, whole.replace('"points"', '"dots"'));
+    await expect(readAnalyses(run, 0)).rejects.toThrow(/got Invalid input.* at points; delete it/);
+    await writeFile(file, whole.replace('"form":1', '"form":0'));
+    expect(await readAnalyses(run, 0)).toEqual({});
+    await writeFile(file, whole.slice(0, 40));
     await expect(readAnalyses(run, 0)).rejects.toThrow(/robustness\.json: expected what an analysis left/);
   });
 });

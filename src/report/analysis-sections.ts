@@ -4,6 +4,7 @@
  * command that would.
  */
 import type { Analyses, AnalysisName } from './analyses.ts';
+import { commonRobustness, hasMore } from './common-robustness.ts';
 import { energyWarnings, modelsPart, nanojoulePart, partsBlock } from './energy-report.ts';
 import { methodTable } from './explain-report.ts';
 import { faithfulnessPart, faithfulnessSources } from './faithfulness-section.ts';
@@ -125,22 +126,20 @@ const robustness: Section<'robustness'> = {
   what: 'Accuracy on corrupted images',
   command: ['soma robustness'],
   compared: true,
-  // Means are over what was measured.
-  same: ({ data, images, seed, result }) => [
-    ...[data, images, seed],
-    result.corruptions.map(({ corruption, accuracies }) => [corruption, accuracies.map((a) => a.severity)]),
-  ],
+  same: ({ data, images, seed }) => [data, images, seed],
   about: ({ data, images, seed }) => `${whole(images)} images of ${data}, corrupted by seed ${seed}`,
-  sources: (runs) => [robustnessFigure(runs.map(({ name, found }) => ({ name, result: found.result })))],
+  sources: (runs) => {
+    const common = commonRobustness(runs);
+    return common.length > 0 ? [robustnessFigure(common)] : [];
+  },
   body: (runs, figure) => {
     const curves = figure('robustness');
-    return (
-      curves &&
-      costsPart(
-        runs.map(({ name, found }) => ({ name, result: found.result })),
-        curves,
-      )
-    );
+    if (!curves) return html`<p>No corruption was measured of all of these runs.</p>`;
+    return [
+      hasMore(runs) &&
+        html`<p>Only corruptions and severities that were measured of all of these runs stand here.</p>`,
+      costsPart(commonRobustness(runs), curves),
+    ];
   },
 };
 
@@ -148,17 +147,20 @@ const explain: Section<'explain'> = {
   title: 'What it looks at',
   what: 'Heat maps of what it looks at',
   command: ['soma explain'],
-  compared: false,
-  same: () => null,
+  compared: true,
+  same: ({ data, images }) => [data, images],
   about: ({ data, images }) => `${whole(images)} images of ${data}; the first of each class`,
   sources: () => [],
-  body: ([{ found }]) => [
+  body: (runs) => [
     html`<p>A heat map shows what moves one number of a network on one image. It does not show that the network is right, nor that the hot place is the reason that a person would give.</p>`,
-    plateImage(
-      found.plate,
-      'An image of each class, and what moves the network there. Below each what is true and what the network said; wrong answers in colour.',
-    ),
-    methodTable(found.methods),
+    runs.map(({ name, found: { plate, methods } }, i) => [
+      runs.length > 1 && html`<h3>${name}</h3>\n`,
+      plateImage(
+        { ...plate, slug: `looks-at-${i + 1}` },
+        `An image of each class, and what moves ${runs.length > 1 ? name : 'the network'} there. Below each what is true and what the network said; wrong answers in colour.`,
+      ),
+      methodTable(methods),
+    ]),
   ],
 };
 
@@ -226,6 +228,12 @@ function sort<Name extends AnalysisName>(name: Name, section: Section<Name>, run
     otherwise: found.filter((each) => !shown.includes(each)),
     missing: possible.filter((run) => !found.some((each) => each.run === run)),
   };
+}
+
+/** Runs that were measured alike by an analysis; of several, as the first of them that was measured. */
+export function measuredAlike<Name extends AnalysisName>(name: Name, runs: Runs): readonly Analysed<Name>[] {
+  const section: Section<Name> = SECTIONS[name];
+  return sort(name, section, runs).shown;
 }
 
 /** What figures of analyses are drawn from. */

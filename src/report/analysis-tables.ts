@@ -1,28 +1,31 @@
-/** What analyses of a run found, as tables for other programs: those of the commands, each under its command's name. */
+/** What analyses of runs found, as tables for other programs: those of the commands, each under its command's name. */
+import { measuredAlike } from './analysis-sections.ts';
+import { commonRobustness } from './common-robustness.ts';
 import { latencyTable, sizeTable } from './latency.ts';
 import { energyTables, explainTables, spikesTables } from './measured-tables.ts';
 import { robustnessTables } from './result-tables.ts';
+import type { NamedRun } from './setup-sections.ts';
 import type { ResultTable } from './tables.ts';
-import type { RunReport } from './types.ts';
 
-export function analysisTables({ name, analyses = {}, latency }: RunReport): ResultTable[] {
-  const { spikes, energy, robustness, faithfulness } = analyses;
+/** Of several runs those that were measured alike, as in their comparison. */
+export function analysisTables(runs: readonly NamedRun[]): ResultTable[] {
+  const benched = runs.flatMap(({ name, run: { latency } }) => (latency ? [{ name, bench: latency }] : []));
+  const spiking = measuredAlike('spikes', runs).map(({ name, found: { spikes } }) => ({ name, spikes }));
+  const energies = measuredAlike('energy', runs).map(({ name, found: { energy } }) => ({ name, energy }));
+  const faithful = measuredAlike('faithfulness', runs).map(({ name, found: { result } }) => ({
+    name,
+    result,
+  }));
+  const robust = commonRobustness(measuredAlike('robustness', runs));
   const of = (command: string, tables: readonly ResultTable[]) =>
-    tables.map((table) => ({ ...table, name: `${command}-${table.name}` }));
+    tables
+      .filter(({ rows }) => rows.length > 0)
+      .map((table) => ({ ...table, name: `${command}-${table.name}` }));
   return [
-    ...(latency
-      ? of(
-          'bench',
-          [latencyTable, sizeTable].map((table) => table([{ name, bench: latency }])),
-        )
-      : []),
-    ...(robustness ? of('robustness', robustnessTables([{ name, result: robustness.result }])) : []),
-    ...(spikes ? of('spikes', spikesTables([{ name, spikes: spikes.spikes }])) : []),
-    ...(energy ? of('energy', energyTables([{ name, energy: energy.energy }])) : []),
-    ...(faithfulness
-      ? of('explain', explainTables([], [{ name, result: faithfulness.result }], [])).filter(
-          ({ rows }) => rows.length > 0,
-        )
-      : []),
+    ...of('bench', [latencyTable(benched), sizeTable(benched)]),
+    ...of('robustness', robustnessTables(robust)),
+    ...of('spikes', spikesTables(spiking)),
+    ...of('energy', energyTables(energies)),
+    ...of('explain', explainTables([], faithful, [])),
   ];
 }

@@ -3,7 +3,7 @@ import { CORRUPTION_NAMES } from '../data/corruptions/table.ts';
 import type { Faithfulness } from '../explain/faithfulness.ts';
 import { energyRows, energyTotals } from '../measure/energy.ts';
 import { meansOver } from '../measure/faithfulness.ts';
-import { type RobustnessPoint, robustness } from '../measure/robustness.ts';
+import type { RobustnessPoint } from '../measure/robustness.ts';
 import { outputRaster, SpikeTally, suppressions } from '../measure/spikes.ts';
 import { findSystem } from '../models/registry.ts';
 import { random } from '../random.ts';
@@ -25,7 +25,7 @@ export async function syntheticAnalyses(skill = 0.9, spiking = true): Promise<An
   return {
     ...(spiking ? { spikes: { data, spikes: syntheticSpikes(skill) } } : {}),
     energy: { data, ...about, energy },
-    robustness: { data, images: 100, seed: 0, result: robustness(points(skill)) },
+    robustness: { data, images: 100, seed: 0, points: points(skill) },
     explain: {
       data: `${data}, drawn by seed 0`,
       images: 6,
