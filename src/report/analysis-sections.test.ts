@@ -82,6 +82,7 @@ describe('a comparison', () => {
     expect(sections(page)).toEqual(['robustness', 'spikes', 'energy', 'explain', 'faithfulness']);
     expect(page).toContain('SCNN, AE-CNN: 100 images of blood-64, test, corrupted by seed 0');
     expect(page).toContain('SCNN: 20 images of blood-64, test.');
+    expect(page).toContain(' --against runs/ae-cnn --faithfulness</code>');
     expect(page).toMatch(/<th scope="col" class="number">SCNN, dense twin<.*>AE-CNN</);
     const [robust] = (await comparisonFigures(compareRuns([scnn, aeCnn], few))).filter(
       ({ slug }) => slug === 'robustness',
@@ -108,6 +109,20 @@ describe('a comparison', () => {
       ['Latency, throughput and size (AE-CNN)', 'soma bench runs/ae-cnn'],
     ]);
   });
+});
+
+it('of several runs, those that a command cannot keep together are named one by one', async () => {
+  const bare = [scnn, aeCnn].map((run) => ({ ...run, path: `runs/${run.name}`, analyses: {} }));
+  const commands = missing(await renderComparison(bare, few)).map(([, command]) => command);
+  expect(commands).toEqual([
+    ...[
+      'soma robustness runs/scnn runs/ae-cnn',
+      'soma spikes runs/scnn',
+      'soma energy runs/scnn runs/ae-cnn',
+    ],
+    'soma explain runs/scnn</code>, <code>soma explain runs/ae-cnn',
+    'soma explain runs/scnn --against runs/ae-cnn --faithfulness',
+  ]);
 });
 
 describe('runs of which not the same corruptions were measured', () => {

@@ -33,8 +33,10 @@ interface Section<Name extends AnalysisName> {
   readonly title: string;
   /** What there would be, for a list. */
   readonly what: string;
-  /** Words of the command before and behind the folders of runs. */
-  readonly command: readonly [string, string?];
+  /** The command that measures runs, by their folders. */
+  readonly command: (runs: readonly string[]) => string;
+  /** True where it keeps what it finds of the first of them only. */
+  readonly oneByOne?: boolean;
   /** Left out: every run can be measured. */
   readonly applies?: (run: NamedRun) => boolean;
   /** False where results of several runs do not belong side by side. */
@@ -55,7 +57,7 @@ const ratesSlug = (i: number) => `spike-rates-${i + 1}`;
 const spikes: Section<'spikes'> = {
   title: 'Spikes',
   what: 'Firing rates of each layer and step, silent neurons, output spikes over time',
-  command: ['soma spikes'],
+  command: (runs) => ['soma spikes', ...runs].join(' '),
   applies: isSpiking,
   compared: true,
   same: ({ data, spikes: { images } }) => [data, images],
@@ -102,7 +104,7 @@ const energyOf = (runs: readonly Analysed<'energy'>[]): EnergyRun[] =>
 const energy: Section<'energy'> = {
   title: 'Energy',
   what: 'Energy of an image by three models, and of the dense twin',
-  command: ['soma energy'],
+  command: (runs) => ['soma energy', ...runs].join(' '),
   compared: true,
   // Nothing is compared image by image, so that the data may differ.
   same: ({ split, onChip }) => [split, onChip],
@@ -124,7 +126,7 @@ const energy: Section<'energy'> = {
 const robustness: Section<'robustness'> = {
   title: 'Robustness',
   what: 'Accuracy on corrupted images',
-  command: ['soma robustness'],
+  command: (runs) => ['soma robustness', ...runs].join(' '),
   compared: true,
   same: ({ data, images, seed }) => [data, images, seed],
   about: ({ data, images, seed }) => `${whole(images)} images of ${data}, corrupted by seed ${seed}`,
@@ -143,10 +145,15 @@ const robustness: Section<'robustness'> = {
   },
 };
 
+function explainCommand([first, ...others]: readonly string[]): string {
+  return ['soma explain', first, ...others.flatMap((other) => ['--against', other])].join(' ');
+}
+
 const explain: Section<'explain'> = {
   title: 'What it looks at',
   what: 'Heat maps of what it looks at',
-  command: ['soma explain'],
+  command: explainCommand,
+  oneByOne: true,
   compared: true,
   same: ({ data, images }) => [data, images],
   about: ({ data, images }) => `${whole(images)} images of ${data}; the first of each class`,
@@ -167,7 +174,7 @@ const explain: Section<'explain'> = {
 const faithfulness: Section<'faithfulness'> = {
   title: 'How far to trust the maps',
   what: 'Whether heat maps are true to the network',
-  command: ['soma explain', '--faithfulness'],
+  command: (runs) => `${explainCommand(runs)} --faithfulness`,
   compared: true,
   same: ({ data, seed, result: { images, parts, fill } }) => [data, seed, images, parts, fill],
   about: ({ data, result: { images } }) => `${whole(images)} images of ${data}`,
@@ -182,7 +189,7 @@ const faithfulness: Section<'faithfulness'> = {
 const review: Section<'review'> = {
   title: 'Labels worth a second look',
   what: 'Likely wrong labels, copies and outliers among the images that it has held out',
-  command: ['soma review'],
+  command: (runs) => ['soma review', ...runs].join(' '),
   compared: false,
   same: () => null,
   about: ({ data, method }) => `${data}. ${method.replace(/\.$/, '')}`,
@@ -256,10 +263,7 @@ export function analysisSections(runs: Runs, figure: (slug: string) => Figure | 
       const those = shown.filter(({ found }) => section.about(found) === about);
       return runs.length > 1 ? `${namesOf(those)}: ${about}` : about;
     });
-    const command = commandOf(
-      section,
-      shown.map(({ run }) => run),
-    );
+    const command = section.command(shown.map(({ run }) => pathOf(run)));
     return html`<section id="analysis-${name}"><h2>${section.title}</h2>
 <p class="lead">${abouts.join('. ')}. All of it: <code>${command}</code></p>
 ${section.body(shown, figure)}
@@ -277,37 +281,34 @@ ${
 function missingSection(runs: Runs): HtmlValue {
   const of = <Name extends AnalysisName>(name: Name) => {
     const section: Section<Name> = SECTIONS[name];
+    const { what, command, oneByOne } = section;
     const { missing } = sort(name, section, runs);
-    return missing.length > 0 ? [{ what: section.what, command: commandOf(section, missing), missing }] : [];
+    const paths = missing.map(pathOf);
+    const commands = oneByOne ? paths.map((path) => command([path])) : [command(paths)];
+    return missing.length > 0 ? [{ what, commands, missing }] : [];
   };
   const unbenched = runs.filter(({ run }) => run.analyses !== undefined && run.latency === undefined);
-  const latency = { what: 'Latency, throughput and size', command: ['soma bench'] as const };
-  const lines = [
-    ...NAMES.flatMap((name) => of(name)),
-    ...(unbenched.length > 0
-      ? [{ what: latency.what, command: commandOf(latency, unbenched), missing: unbenched }]
-      : []),
-  ];
+  const bench = {
+    what: 'Latency, throughput and size',
+    commands: [['soma bench', ...unbenched.map(pathOf)].join(' ')],
+    missing: unbenched,
+  };
+  const lines = [...NAMES.flatMap((name) => of(name)), ...(unbenched.length > 0 ? [bench] : [])];
   if (lines.length === 0) return null;
   return html`<section id="missing"><h2>Not measured yet</h2>
 <ul>${lines.map(
-    ({ what, command, missing }) =>
-      html`<li>${what}${runs.length > missing.length && ` (${namesOf(missing)})`}: <code>${command}</code></li>\n`,
+    ({ what, commands, missing }) =>
+      html`<li>${what}${runs.length > missing.length && ` (${namesOf(missing)})`}: ${commands.map(
+        (command, i) => html`${i > 0 && ', '}<code>${command}</code>`,
+      )}</li>\n`,
   )}</ul></section>
 `;
 }
 
-function commandOf(
-  { command: [before, behind] }: Pick<Section<AnalysisName>, 'command'>,
-  runs: Runs,
-): string {
-  const paths = runs.map(({ run: { path, name } }) => quoted(path ?? name));
-  return [before, ...paths, ...(behind ? [behind] : [])].join(' ');
-}
-
-/** As a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./@%+:,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+/** The folder of a run, as a shell takes it. */
+function pathOf({ run: { path, name } }: NamedRun): string {
+  const folder = path ?? name;
+  return /^[\w./@%+:,=-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`;
 }
 
 function namesOf(runs: readonly { readonly name: string }[]): string {
