@@ -6,9 +6,14 @@ import { temporaryFolder } from '../../test/data-fixtures.ts';
 import { untrainedRun } from '../../test/untrained-run.ts';
 import { openSmear } from '../data/smear/source.ts';
 import { type Analyses, keepAnalysis, readAnalyses } from './analyses.ts';
+import { measuredAlike } from './analysis-sections.ts';
 import { analysisTables } from './analysis-tables.ts';
+import { commonRobustness } from './common-robustness.ts';
 import { compareRuns, comparisonFigures, renderComparison } from './comparison-report.ts';
+import { renderExplanations } from './explain-report.ts';
+import { faithfulnessFigures, faithfulnessSection } from './faithfulness-section.ts';
 import { percent } from './format.ts';
+import { renderRobustness } from './robustness-report.ts';
 import { renderRunReport, runFigures } from './run-report.ts';
 import { SYNTHETIC_BENCH, syntheticAnalyses } from './synthetic-analyses.ts';
 import { syntheticRun } from './synthetic-run.ts';
@@ -155,6 +160,20 @@ describe('runs of which not the same corruptions were measured', () => {
     const page = await renderComparison([other, withPoints(aeCnn, noise)], few);
     expect(page).toContain('No corruption was measured of all of these runs.');
   });
+});
+
+it('the pages of robustness and of explanations can be read, too', async () => {
+  const { robustness: found, explain } = scnn.analyses ?? {};
+  if (!found || !explain) throw new Error('nothing to show');
+  const runs = commonRobustness([{ name: 'SCNN', found }]);
+  const strips = [{ corruption: 'jpeg', picture: 'data:image/webp;base64,AAAA' }];
+  expectAccessible(await renderRobustness({ ...found, runs, strips }));
+  const [faithful] = measuredAlike('faithfulness', [{ name: 'SCNN', run: scnn }]);
+  const trusted = [{ name: 'SCNN', result: faithful.found.result }];
+  const section = faithfulnessSection(trusted, await faithfulnessFigures(trusted));
+  expectAccessible(
+    renderExplanations({ ...explain, runs: ['SCNN'], plates: [explain.plate], sections: [section] }),
+  );
 });
 
 describe('keepAnalysis()', async () => {
