@@ -1,5 +1,6 @@
 /** Keeps what a command found of a run for its report, and says so. */
 import { relative } from 'node:path';
+import { SomaError } from '../errors.ts';
 import { type Analyses, type AnalysisName, keepAnalysis } from '../report/analyses.ts';
 import type { Weights } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
@@ -12,6 +13,13 @@ export async function keepForReport<Name extends AnalysisName>(
   analysis: NonNullable<Analyses[Name]>,
   measured: { readonly data?: string; readonly weights?: Weights } = {},
 ): Promise<void> {
-  const kept = await keepAnalysis(run, await run.config(), name, analysis, measured);
-  if (kept) say(`kept   for the report of the run: soma report ${relative(process.cwd(), run.path) || '.'}`);
+  try {
+    const kept = await keepAnalysis(run, await run.config(), name, analysis, measured);
+    if (kept)
+      say(`kept   for the report of the run: soma report ${relative(process.cwd(), run.path) || '.'}`);
+  } catch (error) {
+    if (!(error instanceof SomaError)) throw error;
+    // What was measured is not lost for that: the command has a report of its own.
+    say(`not kept for the report of the run. ${error.message}`);
+  }
 }

@@ -6,7 +6,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { SomaError } from '../errors.ts';
 import type { Faithfulness } from '../explain/faithfulness.ts';
-import { writeAside } from '../files.ts';
+import { unwritable, writeAside } from '../files.ts';
 import type { RobustnessPoint } from '../measure/robustness.ts';
 import type { RunConfig } from '../train/config.ts';
 import type { RunEnergy } from '../train/energy.ts';
@@ -84,7 +84,9 @@ export async function keepAnalysis<Name extends AnalysisName>(
 ): Promise<boolean> {
   const { data, weights = config.settings.evaluate } = measured;
   if (data !== undefined || weights !== config.settings.evaluate) return false;
-  await mkdir(run.file('analyses'), { recursive: true });
+  await mkdir(run.file('analyses'), { recursive: true }).catch((error) => {
+    throw unwritable(run.file('analyses'), error);
+  });
   const epochs = (await run.history()).length;
   await writeAside(fileOf(run, name), `${JSON.stringify({ form: FORM, epochs, analysis })}\n`);
   return true;

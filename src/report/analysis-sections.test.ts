@@ -1,5 +1,5 @@
 /** What analyses found, in the report of a run and in comparisons: what is shown, what is not, and what is asked for. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { expectAccessible } from '../../test/accessible.ts';
 import { temporaryFolder } from '../../test/data-fixtures.ts';
@@ -203,5 +203,10 @@ describe('keepAnalysis()', async () => {
     expect(await readAnalyses(run, 0)).toEqual({});
     await writeFile(file, whole.slice(0, 40));
     await expect(readAnalyses(run, 0)).rejects.toThrow(/robustness\.json: expected what an analysis left/);
+    await rm(run.file('analyses'), { recursive: true });
+    await writeFile(run.file('analyses'), 'in the way');
+    await expect(keepAnalysis(run, config, 'robustness', robustness)).rejects.toThrow(
+      /analyses: expected a place that can be written/,
+    );
   });
 });
