@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { parseCsv } from '../src/csv.ts';
 import type { Faithfulness, RankingFigures } from '../src/explain/faithfulness.ts';
 import { METHOD_NAMES } from '../src/explain/methods.ts';
 import { SYSTEMS } from '../src/models/registry.ts';
@@ -140,7 +141,16 @@ describe('bench', () => {
   }, 60_000);
 
   it('prints a table, and says on stderr what it does', async () => {
-    const { stdout, stderr, code } = await soma('bench', 'se-cnn', ...small);
+    const { stdout, stderr, code } = await soma(
+      'bench',
+      'se-cnn',
+      ...small,
+      '--format',
+      'md',
+      '--out',
+      at('systems'),
+    );
+    expect(readFileSync(at('systems', 'tables.md'), 'utf8')).toMatch(/\| se-cnn \| 16 \| 3 \|/);
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(/^se-cnn +16 +3 +[\d.]+\sms +\d+ images\/s/m);
     expect(stderr).toMatch(/2 threads.*\nse-cnn: training step, 3 images\nse-cnn: prediction, 1 image\n/);
@@ -217,7 +227,17 @@ describe('train, evaluate, compare, predict', () => {
 
   it('bench measures what a run takes and how large it is, and its report says so', async () => {
     const paths = [at('runs', 'scnn'), at('runs', 'ae-cnn')];
-    const benched = await json('bench', ...paths, '--seconds', '0.02', '--batch-size', '8', '--threads', '1');
+    const tables = ['--out', at('benched'), '--format', 'csv'];
+    const small = ['--seconds', '0.02', '--batch-size', '8', '--threads', '1'];
+    const benched = await json('bench', ...paths, ...small, ...tables);
+    const [, [name, pixels, , median]] = parseCsv(
+      readFileSync(at('benched', 'tables-latency.csv'), 'utf8'),
+      'latency',
+    );
+    expect([name, pixels, Number(median)]).toEqual(['scnn', '16', benched[0].single.milliseconds.median]);
+    expect(readFileSync(at('benched', 'tables-sizes.csv'), 'utf8')).toContain(
+      `\r\nae-cnn,${benched[1].bytes.weights},`,
+    );
     for (const [i, { timeSteps, single, batch, bytes, images }] of benched.entries()) {
       const { parameters } = JSON.parse(readFileSync(join(paths[i], 'config.json'), 'utf8'));
       expect(timeSteps).toBe([3, null][i]);
@@ -348,7 +368,13 @@ describe('train, evaluate, compare, predict', () => {
 
   it('ensemble votes, is measured like a run, and compares like one', async () => {
     const runs = [at('runs', 'scnn'), at('runs', 'ae-cnn')];
-    const both = await json('ensemble', ...runs, '--vote', 'majority', '--out', at('runs', 'both'));
+    const both = await json(
+      'ensemble',
+      ...runs,
+      '--vote',
+      'majority',
+      ...['--out', at('runs', 'both'), '--format', 'json'],
+    );
     expect(both.metrics.images).toBe(40);
     expect(both.validation.images).toBe(24);
     for (const [i, path] of runs.entries()) {
@@ -357,6 +383,12 @@ describe('train, evaluate, compare, predict', () => {
       const val = await json('evaluate', path, '--split', 'val');
       expect(both.members[i].validation).toBeCloseTo(val.metrics.accuracy.value, 12);
     }
+    const { members, figures } = JSON.parse(readFileSync(at('runs', 'both', 'report.json'), 'utf8'));
+    expect(members.map(({ test }: { test: number }) => test)).toEqual([
+      ...both.members.map(({ test }: { test: number }) => test),
+      both.metrics.accuracy.value,
+    ]);
+    expect(figures[0].value).toEqual(both.metrics.accuracy);
     const report = readFileSync(at('runs', 'both', 'report.html'), 'utf8');
     expect(report).toContain('<h2>Members</h2>');
     expect(report).not.toContain('No epoch has ended yet');
@@ -436,8 +468,14 @@ describe('train, evaluate, compare, predict', () => {
     const out = at('trusted');
     const { faithfulness, against } = await json(
       ...['explain', at('runs', 'ae-cnn'), '--against', at('runs', 'scnn'), '--faithfulness'],
-      ...['--images', '6', '--per-class', '1', '--patch', '8', '--out', out],
+      ...['--images', '6', '--per-class', '1', '--patch', '8', '--out', out, '--format', 'json'],
     );
+    const tables = JSON.parse(readFileSync(join(out, 'tables.json'), 'utf8'));
+    expect(tables.images).toHaveLength(8);
+    expect(tables.faithfulness[0]).toMatchObject({ run: 'ae-cnn', order: 'grad-cam', layer: 'conv4' });
+    expect(tables.faithfulness[0].deletion).toEqual(faithfulness[0].result.rankings[0].deletion);
+    expect(tables.curves).toHaveLength(33 * tables.faithfulness.length);
+    expect(tables.disagreement.map((row: { class: string }) => row.class)).toHaveLength(8);
     const [ours, theirs] = faithfulness.map(({ result }: { result: Faithfulness }) => result);
     const orders = ({ rankings }: Faithfulness) => rankings.map(({ ranking }) => ranking);
     expect(orders(ours)).toEqual(['grad-cam', 'occlusion', 'random', 'centre']);

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { expectAccessible } from './accessible.ts';
 import { soma, start, until } from './cli.ts';
 
 const STUDY = {
@@ -154,6 +155,7 @@ describe('soma study', () => {
       cnn.accuracies,
     );
     const page = await readFile(result.report, 'utf8');
+    expectAccessible(page);
     expect(page).toContain('Does the machinery work?');
     expect(await readdir(join(folder, 'a', 'figures'))).toEqual([
       'arms.svg',

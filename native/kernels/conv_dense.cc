@@ -20,19 +20,10 @@ namespace {
 
 void weights(const Call& call) { packForward(*call.pool, ConvShape(call.ints), call.f32(0), call.f32(1)); }
 
-PointwisePlan pointwiseForward(const ConvShape& s, char* base, int threads) {
-  return PointwisePlan(s.images, s.C, s.O, s.H * s.W, base, threads);
-}
-PointwisePlan pointwiseGradInput(const ConvShape& s, char* base, int threads) {
-  return PointwisePlan(s.images, s.O, s.C, s.H * s.W, base, threads);
-}
-
 void forward(const Call& call) {
   const ConvShape s(call.ints);
-  if (isPointwise(s)) {
-    const PointwisePlan plan = pointwiseForward(s, call.scratch, call.pool->threads());
-    return runPointwise(call, plan, s.relu, call.f32(0), call.f32(1), call.f32(2), call.f32(3));
-  }
+  if (isPointwise(s))
+    return runPointwise(call, s, Pointwise::FORWARD, call.f32(0), call.f32(1), call.f32(2), call.f32(3));
   if (isNarrow(s)) return runNarrow(call, s, call.f32(0), call.f32(1), call.f32(2), call.f32(3));
   const FloatMap x{call.f32(0), s.C, s.H, s.W};
   const ForwardPlan plan(s, call.scratch, call.pool->threads(), true);
@@ -40,7 +31,7 @@ void forward(const Call& call) {
 }
 size_t forwardScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
-  if (isPointwise(s)) return pointwiseForward(s, nullptr, threads).bytes;
+  if (isPointwise(s)) return PointwisePlan(s, Pointwise::FORWARD, nullptr, threads).bytes;
   if (isNarrow(s)) return NarrowPlan(s, nullptr).bytes;
   return ForwardPlan(s, nullptr, threads, true).bytes;
 }
@@ -56,10 +47,8 @@ size_t gradInputWeightsScratch(const Call& call, int threads) {
 
 void gradInput(const Call& call) {
   const ConvShape s(call.ints);
-  if (isPointwise(s)) {
-    const PointwisePlan plan = pointwiseGradInput(s, call.scratch, call.pool->threads());
-    return runPointwise(call, plan, false, call.f32(0), call.f32(3), nullptr, call.f32(4));
-  }
+  if (isPointwise(s))
+    return runPointwise(call, s, Pointwise::GRAD_INPUT, call.f32(0), call.f32(3), nullptr, call.f32(4));
   const GradientMap g(s, call.f32(0), call.u8(1));
   if (call.ints[ConvShape::INTS] && isSparseGradient(call, s, g, GRAD_INPUT_DIRECT_ABOVE))
     runEventGradInput(call, s, g, call.f32(2), call.f32(4));
@@ -70,7 +59,7 @@ void gradInput(const Call& call) {
 }
 size_t gradInputScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
-  if (isPointwise(s)) return pointwiseGradInput(s, nullptr, threads).bytes;
+  if (isPointwise(s)) return PointwisePlan(s, Pointwise::GRAD_INPUT, nullptr, threads).bytes;
   const size_t dense = isFolded(s) ? FoldedPlan(s, nullptr, threads).bytes : GradInputPlan(s, nullptr, threads).bytes;
   const size_t events = call.ints[ConvShape::INTS] ? EventGradInputPlan(s, nullptr, threads).bytes : 0;
   return dense > events ? dense : events;
@@ -85,7 +74,7 @@ void gradWeight(const Call& call) {
 }
 size_t gradWeightScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
-  if (isPointwise(s)) return PointwiseGradPlan(s, nullptr).bytes;
+  if (isPointwise(s)) return PointwiseGradPlan(s, nullptr, threads).bytes;
   if (isNarrow(s)) return NarrowPlan(s, nullptr).bytes;
   return GradWeightPlan(s, nullptr, threads).bytes;
 }

@@ -130,7 +130,7 @@ void conv2dGradWeightSpikeAdd(const Call& call) {
   const EventGradWeightPlan plan(s, Scratch(call.scratch), call.pool->threads());
   const EventGradWeightSums layout(s.C, s.O);
   call.pool->run(layout.inputGroups, [&](int group, int thread) {
-    addEventGradWeight(s, x, g, plan, thread, {group, 0, layout.outputBlocks, 0, s.images}, call.f32(3));
+    addEventGradWeight(s, x, g, plan, thread, {group, group + 1, 0, layout.outputBlocks, 0, s.images}, call.f32(3));
   });
 }
 size_t conv2dGradWeightSpikeAddScratch(const Call& call, int threads) {

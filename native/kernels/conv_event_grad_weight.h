@@ -1,7 +1,8 @@
 // The gradient with respect to the weights, driven by spikes: a spike of channel c adds the 3x3 of
 // gradients around it to the nine sums of (c, output block), which stay in registers over all spikes of
-// c in a band: some rows of a large image, or several small images. A task owns four blocks of input
-// channels, some output blocks and a run of images; runs are added in order at the end. In a loop over micro-batches each slot is such a run.
+// c in a band: some rows of a large image, or several small images. A task owns some groups of four blocks of input
+// channels, some output blocks and a run of images; runs are added in order at the end. In a loop over micro-batches
+// each slot is such a run.
 //
 // The band's spikes lie as bits, [channel][word of 64], in the order of the frame that holds its gradients.
 #pragma once
@@ -12,7 +13,7 @@ namespace soma::SOMA_ISA {
 // Sums of one run of images, [input group][output block][channel of the group][3][3][16], the 3x3 in the order
 // of the gradients around a spike.
 struct EventGradWeightSums {
-  static constexpr int GROUP_BLOCKS = 4, GROUP = GROUP_BLOCKS * LANES;  // input channels of a task
+  static constexpr int GROUP_BLOCKS = 4, GROUP = GROUP_BLOCKS * LANES;  // input channels
   static constexpr size_t PAIR = size_t(GROUP) * 9 * LANES;             // of a group and an output block
 
   int inputGroups, outputBlocks;
@@ -29,16 +30,19 @@ struct EventGradWeightPlan {
 
   static constexpr int BITS = 64;
 
-  int bandRows;  // of one image
+  int mostBlocks;  // of input channels that a task takes
+  int bandRows;    // of one image
   int together;  // images in a band
   int words;     // of a channel's bits in a band
   Frame frame;   // gradients of one image of a band and one pixel around
   float* frames;
   uint16_t* spikes;  // a block's words, in the frame's places
   uint64_t* masks;
+  uint16_t* fired;  // a bit a channel of the task
   size_t bytes;
 
-  EventGradWeightPlan(const ConvShape& s, Scratch scratch, int threads) {
+  EventGradWeightPlan(const ConvShape& s, Scratch scratch, int threads, int groupsOfTask = 1)
+      : mostBlocks(groupsOfTask * EventGradWeightSums::GROUP_BLOCKS) {
     frame.phases = 1;
     frame.lanes = LANES;
     frame.columns = s.W + 2;
@@ -51,13 +55,14 @@ struct EventGradWeightPlan {
     frames = scratch.take<float>(threads * framesSize());
     spikes = scratch.take<uint16_t>(threads * spikesSize());
     masks = scratch.take<uint64_t>(threads * masksSize());
+    fired = scratch.take<uint16_t>(size_t(threads) * mostBlocks);
     bytes = scratch.used();
   }
 
   int framePixels() const { return frame.rows * frame.columns; }
   size_t framesSize() const { return together * frame.size(); }
   size_t spikesSize() const { return size_t(words) * BITS; }
-  size_t masksSize() const { return size_t(EventGradWeightSums::GROUP) * words; }
+  size_t masksSize() const { return size_t(mostBlocks) * LANES * words; }
 };
 
 // Adds the 3x3 around each pixel whose bit is set to sums[3][3][16].
@@ -82,7 +87,7 @@ static inline void gatherSpikes(const uint64_t* masks, int words, const float* g
 }
 
 // Fills the masks of a block's 16 channels over rows of `count` images; bit l of the result: whether channel l fired.
-static inline unsigned maskChannels(const EventGradWeightPlan& plan, const SpikeMap& x, int image, int count, int block,
+static inline uint16_t maskChannels(const EventGradWeightPlan& plan, const SpikeMap& x, int image, int count, int block,
                                     int firstRow, int rows, uint16_t* spikes, uint64_t* masks) {
   std::memset(spikes, 0, plan.spikesSize() * sizeof *spikes);
   for (int i = 0; i < count; i++)
@@ -98,12 +103,13 @@ static inline unsigned maskChannels(const EventGradWeightPlan& plan, const Spike
       fired |= unsigned(columns[l] != 0) << l;
     }
   }
-  return fired;
+  return uint16_t(fired);
 }
 
 // What a task adds up.
 struct EventGradWeightTask {
-  int group, firstBlock, endBlock;  // of input channels; of output channels
+  int firstGroup, endGroup;  // of input channels
+  int firstBlock, endBlock;  // of output channels
   int firstImage, endImage;
 };
 
@@ -113,16 +119,16 @@ static inline void addEventGradWeight(const ConvShape& s, const SpikeMap& x, con
   using Sums = EventGradWeightSums;
   const Sums layout(s.C, s.O);
   const size_t rowSize = plan.frame.rowSize();
-  const int firstInput = task.group * Sums::GROUP_BLOCKS;
-  const int groupBlocks = smaller(Sums::GROUP_BLOCKS, blocks(s.C) - firstInput);
+  const int firstInput = task.firstGroup * Sums::GROUP_BLOCKS;
+  const int inputBlocks = smaller(task.endGroup * Sums::GROUP_BLOCKS, blocks(s.C)) - firstInput;
   float* frames = plan.frames + thread * plan.framesSize();
   uint16_t* spikes = plan.spikes + thread * plan.spikesSize();
   uint64_t* masks = plan.masks + thread * plan.masksSize();
-  unsigned fired[Sums::GROUP_BLOCKS];
+  uint16_t* fired = plan.fired + size_t(thread) * plan.mostBlocks;
   for (int n = task.firstImage; n < task.endImage; n += plan.together)
     for (int row = 0; row < s.H; row += plan.bandRows) {
       const int count = smaller(plan.together, task.endImage - n), rows = smaller(plan.bandRows, s.H - row);
-      for (int b = 0; b < groupBlocks; b++)
+      for (int b = 0; b < inputBlocks; b++)
         fired[b] = maskChannels(plan, x, n, count, firstInput + b, row, rows, spikes,
                                 masks + size_t(b) * LANES * plan.words);
       for (int ob = task.firstBlock; ob < task.endBlock; ob++) {
@@ -130,10 +136,10 @@ static inline void addEventGradWeight(const ConvShape& s, const SpikeMap& x, con
         for (int i = 0; i < count; i++)
           stageGradient(g, n + i, ob * LANES, smaller(LANES, s.O - ob * LANES), row - 2 + s.padTop, s.padLeft - 2,
                         plan.frame, frames + i * plan.frame.size());
-        float* pair = sums + layout.pair(task.group, ob);
-        for (int c = 0; c < groupBlocks * LANES; c++)
+        for (int c = 0; c < inputBlocks * LANES; c++)
           if (fired[c / LANES] >> c % LANES & 1)
-            gatherSpikes(masks + size_t(c) * plan.words, plan.words, frames, rowSize, pair + c * 9 * LANES);
+            gatherSpikes(masks + size_t(c) * plan.words, plan.words, frames, rowSize,
+                         sums + layout.pair(task.firstGroup + c / Sums::GROUP, ob) + c % Sums::GROUP * 9 * LANES);
       }
     }
 }
@@ -144,48 +150,61 @@ static inline void sumEventGradWeight(const Call& call, int C, int O, const floa
   const Sums layout(C, O);
   call.pool->run(layout.inputGroups * layout.outputBlocks, [&](int task, int) {
     const int group = task / layout.outputBlocks, ob = task % layout.outputBlocks;
-    const float* pair = sums + layout.pair(group, ob);
-    for (int c = 0; c < smaller(Sums::GROUP, C - group * Sums::GROUP); c++)
-      for (int t = 0; t < 9; t++) {
-        float total[LANES] = {};
-        for (int part = 0; part < count; part++) {
-          const float* from = pair + part * layout.size() + size_t(c * 9 + 8 - t) * LANES;
-          for (int l = 0; l < LANES; l++) total[l] += from[l];
+    const int columns = smaller(Sums::GROUP, C - group * Sums::GROUP) * 9;
+    for (int lane = 0; lane < smaller(LANES, O - ob * LANES); lane += VL) {
+      const float* from = sums + layout.pair(group, ob) + lane;
+      float* to = dw + (size_t(ob * LANES + lane) * C + group * Sums::GROUP) * 9;
+      int t = 8;  // of the next row of sums, which lie the other way round than taps
+      for (int first = 0; first < columns; first += VL) {
+        const int width = smaller(VL, columns - first);
+        Vec square[VL] = {};
+        for (int r = 0; r < width; r++, from += LANES) {
+          const float* sum = from + (2 * t - 8) * LANES;
+          if (--t < 0) t = 8;
+          square[r] = load(sum);
+          for (int part = 1; part < count; part++) square[r] = square[r] + load(sum + part * layout.size());
         }
-        for (int l = 0; l < smaller(LANES, O - ob * LANES); l++)
-          dw[(size_t(ob * LANES + l) * C + group * Sums::GROUP + c) * 9 + t] = total[l];
+        transpose(square);
+        for (int l = 0; l < smaller(VL, O - ob * LANES - lane); l++)
+          storePart(to + size_t(l) * C * 9 + first, square[l], width);
       }
+    }
   });
 }
 
 // A whole batch: outputs and runs of images are summed side by side.
 struct EventGradWeightRuns {
   static constexpr int MIN_TASKS = 16, PART_BLOCKS = 4;  // spikes are made masks of once a part
-  int parts, runs;
+  static constexpr int GROUPS_OF_TASK = 4;               // gradients are staged once for so many
+  int tasksOfInputs, parts, runs;
   float* sums;
   EventGradWeightPlan plan;
 
   EventGradWeightRuns(const ConvShape& s, const EventGradWeightSums& layout, Scratch scratch, int threads)
-      : parts(smaller(divideUp(layout.outputBlocks, PART_BLOCKS), divideUp(MIN_TASKS, layout.inputGroups))),
-        runs(larger(1, smaller(s.images, divideUp(MIN_TASKS, layout.inputGroups * parts)))),
+      : tasksOfInputs(divideUp(layout.inputGroups, GROUPS_OF_TASK)),
+        parts(smaller(divideUp(layout.outputBlocks, PART_BLOCKS), divideUp(MIN_TASKS, tasksOfInputs))),
+        runs(larger(1, smaller(s.images, divideUp(MIN_TASKS, tasksOfInputs * parts)))),
         sums(scratch.take<float>(runs * layout.size())),
-        plan(s, scratch, threads) {}
+        plan(s, scratch, threads, divideUp(layout.inputGroups, tasksOfInputs)) {}
 };
 
 static inline void runEventGradWeight(const Call& call, const ConvShape& s, const SpikeMap& x, const GradientMap& g,
                                       float* dw) {
   const EventGradWeightSums layout(s.C, s.O);
   const EventGradWeightRuns batch(s, layout, Scratch(call.scratch), call.pool->threads());
-  call.pool->run(batch.runs * layout.inputGroups * batch.parts, [&](int index, int thread) {
-    const int run = index / (layout.inputGroups * batch.parts), part = index % batch.parts;
+  call.pool->run(batch.runs * batch.tasksOfInputs * batch.parts, [&](int index, int thread) {
+    const int run = index / (batch.tasksOfInputs * batch.parts), part = index % batch.parts;
+    const int inputs = index / batch.parts % batch.tasksOfInputs;
     const auto share = [](int count, int i, int of) { return int(int64_t(count) * i / of); };
-    const EventGradWeightTask task{index / batch.parts % layout.inputGroups,
+    const EventGradWeightTask task{share(layout.inputGroups, inputs, batch.tasksOfInputs),
+                                   share(layout.inputGroups, inputs + 1, batch.tasksOfInputs),
                                    share(layout.outputBlocks, part, batch.parts),
                                    share(layout.outputBlocks, part + 1, batch.parts),
                                    share(s.images, run, batch.runs), share(s.images, run + 1, batch.runs)};
     float* sums = batch.sums + run * layout.size();
-    std::memset(sums + layout.pair(task.group, task.firstBlock), 0,
-                (task.endBlock - task.firstBlock) * layout.PAIR * sizeof(float));
+    for (int group = task.firstGroup; group < task.endGroup; group++)
+      std::memset(sums + layout.pair(group, task.firstBlock), 0,
+                  (task.endBlock - task.firstBlock) * layout.PAIR * sizeof(float));
     addEventGradWeight(s, x, g, batch.plan, thread, task, sums);
   });
   sumEventGradWeight(call, s.C, s.O, batch.sums, batch.runs, dw);

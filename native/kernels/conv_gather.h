@@ -9,6 +9,7 @@
 //   weights   [output group][chunk][tap][channel of the chunk][32]     16 in the last group if it has one block
 //   lists     for each chunk and pixel: the numbers of its rows in the chunk, tap * channels + channel
 #pragma once
+#include "conv_pack.h"
 #include "conv_source.h"
 
 namespace soma::SOMA_ISA {
@@ -44,12 +45,7 @@ static inline void packGatherWeights(const Call& call, const float* w, int O, in
     const int channels = s.chunkChannels(chunk), width = s.groupBlocks(group) * LANES;
     const int firstO = group * GATHER_GROUP, firstC = chunk * s.chunkBlocks * LANES;
     float* to = out + s.weights(group, chunk);
-    // In the order in which the weights lie.
-    for (int l = 0; l < width; l++)
-      for (int c = 0; c < channels; c++)
-        for (int t = 0; t < taps; t++)
-          to[(size_t(t) * channels + c) * width + l] =
-              firstO + l < O ? w[(size_t(firstO + l) * C + firstC + c) * taps + t] : 0.0f;
+    packTile(w + (size_t(firstO) * C + firstC) * taps, size_t(C) * taps, O - firstO, channels, taps, width, to);
   });
 }
 

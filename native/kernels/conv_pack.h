@@ -19,21 +19,25 @@ static inline void scatterColumns(const float* from, size_t stride, int rows, in
   }
 }
 
+// From w[output][channel][tap], outputs `row` apart, to out[tap][channel][width]; lanes beyond the outputs become zero.
+static inline void packTile(const float* w, size_t row, int outputs, int channels, int taps, int width, float* out) {
+  for (int l = 0; l < width; l += VL) {
+    int c = 0, t = 0;  // of the column that is asked for: they come in order
+    scatterColumns(w + l * row, row, outputs - l, channels * taps, [&](int) {
+      float* at = out + size_t(t * channels + c) * width + l;
+      if (++t == taps) t = 0, c++;
+      return at;
+    });
+  }
+}
+
 // Packs one panel of w[output][channel][tap].
 static inline void packPanel(int panel, int inputChannels, int outputChannels, int taps, const float* w, float* out) {
-  const int width = panelRegisters(outputChannels, panel) * VL;
+  const int width = panelRegisters(outputChannels, panel) * VL, first = panel * PANEL;
   const size_t row = size_t(inputChannels) * taps;
   for (int c0 = 0; c0 < inputChannels; c0 += LANES) {
     const int channels = smaller(LANES, inputChannels - c0);
-    for (int l = 0; l < width; l += VL) {
-      const int first = panel * PANEL + l;
-      int c = 0, t = 0;  // of the column that is asked for: they come in order
-      scatterColumns(w + first * row + size_t(c0) * taps, row, outputChannels - first, channels * taps, [&](int) {
-        float* at = out + size_t(t * channels + c) * width + l;
-        if (++t == taps) t = 0, c++;
-        return at;
-      });
-    }
+    packTile(w + first * row + size_t(c0) * taps, row, outputChannels - first, channels, taps, width, out);
     out += size_t(taps) * channels * width;
   }
 }

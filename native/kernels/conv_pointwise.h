@@ -1,6 +1,6 @@
-// 1x1 convolutions with stride 1: products of matrices, pixels by channels. A blocked map is what the register tiles
-// read (conv_tile.h), so that large maps are not staged. Small ones are brought together, so that weights are read once
-// for the pixels of several images.
+// 1x1 convolutions: products of matrices, pixels by channels. A blocked map is what the register tiles read
+// (conv_tile.h), so that large maps are not staged. Small ones are brought together, so that weights are read once for
+// the pixels of several images; and so are the pixels that a stride meets.
 #pragma once
 #include "conv_source.h"
 #include "conv_tile.h"
@@ -8,17 +8,38 @@
 namespace soma::SOMA_ISA {
 
 static inline bool isPointwise(const ConvShape& s) {
-  return s.taps() == 1 && s.sh == 1 && s.sw == 1 && s.OH == s.H && s.OW == s.W && s.groups == 1 && !s.pool2 &&
-         isBlocked(s.C) && isBlocked(s.O);
+  return s.taps() == 1 && s.padTop == 0 && s.padLeft == 0 && s.OH == divideUp(s.H, s.sh) &&
+         s.OW == divideUp(s.W, s.sw) && s.groups == 1 && !s.pool2 && isBlocked(s.C) && isBlocked(s.O);
 }
 
-// From `inputs` to `outputs` channels: forward, or backward to the input.
+// Pixels [first, first + count) of those of a channel block that the stride meets.
+static inline void thin(const ConvShape& s, const float* map, int first, int count, float* to) {
+  int row = first / s.OW, column = first % s.OW;
+  for (int i = 0; i < count; i++, to += LANES) {
+    storeBlock(to, loadBlock(map + (size_t(row * s.sh) * s.W + column * s.sw) * LANES));
+    if (++column == s.OW) column = 0, row++;
+  }
+}
+
+// A channel block from its pixels that the stride meets; all others are zero.
+static inline void spread(const ConvShape& s, const float* from, float* map) {
+  for (int y = 0; y < s.H; y++)
+    for (int x = 0; x < s.W; x++, map += LANES) {
+      const bool met = y % s.sh == 0 && x % s.sw == 0;
+      storeBlock(map, met ? loadBlock(from) : Block{});
+      if (met) from += LANES;
+    }
+}
+
+enum class Pointwise { FORWARD, GRAD_INPUT };
+
 struct PointwisePlan {
   static constexpr int MIN_PIXELS = 2 * TILE_PIXELS;  // of a map that is not brought together with others
   static constexpr int FRAME_FLOATS = 96 * 1024;      // input of a task: a good third of a level 2 cache
   static constexpr int MIN_TASKS = 8;
 
-  int images, inputs, outputs, pixels;  // pixels: of an image
+  int images, inputs, outputs, pixels;  // pixels: of an image, those that the stride meets
+  bool thins, spreads;                  // what is read, what is written
   bool gathered;
   int together, groups;  // images of a task, where they are gathered
   int run, runs;         // else pixels of a task, and such tasks of an image
@@ -26,8 +47,11 @@ struct PointwisePlan {
   float *bias, *frames, *sums;
   size_t bytes;
 
-  PointwisePlan(int images, int inputs, int outputs, int pixels, char* base, int threads)
-      : images(images), inputs(inputs), outputs(outputs), pixels(pixels), gathered(pixels < MIN_PIXELS) {
+  PointwisePlan(const ConvShape& s, Pointwise pass, char* base, int threads)
+      : images(s.images), inputs(pass == Pointwise::FORWARD ? s.C : s.O),
+        outputs(pass == Pointwise::FORWARD ? s.O : s.C), pixels(s.OH * s.OW),
+        thins(s.strided() && pass == Pointwise::FORWARD), spreads(s.strided() && pass == Pointwise::GRAD_INPUT),
+        gathered(pixels < MIN_PIXELS || s.strided()) {
     const int fitting = larger(MIN_PIXELS, FRAME_FLOATS / larger(1, inputs));
     // As many as fit, if tasks stay enough; but a tile at least.
     const int size = larger(1, pixels);
@@ -49,11 +73,14 @@ struct PointwisePlan {
 };
 
 // `weights` as packed for the direct kernels, `bias` null or one number an output.
-static inline void runPointwise(const Call& call, const PointwisePlan& plan, bool relu, const float* x,
+static inline void runPointwise(const Call& call, const ConvShape& s, Pointwise pass, const float* x,
                                 const float* weights, const float* bias, float* y) {
   static constexpr int32_t ONLY_TAP = 0;
+  const PointwisePlan plan(s, pass, call.scratch, call.pool->threads());
   const int C = plan.inputs, O = plan.outputs;
-  const size_t block = size_t(plan.pixels) * LANES, input = blocks(C) * block, output = blocks(O) * block;
+  const size_t block = size_t(plan.pixels) * LANES, whole = size_t(s.H) * s.W * LANES;
+  const size_t inputBlock = plan.thins ? whole : block, outputBlock = plan.spreads ? whole : block;
+  const size_t input = blocks(C) * inputBlock, output = blocks(O) * outputBlock;
   std::memset(plan.bias, 0, size_t(panels(O)) * PANEL * sizeof(float));
   if (bias) std::memcpy(plan.bias, bias, size_t(O) * sizeof(float));
 
@@ -63,7 +90,7 @@ static inline void runPointwise(const Call& call, const PointwisePlan& plan, boo
     geometry.lanes = LANES;
     geometry.outputPixel = LANES;
     geometry.inputBlock = geometry.outputBlock = blockSize;
-    geometry.relu = relu;
+    geometry.relu = s.relu && pass == Pointwise::FORWARD;
     for (int panel = 0; panel < panels(O); panel++)
       convolvePanel(geometry, {&ONLY_TAP, 1}, from, weights + panel * panelSize(C, 1), plan.bias + panel * PANEL,
                     panel, O, 1, pixels, to);
@@ -83,12 +110,22 @@ static inline void runPointwise(const Call& call, const PointwisePlan& plan, boo
     float* frame = plan.frames + thread * plan.frameSize;
     float* sums = plan.sums + thread * plan.sumsSize;
     for (int n = 0; n < count; n++)
-      for (int cb = 0; cb < blocks(C); cb++)
-        std::memcpy(frame + cb * row + n * block, x + (first + n) * input + cb * block, block * sizeof(float));
+      for (int cb = 0; cb < blocks(C); cb++) {
+        const float* from = x + (first + n) * input + cb * inputBlock;
+        if (plan.thins)
+          thin(s, from, 0, plan.pixels, frame + cb * row + n * block);
+        else
+          std::memcpy(frame + cb * row + n * block, from, block * sizeof(float));
+      }
     convolve(frame, row, count * plan.pixels, sums);
     for (int n = 0; n < count; n++)
-      for (int ob = 0; ob < blocks(O); ob++)
-        std::memcpy(y + (first + n) * output + ob * block, sums + ob * row + n * block, block * sizeof(float));
+      for (int ob = 0; ob < blocks(O); ob++) {
+        float* to = y + (first + n) * output + ob * outputBlock;
+        if (plan.spreads)
+          spread(s, sums + ob * row + n * block, to);
+        else
+          std::memcpy(to, sums + ob * row + n * block, block * sizeof(float));
+      }
   });
 }
 
@@ -101,14 +138,16 @@ struct PointwiseGradPlan {
   static constexpr int PIECE = 128;                                          // pixels
   static constexpr int MIN_TASKS = 16, MAX_BLOCKS = 12;
 
-  int pixels, together;  // of an image; images of a piece
+  int pixels, together;  // of an image, those that the stride meets; images of a piece
   int parts, part;       // pieces of an image, where it has more than one, and their pixels
   int pieces, spans, groups, runs;
   size_t runSize;
   float* partial;  // [run][span][channel][WIDTH]
+  size_t thinned;  // pixels of a piece, where a stride skips some; else 0
+  float* pixelsMet;
   size_t bytes;
 
-  PointwiseGradPlan(const ConvShape& s, char* base) : pixels(s.H * s.W) {
+  PointwiseGradPlan(const ConvShape& s, char* base, int threads) : pixels(s.OH * s.OW) {
     together = larger(1, PIECE / larger(1, pixels));
     parts = larger(1, divideUp(pixels, PIECE));
     part = divideUp(pixels, parts);
@@ -119,8 +158,12 @@ struct PointwiseGradPlan {
     runSize = size_t(spans) * blocks(s.C) * LANES * WIDTH;
     Scratch scratch(base);
     partial = scratch.take<float>(runs * runSize);
+    thinned = s.strided() ? size_t(together) * part : 0;
+    pixelsMet = scratch.take<float>(threads * metSize());
     bytes = scratch.used();
   }
+
+  size_t metSize() const { return MAX_BLOCKS * LANES * thinned; }
 };
 
 // Adds to sums[CHANNELS][WIDTH] what REGISTERS registers of g make with CHANNELS channels of x.
@@ -156,11 +199,13 @@ static inline void multiplyPixels(const float* x, size_t xImage, const float* co
 static inline void runPointwiseGradWeight(const Call& call, const ConvShape& s, const float* x, const float* g,
                                           float* dw) {
   using Plan = PointwiseGradPlan;
-  const Plan plan(s, call.scratch);
-  const size_t block = size_t(plan.pixels) * LANES, xImage = blocks(s.C) * block, gImage = blocks(s.O) * block;
+  const Plan plan(s, call.scratch, call.pool->threads());
+  const size_t block = size_t(plan.pixels) * LANES, gImage = blocks(s.O) * block;
+  const size_t xBlock = size_t(s.H) * s.W * LANES, xImage = blocks(s.C) * xBlock;
   const int registers = blocks(s.O) * LANES / VL;
 
-  call.pool->run(plan.runs * plan.spans * plan.groups, [&](int task, int) {
+  call.pool->run(plan.runs * plan.spans * plan.groups, [&](int task, int thread) {
+    float* met = plan.pixelsMet + thread * plan.metSize();
     const int group = task % plan.groups, span = task / plan.groups % plan.spans;
     const int run = task / plan.groups / plan.spans;
     const int firstBlock = group * Plan::MAX_BLOCKS, endBlock = smaller(blocks(s.C), firstBlock + Plan::MAX_BLOCKS);
@@ -178,15 +223,25 @@ static inline void runPointwiseGradWeight(const Call& call, const ConvShape& s, 
         const int channel = (span * Plan::SPAN + v) * VL;
         gradient[v] = g + n * gImage + channel / LANES * block + p * LANES + channel % LANES;
       }
+      // The piece's values: from the first block on, of the next one, of the next image.
+      const float* values = x + n * xImage + firstBlock * xBlock + p * LANES;
+      size_t nextBlock = xBlock, nextImage = xImage;
+      if (plan.thinned) {
+        for (int cb = firstBlock; cb < endBlock; cb++)
+          for (int i = 0; i < images; i++)
+            thin(s, x + (n + i) * xImage + cb * xBlock, p, pixels,
+                 met + ((cb - firstBlock) * plan.thinned + size_t(i) * pixels) * LANES);
+        values = met, nextBlock = plan.thinned * LANES, nextImage = size_t(pixels) * LANES;
+      }
       for (int c = firstBlock * LANES; c < smaller(s.C, endBlock * LANES); c += Plan::CHANNELS) {
-        const float* value = x + n * xImage + c / LANES * block + p * LANES + c % LANES;
+        const float* value = values + (c / LANES - firstBlock) * nextBlock + c % LANES;
         float* to = sums + size_t(c) * Plan::WIDTH;
         if (count == 1)
-          multiplyPixels<1>(value, xImage, gradient, gImage, images, pixels, to);
+          multiplyPixels<1>(value, nextImage, gradient, gImage, images, pixels, to);
         else if (count == Plan::SPAN)
-          multiplyPixels<Plan::SPAN>(value, xImage, gradient, gImage, images, pixels, to);
+          multiplyPixels<Plan::SPAN>(value, nextImage, gradient, gImage, images, pixels, to);
         else
-          multiplyPixels<2>(value, xImage, gradient, gImage, images, pixels, to);
+          multiplyPixels<2>(value, nextImage, gradient, gImage, images, pixels, to);
       }
     }
   });

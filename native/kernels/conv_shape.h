@@ -18,6 +18,7 @@ struct ConvShape {
         relu(i[16] != 0), pool2(i[17] != 0) {}
 
   int taps() const { return kh * kw; }
+  bool strided() const { return sh > 1 || sw > 1; }
   int groupC() const { return C / groups; }
   int groupO() const { return O / groups; }
   // Size of what the forward call writes, and of the gradient that the backward calls receive.

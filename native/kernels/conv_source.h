@@ -31,9 +31,8 @@ struct FloatMap {
   float at(int n, int c, int y, int x) const {
     return image(n)[mapIndex(channels, height * width, c, y * width + x)];
   }
-  Block block(int n, int cb, int y, int x) const {
-    return loadBlock(image(n) + ((size_t(cb) * height + y) * width + x) * LANES);
-  }
+  const float* row(int n, int cb, int y) const { return image(n) + (size_t(cb) * height + y) * width * LANES; }
+  Block block(int n, int cb, int y, int x) const { return loadBlock(row(n, cb, y) + size_t(x) * LANES); }
 };
 
 struct SpikeMap {
@@ -47,6 +46,7 @@ struct SpikeMap {
   float at(int n, int c, int y, int x) const {
     return float(words(n, c / LANES)[y * width + x] >> (c % LANES) & 1);
   }
+  const float* row(int, int, int) const { return nullptr; }
   Block block(int n, int cb, int y, int x) const {
     unsigned bits = words(n, cb)[y * width + x];
     Block b;
@@ -84,6 +84,8 @@ struct GradientMap {
   size_t blockIndex(int n, int cb, int p) const {
     return ((size_t(n) * blocks(channels) + cb) * storedPixels() + p) * LANES;
   }
+  // A row of a blocked map, null behind a pooling.
+  const float* row(int n, int cb, int y) const { return pooled ? nullptr : data + blockIndex(n, cb, y * width); }
   Block block(int n, int cb, int y, int x) const {
     int p = storedPixel(y, x);
     if (p < 0) return Block{};
@@ -111,6 +113,15 @@ struct Frame {
 static inline int frameLanes(int channels) { return channels <= 4 ? 4 : LANES; }
 static inline int frameBlocks(int channels) { return channels <= 4 ? 1 : blocks(channels); }
 
+// A row of a frame from a row of `width` pixels side by side, of which the first wanted is `left`.
+static inline void stageRow(const float* row, int width, int left, int columns, float* to) {
+  int column = 0;
+  for (; column < smaller(columns, -left); column++) storeBlock(to + column * LANES, Block{});
+  for (; column < smaller(columns, width - left); column++)
+    storeBlock(to + column * LANES, loadBlock(row + (left + column) * LANES));
+  for (; column < columns; column++) storeBlock(to + column * LANES, Block{});
+}
+
 // Copies channels [c0, c0 + count) of image n, count <= frame.lanes, into a frame whose padded pixel
 // (0, 0) is the source's pixel (top, left); pixels outside of the source and unused lanes become zero.
 template <class Source>
@@ -123,6 +134,11 @@ static inline void stage(const Source& source, int n, int c0, int count, int top
     float* pixel = out + Y * f.rowSize();
     if (y < 0 || y >= source.height) {
       std::memset(pixel, 0, f.rowSize() * sizeof(float));
+      continue;
+    }
+    const float* row = aligned && f.phases == 1 ? source.row(n, c0 / LANES, y) : nullptr;
+    if (row) {
+      stageRow(row, source.width, left, f.columns, pixel);
       continue;
     }
     for (int phase = 0; phase < f.phases; phase++) {

@@ -1,13 +1,15 @@
 /** `soma bench RUN…`: latency, throughput and size of trained networks. */
 import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import { writeAside } from '../files.ts';
-import { latencyRows, sizeRows } from '../report/latency.ts';
+import { latencyTable, sizeTable } from '../report/latency.ts';
+import { type Format, type ResultTable, tableTexts } from '../report/tables.ts';
 import { openRunData } from '../train/open-run.ts';
 import { benchRun, type RunBench } from '../train/run-bench.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { columns, print, say } from './io.ts';
+import { columns, print, say, sayTables } from './io.ts';
 
 /** Whether what is named is a run rather than a system. */
 export function isRun(path: string): boolean {
@@ -19,6 +21,8 @@ export interface RunBenchFlags {
   readonly data?: string;
   readonly batchSize?: number;
   readonly seconds: number;
+  readonly out?: string;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
@@ -43,10 +47,24 @@ export async function benchRuns(
       await dataset?.close();
     }
   }
-  const text = [columns(latencyRows(results)), '', columns(sizeRows(results))].join('\n');
+  const tables = [latencyTable(results), sizeTable(results)];
+  const out = flags.out ?? (paths.length > 1 ? 'bench' : new RunFolder(paths[0]).file('bench'));
+  await sayBenchTables(out, tables, flags.format);
+  const text = tables.map((table) => columns(tableTexts(table))).join('\n\n');
   print(
     results.map(({ name, bench }) => ({ run: name, ...bench })),
     text,
     json,
   );
+}
+
+/** A bench leaves no report: its tables have a folder of their own, made where they are asked for. */
+export async function sayBenchTables(
+  out: string,
+  tables: readonly ResultTable[],
+  formats: readonly Format[],
+): Promise<void> {
+  if (formats.length === 0) return;
+  await mkdir(out, { recursive: true });
+  await sayTables(join(out, 'tables'), 'Bench', tables, formats);
 }

@@ -6,10 +6,11 @@ import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { openSystem } from '../models/own-system.ts';
 import { SYSTEMS } from '../models/registry.ts';
-import { bytes, decimal } from '../report/format.ts';
+import { systemBenchTable } from '../report/measured-tables.ts';
+import { type Format, tableTexts } from '../report/tables.ts';
 import { benchSystem, type SystemBench } from '../train/bench.ts';
 import { VERSION } from '../train/config.ts';
-import { benchRuns, isRun } from './bench-runs.ts';
+import { benchRuns, isRun, sayBenchTables } from './bench-runs.ts';
 import { columns, print, say } from './io.ts';
 import {
   applySets,
@@ -18,6 +19,7 @@ import {
   positiveInt,
   positiveNumber,
   withEngine,
+  withFormat,
 } from './options.ts';
 
 interface BenchCommandOptions extends EngineOptions {
@@ -28,11 +30,13 @@ interface BenchCommandOptions extends EngineOptions {
   readonly channels: number;
   readonly set?: readonly string[];
   readonly data?: string;
+  readonly out?: string;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
 export function addBench(program: Command): void {
-  withEngine(program.command('bench'))
+  withFormat(withEngine(program.command('bench')))
     .argument('[systems or runs...]', 'names of systems, see soma models (default: all), or run folders')
     .description(
       'Measure steps, predictions and memory of systems, or latency and size of runs, on this machine',
@@ -48,6 +52,10 @@ export function addBench(program: Command): void {
     .option('--channels <n>', 'channels of the images', positiveInt, 3)
     .option('--set <key=value>', 'change an option or a setting', collect)
     .option('--data <path>', 'images for runs, or noise (default: those of each run)')
+    .option(
+      '--out <folder>',
+      'where the tables of --format go (default: bench/ in the run; for several, or systems, here)',
+    )
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -90,7 +98,7 @@ async function run(names: readonly string[], o: BenchCommandOptions, command: Co
   const jobs = systems.map((system) => ({ system, ...applySets(system, system.training, o.set ?? []) }));
   const engine = openEngine(o);
   const { name, isa, threads } = engine.info;
-  const cpu = sayMachine(engine);
+  const { cpu, machine } = sayMachine(engine);
   const results: SystemBench[] = [];
   for (const { system, options, settings } of jobs) {
     const size = o.size ?? system.size;
@@ -102,29 +110,14 @@ async function run(names: readonly string[], o: BenchCommandOptions, command: Co
     );
   }
   const environment = { soma: VERSION, node: process.version, cpu, engine: name, isa, threads };
-  print({ ...environment, systems: results }, table(results), o.json);
+  const table = systemBenchTable(results, machine);
+  await sayBenchTables(o.out ?? 'bench', [table], o.format);
+  print({ ...environment, systems: results }, columns(tableTexts(table)), o.json);
 }
 
-function sayMachine({ info: { name, isa, threads } }: Engine): string {
+function sayMachine({ info: { name, isa, threads } }: Engine): { cpu: string; machine: string } {
   const cpu = cpus()[0]?.model.trim() ?? 'unknown processor';
-  say(`${cpu}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${name} engine, ${isa}`);
-  return cpu;
-}
-
-function table(results: readonly SystemBench[]): string {
-  return columns([
-    ['system', 'px', 'batch', 'step', 'trained', 'memory', '1 image', '95 %', 'batch 64', 'memory'],
-    ...results.map(({ system, size, training, single, batch }) => [
-      system,
-      `${size}`,
-      `${training.batchSize}`,
-      `${decimal(training.milliseconds.median, 1)} ms`,
-      `${training.imagesPerSecond.toFixed(0)} images/s`,
-      bytes(training.memory),
-      `${decimal(single.milliseconds.median, 2)} ms`,
-      `${decimal(single.milliseconds.p95, 2)} ms`,
-      `${batch.imagesPerSecond.toFixed(0)} images/s`,
-      bytes(batch.memory),
-    ]),
-  ]);
+  const machine = `${cpu}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${name} engine, ${isa}`;
+  say(machine);
+  return { cpu, machine };
 }

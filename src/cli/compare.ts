@@ -4,11 +4,13 @@ import type { Command } from 'commander';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { verdictSentence } from '../measure/paired.ts';
+import { analysisTables } from '../report/analysis-tables.ts';
 import { collectReport } from '../report/collect.ts';
 import { compareRuns, comparisonFigures, renderComparison } from '../report/comparison-report.ts';
 import { writeFigures } from '../report/figure.ts';
 import { bytes, duration, median, percentInterval } from '../report/format.ts';
 import { comparisonTables } from '../report/result-tables.ts';
+import type { NamedRun } from '../report/setup-sections.ts';
 import type { Format } from '../report/tables.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { columns, print, sayTables } from './io.ts';
@@ -40,7 +42,8 @@ async function run(paths: string[], { out, format, json }: CompareFlags): Promis
   const folder = `${withoutEnding(out)}-figures`;
   await writeFigures(folder, figures);
   const title = `Comparison of ${compared.runs.map(({ name }) => name).join(', ')}`;
-  await sayTables(withoutEnding(out), title, comparisonTables(compared), format);
+  const tables = [...comparisonTables(compared), ...analysisTables(compared.runs)];
+  await sayTables(withoutEnding(out), title, tables, format);
   const rows = compared.runs.map(({ name, run: { test, parameters, sizes, history } }) => [
     name,
     percentInterval(test?.metrics.accuracy ?? null),
@@ -59,10 +62,16 @@ async function run(paths: string[], { out, format, json }: CompareFlags): Promis
     verdictSentence(comparison, first, second, adjustedP),
   );
   print(
-    { ...compared, report: out, figures: folder },
+    { ...compared, runs: compared.runs.map(withoutPlate), report: out, figures: folder },
     [table, '', ...tests, ...compared.notes, '', `report ${out}`, `figures ${folder}`].join('\n'),
     json,
   );
+}
+
+/** A picture is nothing to print. */
+function withoutPlate({ name, run }: NamedRun) {
+  const { explain, ...analyses } = run.analyses ?? {};
+  return { name, run: { ...run, analyses } };
 }
 
 function withoutEnding(path: string): string {

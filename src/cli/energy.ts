@@ -8,15 +8,25 @@ import { withSpaced } from '../data/subset.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
 import { writeAside } from '../files.ts';
-import { type EnergyRow, FORMULAE } from '../measure/energy.ts';
+import { FORMULAE } from '../measure/energy.ts';
 import { energyFigures, renderEnergy, whatIs } from '../report/energy-report.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal, joules, NONE, whole } from '../report/format.ts';
-import { measureEnergy, type NetworkEnergy, type RunEnergy } from '../train/energy.ts';
+import { energyTables } from '../report/measured-tables.ts';
+import type { Format } from '../report/tables.ts';
+import { measureEnergy, type RunEnergy } from '../train/energy.ts';
 import { openRunData, type Weights } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { columns, print } from './io.ts';
-import { type EngineOptions, positiveInt, positiveNumber, weightsOption, withEngine } from './options.ts';
+import { columns, print, sayTables } from './io.ts';
+import { keepForReport } from './keep.ts';
+import {
+  type EngineOptions,
+  positiveInt,
+  positiveNumber,
+  weightsOption,
+  withEngine,
+  withFormat,
+} from './options.ts';
 import { countingBar } from './progress.ts';
 
 interface EnergyFlags extends EngineOptions {
@@ -27,11 +37,12 @@ interface EnergyFlags extends EngineOptions {
   readonly onChip?: number;
   readonly seconds: number;
   readonly out?: string;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
 export function addEnergy(program: Command): void {
-  withEngine(program.command('energy'))
+  withFormat(withEngine(program.command('energy')))
     .argument('<runs...>', 'run folders; several are set side by side')
     .description('Energy of an image by three models, of its dense twin too; a table of layers and a report')
     .option('--data <path>', 'other data with the same classes')
@@ -104,12 +115,17 @@ async function report(measured: readonly Measured[], engine: Engine, flags: Ener
   const result = {
     ...about,
     unit,
-    runs: runs.map((each) => ({ name: each.name, ...numbersOf(each.energy) })),
+    runs: runs.map((each) => ({ name: each.name, ...each.energy })),
   };
   await writeAside(join(out, 'energy.json'), `${JSON.stringify(result, null, 2)}\n`);
   await writeFigures(out, figures);
   const file = join(out, 'energy.html');
   await writeAside(file, renderEnergy({ runs, ...about }, figures));
+  for (const { folder, data: own, energy } of measured) {
+    const found = { ...about, data: `${own}, ${split}`, energy };
+    await keepForReport(folder, 'energy', found, flags);
+  }
+  await sayTables(join(out, 'tables'), `Energy on ${about.data}`, energyTables(runs), flags.format);
   const formulae = FORMULAE.map(([what, formula]) => [what, formula]);
   const text = [
     ...runs.map((each) => textOf(each.name, each.energy, onChip)),
@@ -120,33 +136,16 @@ async function report(measured: readonly Measured[], engine: Engine, flags: Ener
   print({ ...result, report: file }, text.join('\n\n'), flags.json);
 }
 
-function numbersOf({ network, twin, ...rest }: RunEnergy) {
-  const of = ({ rows, ...others }: NetworkEnergy) => ({ ...others, layers: rows.map(flat) });
-  return { ...rest, network: of(network), twin: twin && of(twin) };
-}
-
-/** A row of the table without what belongs to the graph. */
-function flat({ work, rate, multiplications, additions, operations, traffic }: EnergyRow) {
-  return {
-    layer: work.layer,
-    kind: work.kind,
-    steps: work.steps,
-    ...(work.kind === 'synapses' ? { op: work.op, macs: work.macs, rate } : {}),
-    ...(work.kind === 'neurons' ? { model: work.model, neurons: work.neurons } : {}),
-    ...{ multiplications, additions, operations, traffic },
-  };
-}
-
 const PICO = 1e-12;
 
 function textOf(name: string, energy: RunEnergy, onChip: number | null): string {
   const { network, twin, spikes, everyStep, images, steps, warnings } = energy;
   const pico = (value: number) => joules(PICO * value);
-  const rows = network.rows.map((row) => [
-    row.work.layer,
+  const rows = network.layers.map((row) => [
+    row.layer,
     whatIs(row),
-    row.work.kind === 'synapses' ? `${decimal(row.work.macs / 1e6, 2)} M` : NONE,
-    `${row.work.steps}`,
+    row.macs === undefined ? NONE : `${decimal(row.macs / 1e6, 2)} M`,
+    `${row.steps}`,
     row.rate === null ? NONE : decimal(row.rate, 4),
     `${decimal(row.multiplications / 1e6, 2)} M`,
     `${decimal(row.additions / 1e6, 2)} M`,

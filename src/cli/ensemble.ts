@@ -12,24 +12,28 @@ import { writePredictions } from '../measure/predictions-csv.ts';
 import { collectReport } from '../report/collect.ts';
 import { createEnsemble, newEnsembleFolder } from '../report/ensemble.ts';
 import { decimal, NONE } from '../report/format.ts';
+import { membersTable } from '../report/measured-tables.ts';
+import { metricsTables } from '../report/result-tables.ts';
+import type { Format } from '../report/tables.ts';
 import type { RunReport } from '../report/types.ts';
 import { environmentOf, type RunConfig } from '../train/config.ts';
 import { openRunData } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { evaluateRun, metricsText, writeTested } from './finish.ts';
-import { columns, print, say } from './io.ts';
-import { type EngineOptions, withEngine } from './options.ts';
+import { columns, print, say, sayTables } from './io.ts';
+import { type EngineOptions, withEngine, withFormat } from './options.ts';
 import { runName } from './run-name.ts';
 
 interface EnsembleFlags extends EngineOptions {
   readonly vote: Vote;
   readonly out?: string;
   readonly validation: boolean;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
 export function addEnsemble(program: Command): void {
-  withEngine(program.command('ensemble'))
+  withFormat(withEngine(program.command('ensemble')))
     .argument('<runs...>', 'two or more run folders that were evaluated on the same images')
     .description(
       'What several runs say together: metrics with intervals, and a folder that compares like a run',
@@ -95,11 +99,14 @@ async function run(paths: string[], flags: EnsembleFlags): Promise<void> {
       validation: val?.accuracies[i] ?? null,
       test: test.metrics.accuracy.value,
     }));
-    await createEnsemble(folder, {
-      created: new Date().toISOString(),
+    const facts = {
       vote: flags.vote,
       members,
       validation: val?.together.metrics.accuracy.value ?? null,
+    };
+    await createEnsemble(folder, {
+      created: new Date().toISOString(),
+      ...facts,
       data: first.config.data,
       environment: environmentOf(engine.info),
       fileBytes: voters.reduce((sum, { report }) => sum + report.sizes.fileBytes, 0),
@@ -111,6 +118,9 @@ async function run(paths: string[], flags: EnsembleFlags): Promise<void> {
     const dataset = data ? await data.open(first.config) : null;
     const report = await writeTested(folder, test, more, dataset);
     say(`report ${report}`);
+    const tables = [membersTable(facts, test.metrics.accuracy.value), ...metricsTables(test.metrics)];
+    const title = `${folder.name}: ${members.length} runs, ${flags.vote}, on ${first.config.data.name}`;
+    await sayTables(folder.file('report'), title, tables, flags.format);
     const result = {
       ensemble: folder.path,
       vote: flags.vote,

@@ -1,9 +1,9 @@
 /** `soma explain --faithfulness`: how far to trust the maps of runs, over many images. */
 import { EXIT, SomaError } from '../errors.ts';
-import { explainImages } from '../explain/explain.ts';
+import { openExplaining } from '../explain/explain.ts';
 import { type Faithfulness, measureFaithfulness } from '../explain/faithfulness.ts';
+import { openJournal } from '../explain/faithfulness-journal.ts';
 import { openMasks } from '../explain/masks.ts';
-import { METHODS } from '../explain/methods.ts';
 import type { FaithfulRun } from '../report/figures/faithfulness-figure.ts';
 import { rankingTitle } from '../report/figures/faithfulness-figure.ts';
 import { interval, NONE, percentInterval } from '../report/format.ts';
@@ -32,24 +32,21 @@ async function measureRun(run: OpenedRun, flags: ExplainFlags, signal: AbortSign
   const { images, indices } = await chooseAcross(config, flags);
   const readMask = openMasks(flags.data ?? config.data.source, flags.split, config.data, flags.masks);
   const masks = readMask && (await Promise.all(images.map(({ name }, i) => readMask(indices[i], name))));
-  const explained = await explainImages({
-    ...{ network, images, signal },
+  const asked = askedClass(flags.class, config.data.classes);
+  const options = optionsOf(flags);
+  const result = await measureFaithfulness({
+    ...{ network, images, masks, parts: PARTS, seed: flags.seed, signal },
     methods: methodsOf(run, flags.method, undefined),
-    asked: askedClass(flags.class, config.data.classes),
-    options: optionsOf(flags),
-    onProgress: (method, done) => say(`${folder.name} ${METHODS[method].title} ${done}/${images.length}`),
+    explain: await openExplaining({ network, asked, options }),
+    fill: { deletion: flags.fill ?? 'mean', insertion: flags.fill ?? 'blurred' },
+    journal: await openJournal(folder, config.settings.evaluate, { asked, options }),
+    onProgress: (done, total) => say(`${folder.name} faithfulness ${done}/${total}`),
   });
-  const result =
-    explained.length > 0 &&
-    (await measureFaithfulness({
-      ...{ network, explained, masks, parts: PARTS, seed: flags.seed, signal },
-      fill: { deletion: flags.fill ?? 'mean', insertion: flags.fill ?? 'blurred' },
-      onProgress: (done) => {
-        if (done % 16 === 0) say(`${folder.name} curves ${done}/${images.length}`);
-      },
-    }));
-  if (!result) throw new SomaError('explain: stopped', EXIT.interrupted);
-  return result;
+  if (result) return result;
+  throw new SomaError(
+    `explain: stopped in ${folder.name}; the same command goes on with its faithfulness`,
+    EXIT.interrupted,
+  );
 }
 
 export function faithfulnessText(runs: readonly FaithfulRun[]): string {

@@ -9,7 +9,16 @@ import { EXPLAIN_DEFAULTS, type ExplainOptions } from '../explain/method.ts';
 import { METHOD_NAMES, type MethodName } from '../explain/methods.ts';
 import { SCORES, type Score } from '../explain/score.ts';
 import { HEAT_SCALES, type HeatScale } from '../report/heat-colours.ts';
-import { collect, type EngineOptions, positiveInt, positiveNumber, wholeNumber, words } from './options.ts';
+import type { Format } from '../report/tables.ts';
+import {
+  collect,
+  type EngineOptions,
+  positiveInt,
+  positiveNumber,
+  wholeNumber,
+  withFormat,
+  words,
+} from './options.ts';
 
 export interface ExplainFlags extends EngineOptions {
   readonly method?: readonly MethodName[];
@@ -35,11 +44,12 @@ export interface ExplainFlags extends EngineOptions {
   readonly colours: HeatScale;
   readonly opacity: number;
   readonly out?: string;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
 export function withExplainFlags(command: Command): Command {
-  return command
+  return withFormat(command)
     .option('--method <list>', `of ${METHOD_NAMES.join(', ')} (default: grad-cam)`, methodList)
     .option(
       '--layer <name>',

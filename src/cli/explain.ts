@@ -13,8 +13,10 @@ import { mapsPlate, overlay, type PlateStyle, stepsPlate } from '../report/expla
 import { disagreementSection, renderExplanations, type UsedMethod } from '../report/explain-report.ts';
 import { faithfulnessFigures, faithfulnessSection } from '../report/faithfulness-section.ts';
 import { type Figure, writeFigures } from '../report/figure.ts';
+import type { FaithfulRun } from '../report/figures/faithfulness-figure.ts';
 import { probability } from '../report/format.ts';
 import { heatColours } from '../report/heat-colours.ts';
+import { explainTables } from '../report/measured-tables.ts';
 import { drawPlate, type Plate, platePng } from '../report/plate.ts';
 import { encodeSafetensors, type NamedTensor } from '../train/safetensors.ts';
 import { type Compared, compareRunsOn } from './explain-disagreement.ts';
@@ -23,7 +25,8 @@ import { askedClass, type ExplainFlags, optionsOf, withExplainFlags } from './ex
 import { type ChosenImages, chooseImages } from './explain-images.ts';
 import { methodsOf, type OpenedRun, withRuns } from './explain-runs.ts';
 import { interruptible } from './interrupt.ts';
-import { columns, print, say } from './io.ts';
+import { columns, print, say, sayTables } from './io.ts';
+import { keepForReport } from './keep.ts';
 import { withEngine } from './options.ts';
 
 export function addExplain(program: Command): void {
@@ -74,6 +77,12 @@ async function explainRuns(
   const out = flags.out ?? first.folder.file('explain');
   const report = join(out, 'explain.html');
   const methods = explained[0].maps.map(({ method, layer }) => used(method, layer, options, flags));
+  if (names.length === 0 && flags.data === undefined)
+    await keepForReport(first.folder, 'explain', {
+      ...{ data: chosen.from, images: explained.length, methods },
+      plate: await firstOfEach(explained, style),
+    });
+  await keepFaithfulness(runs, faithful, flags);
   await writeMaps(out, explained, style);
   await writePlates(out, [...plates, ...compared.flatMap((each) => each.plates)]);
   await writeFigures(join(out, 'figures'), figures);
@@ -93,6 +102,12 @@ async function explainRuns(
     ...ofFaithfulness(faithful),
   };
   await writeAside(join(out, 'explain.json'), `${JSON.stringify(all, null, 2)}\n`);
+  const tables = explainTables(
+    results,
+    faithful,
+    against.map((each) => ({ ...each, classes })),
+  );
+  await sayTables(join(out, 'tables'), `What ${first.folder.name} looks at`, tables, flags.format);
   const rows = results.map((r) => [
     r.image,
     r.truth ?? '–',
@@ -124,7 +139,7 @@ async function explainedBy(
     ...{ network, images, signal, options: optionsOf(flags) },
     methods: methodsOf(run, flags.method, ['grad-cam']),
     asked: askedClass(flags.class, config.data.classes),
-    onProgress: (method, done) => say(`${METHODS[method].title} ${done}/${images.length}`),
+    onProgress: (done) => say(`explained ${done}/${images.length}`),
   });
   if (explained.length < images.length) throw new SomaError('explain: stopped', EXIT.interrupted);
   return explained;
@@ -142,6 +157,29 @@ function used(name: MethodName, layer: string, o: ExplainOptions, flags: Explain
   return { name, layer, settings: settings.join(', ') };
 }
 
+/** The first image of each class. */
+function oneOfEach(explained: readonly ExplainedImage[], { classes }: PlateStyle): ExplainedImage[] {
+  return classes.flatMap((_, k) => explained.find(({ image }) => image.truth === k) ?? []);
+}
+
+/** One plate with an image of each class, for the report of the run. */
+function firstOfEach(explained: readonly ExplainedImage[], style: PlateStyle): Promise<Figure> {
+  const names = { slug: 'looks-at', title: 'What the network looks at' };
+  return drawPlate(mapsPlate(names, oneOfEach(explained, style), style));
+}
+
+async function keepFaithfulness(
+  runs: readonly OpenedRun[],
+  faithful: readonly FaithfulRun[],
+  { data, split, seed }: ExplainFlags,
+): Promise<void> {
+  for (const [r, { result }] of faithful.entries()) {
+    const { folder, config } = runs[r];
+    const found = { data: `${config.data.name}, ${split}`, seed, result };
+    await keepForReport(folder, 'faithfulness', found, { data });
+  }
+}
+
 /** One plate of an image of each class, then a plate for each class that there are more of; or one for images that were named. */
 function drawAll(
   explained: readonly ExplainedImage[],
@@ -154,7 +192,7 @@ function drawAll(
   const each = {
     slug: 'each-class',
     name: 'One of each class',
-    own: classes.flatMap(({ own }) => own[0] ?? []),
+    own: oneOfEach(explained, style),
   };
   const groups = named
     ? [{ slug: 'images', name: 'images', own: explained }]

@@ -21,7 +21,7 @@ import { openEvaluator } from '../train/evaluator.ts';
 import type { Weights } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { columns } from './io.ts';
-import { drawReconstructions } from './reconstructions.ts';
+import { drawReconstructions, numbersOf } from './reconstructions.ts';
 
 /** Pictures of errors in a report. */
 const SAMPLES = 16;
@@ -56,7 +56,8 @@ export async function writeResults(
 ): Promise<string> {
   const { metrics, predictions, rates, loss } = evaluated;
   const reconstructions = await drawReconstructions(run, await run.config(), session, dataset);
-  return writeTested(run, { metrics, predictions }, { loss, rates }, dataset, reconstructions);
+  const more = { loss, rates, ...(reconstructions ? { reconstructions: numbersOf(reconstructions) } : {}) };
+  return writeTested(run, { metrics, predictions }, more, dataset, reconstructions);
 }
 
 /**
@@ -76,13 +77,26 @@ export async function writeTested(
     folder.file('evaluation.json'),
     `${JSON.stringify({ split: 'test', ...more, metrics }, null, 2)}\n`,
   );
-  const report = await collectReport(folder, test);
+  return writeReport(folder, await collectReport(folder, test), dataset, reconstructions);
+}
+
+/** Figures and `report.html` of what is known; without pictures of errors where there is no data. */
+export async function writeReport(
+  folder: RunFolder,
+  report: RunReport,
+  dataset: Dataset | null,
+  reconstructions?: ReconstructionPicture,
+): Promise<string> {
   await mkdir(folder.file('figures'), { recursive: true });
-  const errors = dataset ? await confidentErrors(predictions, dataset) : [];
+  const errors = dataset && report.test ? await confidentErrors(report.test.predictions, dataset) : [];
   const plate = errors.length > 0 ? await drawPlate(errorPlate(folder.name, errors)) : undefined;
-  await writeFigures(folder.file('figures'), [...(await runFigures(report)), ...(plate ? [plate] : [])]);
+  const figures = await runFigures(report);
+  await writeFigures(folder.file('figures'), [...figures, ...(plate ? [plate] : [])]);
   const samples = await Promise.all(errors.map(asSample));
-  await writeAside(folder.file('report.html'), await renderRunReport(report, { samples, reconstructions }));
+  await writeAside(
+    folder.file('report.html'),
+    await renderRunReport(report, { figures, samples, reconstructions }),
+  );
   return folder.file('report.html');
 }
 
@@ -94,9 +108,12 @@ async function confidentErrors(predictions: Predictions, dataset: Dataset): Prom
   const errors = [...labels.keys()].filter((i) => predicted[i] !== labels[i]);
   errors.sort((a, b) => confidence(b) - confidence(a));
   const samples: ConfidentError[] = [];
+  const source = dataset.splits.test;
+  const places = new Map(Array.from({ length: source.length }, (_, i) => [source.name(i), i]));
   for (const i of errors.slice(0, SAMPLES)) {
-    const image = await readImage(dataset.splits.test, dataset, i);
-    const { data: pixels, height, width, channels } = image;
+    const place = places.get(names[i]);
+    if (place === undefined) continue;
+    const { data: pixels, height, width, channels } = await readImage(source, dataset, place);
     samples.push({
       picture: { pixels, height, width, channels },
       name: names[i],

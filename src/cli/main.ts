@@ -15,6 +15,7 @@ import { explain } from './io.ts';
 import { addModels } from './models.ts';
 import { addPlan } from './plan.ts';
 import { addPredict } from './predict.ts';
+import { addReport } from './report.ts';
 import { addReview } from './review.ts';
 import { addRobustness } from './robustness.ts';
 import { addSpikes } from './spikes.ts';
@@ -52,6 +53,7 @@ for (const add of [
   addEnergy,
   addExplain,
   addReview,
+  addReport,
   addEnsemble,
   addStudy,
   addTune,

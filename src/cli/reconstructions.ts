@@ -1,6 +1,7 @@
 /** What the network of a pre-training makes of test images: one of each class for the report, and the error over all. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import sharp from 'sharp';
+import { z } from 'zod';
 import { type Dataset, readImage } from '../data/dataset.ts';
 import { rawShape } from '../data/image.ts';
 import type { Session } from '../engine/engine.ts';
@@ -16,6 +17,7 @@ import type { RunFolder } from '../train/run-folder.ts';
 const MOST = 10;
 /** Sides of the images in it are about as large. */
 const SIDE = 96;
+const PICTURE = 'figures/reconstructions.png';
 
 /**
  * Writes `figures/reconstructions.png`. The session holds the weights of the pre-training afterwards, in place of those
@@ -51,9 +53,28 @@ export async function drawReconstructions(
     .png()
     .toBuffer();
   await mkdir(run.file('figures'), { recursive: true });
-  await writeAside(run.file('figures/reconstructions.png'), png);
+  await writeAside(run.file(PICTURE), png);
   const classes = shown.map((i) => dataset.classes[labels[i]]);
   return { png: `data:image/png;base64,${png.toString('base64')}`, classes, mse, mae };
+}
+
+/** All but the picture, which is a file of its own. */
+export function numbersOf({ classes, mse, mae }: ReconstructionPicture) {
+  return { classes, mse, mae };
+}
+
+const keptSchema = z.object({
+  reconstructions: z.object({ classes: z.array(z.string()), mse: z.number(), mae: z.number() }).optional(),
+});
+
+/** What an evaluation drew and left in the folder; nothing where there was no pre-training. */
+export async function readReconstructions(run: RunFolder): Promise<ReconstructionPicture | undefined> {
+  const [evaluation, png] = await Promise.all(
+    ['evaluation.json', PICTURE].map((name) => readFile(run.file(name)).catch(() => undefined)),
+  );
+  if (!evaluation || !png) return undefined;
+  const { reconstructions } = keptSchema.parse(JSON.parse(evaluation.toString('utf8')));
+  return reconstructions && { png: `data:image/png;base64,${png.toString('base64')}`, ...reconstructions };
 }
 
 /** One image of a batch, [N, C, H, W] in [0, 1], as bytes with channels last; what lies beyond is cut off. */

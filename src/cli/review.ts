@@ -18,7 +18,7 @@ import { agreementWarning, REVIEW_KINDS, type Review, type ReviewedImage } from 
 import { formatReview } from '../measure/review-csv.ts';
 import { openSystem } from '../models/own-system.ts';
 import { decimal } from '../report/format.ts';
-import { renderReview } from '../report/review-page.ts';
+import { renderReview, reviewNumbers } from '../report/review-page.ts';
 import { type CrossValidation, dataOf, foldPredictions, foldRuns } from '../study/cross-validation.ts';
 import { openData } from '../train/data.ts';
 import { openEvaluator } from '../train/evaluator.ts';
@@ -26,6 +26,7 @@ import { openRunData } from '../train/open-run.ts';
 import { reviewDataset } from '../train/review.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { columns, print, say, shortPath } from './io.ts';
+import { keepForReport } from './keep.ts';
 import {
   channelCount,
   collect,
@@ -100,6 +101,8 @@ interface Judged {
   readonly predictions: Predictions;
   readonly method: Method;
   readonly out: string;
+  /** The run that judged alone. */
+  readonly run?: RunFolder;
 }
 
 async function run(what: string[], flags: ReviewFlags, command: Command): Promise<number> {
@@ -189,7 +192,8 @@ async function judgeByRuns(paths: readonly string[], flags: ReviewFlags, command
     const { data } = await folders[0].config();
     const source = data.source === 'smear' ? data.source : shortPath(data.source);
     const method = { kind: 'held-out', text } as const;
-    return { dataset: first, source, predictions: joinPredictions(parts), method, out };
+    const run = folders.length === 1 ? folders[0] : undefined;
+    return { dataset: first, source, predictions: joinPredictions(parts), method, out, run };
   } catch (error) {
     await first?.close();
     throw error;
@@ -219,7 +223,7 @@ async function judgeHeldOut(run: RunFolder, flags: ReviewFlags, parts: Predictio
 }
 
 async function report(judged: Judged, flags: ReviewFlags): Promise<void> {
-  const { dataset, predictions, method, out } = judged;
+  const { dataset, predictions, method, out, run } = judged;
   say('looking for copies and outliers');
   const review = await reviewDataset(dataset, predictions);
   const summary = summaryOf(review, dataset, method);
@@ -230,6 +234,10 @@ async function report(judged: Judged, flags: ReviewFlags): Promise<void> {
   await writeAside(join(out, 'review.json'), `${JSON.stringify(summary, null, 2)}\n`);
   const command = relabelCommand(judged, flags);
   await writeAside(gallery, await render(review, dataset, method, { ...flags, command }));
+  if (run && flags.labels === undefined) {
+    const found = { data: dataset.name, method: method.text, numbers: reviewNumbers(review) };
+    await keepForReport(run, 'review', found);
+  }
   const warning = agreementWarning(review);
   if (warning) say(`warning: ${warning}`);
   const text = [textOf(review), '', method.text, '', `table   ${table}`, `gallery ${gallery}`].join('\n');

@@ -28,6 +28,7 @@ import { measureRobustness } from '../train/robustness.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
+import { keepForReport } from './keep.ts';
 import { type EngineOptions, wholeNumber, withEngine, withFormat, words } from './options.ts';
 import { expectSameImages } from './same-images.ts';
 import { measureSideBySide } from './side-by-side.ts';
@@ -104,11 +105,14 @@ async function measureRun(folder: RunFolder, flags: RobustnessFlags): Promise<Me
         const of = { run: folder, config, session, dataset, split, seed, weights, corruptions, severities };
         const all = await measureRobustness({ ...of, signal, onPoint });
         if (!signal.aborted) return all;
-        const text = `robustness: stopped after ${all.length} evaluations of ${folder.name}; the same command goes on`;
+        const text = `robustness: stopped after ${all.asked.length} evaluations of ${folder.name}; the same command goes on`;
         throw new SomaError(text, EXIT.interrupted);
       },
     );
-    return { folder, name: folder.name, dataset, result: robustness(points) };
+    const about = { data: `${dataset.name}, ${flags.split}`, seed: flags.seed };
+    const found = { ...about, images: dataset.splits[flags.split].length, points: points.known };
+    await keepForReport(folder, 'robustness', found, { data: flags.data });
+    return { folder, name: folder.name, dataset, result: robustness(points.asked) };
   } catch (error) {
     await dataset.close();
     throw error;

@@ -7,15 +7,17 @@ import { withSpaced } from '../data/subset.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
-import { outputRaster } from '../measure/spikes.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal, NONE, whole } from '../report/format.ts';
-import { allFigures, renderSpikes, spikesFigures, totals } from '../report/spikes-report.ts';
+import { spikesTables } from '../report/measured-tables.ts';
+import { allFigures, renderSpikes, spikeNumbers, spikesFigures, totals } from '../report/spikes-report.ts';
+import type { Format } from '../report/tables.ts';
 import { openRunData, type Weights } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { measureSpikes, type RunSpikes } from '../train/spikes.ts';
-import { columns, print } from './io.ts';
-import { type EngineOptions, positiveInt, weightsOption, withEngine, words } from './options.ts';
+import { columns, print, sayTables } from './io.ts';
+import { keepForReport } from './keep.ts';
+import { type EngineOptions, positiveInt, weightsOption, withEngine, withFormat, words } from './options.ts';
 import { countingBar } from './progress.ts';
 import { expectSameImages } from './same-images.ts';
 import { measureSideBySide } from './side-by-side.ts';
@@ -28,11 +30,12 @@ interface SpikesFlags extends EngineOptions {
   readonly image?: string;
   readonly layers?: readonly string[];
   readonly out?: string;
+  readonly format: readonly Format[];
   readonly json?: boolean;
 }
 
 export function addSpikes(program: Command): void {
-  withEngine(program.command('spikes'))
+  withFormat(withEngine(program.command('spikes')))
     .argument('<runs...>', 'run folders of spiking networks; several are set side by side')
     .description(
       'Firing rates by layer and step, dead neurons, attention blocks, rasters; a table and a report',
@@ -124,20 +127,25 @@ async function report(measured: readonly Measured[], flags: SpikesFlags): Promis
   await writeFigures(out, allFigures(figures));
   const file = join(out, 'spikes.html');
   await writeAside(file, renderSpikes(of, figures));
+  for (const { folder, spikes } of measured) {
+    const found = { data, spikes: spikeNumbers(spikes, dataset.classes) };
+    await keepForReport(folder, 'spikes', found, flags);
+  }
+  // spikes.json is there already, and has all of it.
+  await sayTables(join(out, 'tables'), `Spikes on ${data}`, spikesTables(runs), flags.format);
   const text = runs.map(({ name, spikes }) => textOf(name, spikes)).join('\n\n');
   print({ ...result, report: file }, `${text}\n\nreport ${file}`, flags.json);
 }
 
 /** All but the spikes of maps, which are drawn. */
-function numbersOf({ shown, output, layers, ...rest }: RunSpikes, classes: readonly string[]) {
+function numbersOf(spikes: RunSpikes, names: readonly string[]) {
+  const { rasters, classes, ...rest } = spikeNumbers(spikes, names);
   return {
     ...rest,
-    all: totals(layers),
-    layers,
-    output,
-    shown: shown.map(({ trains, ...image }) => {
-      if (output === null) return image;
-      const { fires, decided, winner } = outputRaster(trains[output].spikes, classes.length);
+    all: totals(rest.layers),
+    shown: spikes.shown.map(({ trains, ...image }, i) => {
+      if (!rasters[i]) return image;
+      const { fires, decided, winner } = rasters[i].raster;
       return { ...image, winner, decided, fires };
     }),
   };

@@ -3,7 +3,7 @@ import type { ImageShape } from '../data/image.ts';
 import { imageValues } from '../data/single.ts';
 import { argmax } from '../train/evaluate.ts';
 import { extent, type HeatMap, NORMALIZATIONS, type Normalization, resizeBilinear } from './heat-map.ts';
-import type { ExplainOptions, Explanation } from './method.ts';
+import type { Explainer, ExplainOptions, Explanation } from './method.ts';
 import { METHODS, type MethodName } from './methods.ts';
 import type { Network } from './network.ts';
 import { openAsking } from './score.ts';
@@ -52,54 +52,73 @@ export interface ExplainRequest {
   readonly asked: Asked;
   readonly options: ExplainOptions;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (method: MethodName, done: number) => void;
+  readonly onProgress?: (done: number) => void;
 }
 
-/** Images that are explained between two looks at the signal. */
-const AT_ONCE = 16;
+/** Images that are explained together, and between two looks at the signal. */
+export const AT_ONCE = 16;
+
+/** Explains up to `AT_ONCE` images by some methods: one for each image, in their order. */
+export type ExplainSome = (
+  images: readonly ShownImage[],
+  methods: readonly MethodName[],
+) => Promise<ExplainedImage[]>;
 
 /** One for each image, in their order; none where it was interrupted. */
 export async function explainImages(request: ExplainRequest): Promise<ExplainedImage[]> {
-  const { network, images, methods, options, signal, onProgress } = request;
-  const shape: ImageShape = network.spec;
-  const said = await answersTo(request);
-  const maps: MethodMap[][] = images.map(() => []);
-  for (const method of methods) {
-    const explainer = await METHODS[method].open(network, options);
-    const normalize = options.normalize ?? METHODS[method].normalize;
-    for (let from = 0; from < images.length; from += AT_ONCE) {
-      if (signal?.aborted) return [];
-      const some = images.slice(from, from + AT_ONCE);
-      const values = imageValues(
-        some.map(({ pixels }) => pixels),
-        shape,
-      );
-      const wanted = said.slice(from, from + AT_ONCE).map(({ asked }) => asked);
-      for (const [i, explanation] of (await explainer.explain(values, wanted)).entries())
-        maps[from + i].push({
-          ...{ method, layer: explainer.layer, raw: explanation.map, rawSteps: explanation.steps },
-          ...shown(explanation, normalize, shape),
-        });
-      onProgress?.(method, from + some.length);
-    }
+  const { images, methods, signal, onProgress } = request;
+  const explain = await openExplaining(request);
+  const explained: ExplainedImage[] = [];
+  for (let from = 0; from < images.length; from += AT_ONCE) {
+    if (signal?.aborted) return [];
+    explained.push(...(await explain(images.slice(from, from + AT_ONCE), methods)));
+    onProgress?.(explained.length);
   }
-  return images.map((image, i) => ({ image, ...said[i], maps: maps[i] }));
+  return explained;
 }
 
-async function answersTo({ network, images, asked }: ExplainRequest) {
-  const { classes } = network.spec;
+/** A method is opened when it is first asked for, and stays open. */
+export async function openExplaining({
+  network,
+  asked,
+  options,
+}: Pick<ExplainRequest, 'network' | 'asked' | 'options'>): Promise<ExplainSome> {
+  const { spec } = network;
   const ask = await openAsking(network);
-  const values = imageValues(
-    images.map(({ pixels }) => pixels),
-    network.spec,
-  );
-  const { probabilities: all } = await ask(values);
-  return images.map(({ truth }, i) => {
-    const probabilities = all.slice(i * classes, (i + 1) * classes);
-    const predicted = argmax(probabilities);
-    if (typeof asked === 'number') return { probabilities, predicted, asked };
-    return { probabilities, predicted, asked: asked === 'true' ? (truth ?? predicted) : predicted };
-  });
+  const opened = new Map<MethodName, Explainer>();
+  const open = async (method: MethodName) => {
+    const explainer = opened.get(method) ?? (await METHODS[method].open(network, options));
+    opened.set(method, explainer);
+    return explainer;
+  };
+  return async (images, methods) => {
+    const pixels = images.map((image) => image.pixels);
+    const values = imageValues(pixels, spec);
+    const { probabilities: all } = await ask(values);
+    const explained = images.map((image, i) => {
+      const probabilities = all.slice(i * spec.classes, (i + 1) * spec.classes);
+      const maps: MethodMap[] = [];
+      return { image, probabilities, ...classesOf(asked, image, probabilities), maps };
+    });
+    const wanted = explained.map((each) => each.asked);
+    for (const method of methods) {
+      const explainer = await open(method);
+      const normalize = options.normalize ?? METHODS[method].normalize;
+      for (const [i, explanation] of (await explainer.explain(values, wanted)).entries())
+        explained[i].maps.push({
+          ...{ method, layer: explainer.layer, raw: explanation.map, rawSteps: explanation.steps },
+          ...shown(explanation, normalize, spec),
+        });
+    }
+    return explained;
+  };
+}
+
+/** The class that is predicted, and the one that is asked about. */
+function classesOf(asked: Asked, { truth }: ShownImage, probabilities: Float32Array) {
+  const predicted = argmax(probabilities);
+  if (typeof asked === 'number') return { predicted, asked };
+  return { predicted, asked: asked === 'true' ? (truth ?? predicted) : predicted };
 }
 
 function shown({ map, steps }: Explanation, normalize: Normalization, { height, width }: ImageShape) {

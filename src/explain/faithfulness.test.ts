@@ -1,14 +1,21 @@
 /** Faithfulness on a network that looks at one pixel, and masks. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../test/data-fixtures.ts';
+import { untrainedRun } from '../../test/untrained-run.ts';
+import { readImage } from '../data/dataset.ts';
 import { openSmear } from '../data/smear/source.ts';
 import { writeSmear } from '../data/smear/write.ts';
 import { predictionStep } from '../train/step.ts';
-import type { ExplainedImage } from './explain.ts';
+import { type ExplainedImage, openExplaining } from './explain.ts';
 import { measureFaithfulness } from './faithfulness.ts';
+import { openJournal } from './faithfulness-journal.ts';
 import { openMasks } from './masks.ts';
+import { EXPLAIN_DEFAULTS } from './method.ts';
+import { networkOf as runNetwork } from './network.ts';
 import { AREA, CLASSES, linear, networkOf, SIDE } from './small-networks.ts';
 
 const PIXEL = 5;
@@ -40,7 +47,9 @@ async function measured(pixel: number, names = ['a']) {
   const masks = names.map(() => Uint8Array.from({ length: AREA }, (_, i) => Number(i === PIXEL || i === 0)));
   const result = await measureFaithfulness({
     network,
-    explained: names.map((name) => hotAt(pixel, name)),
+    images: names.map((name) => hotAt(pixel, name).image),
+    methods: ['occlusion'],
+    explain: async (images) => images.map(({ name }) => hotAt(pixel, name)),
     masks,
     fill: { deletion: 'black', insertion: 'black' },
     parts: 4,
@@ -71,6 +80,75 @@ describe('measureFaithfulness()', () => {
     expect(cold.nucleus?.heat.value).toBe(0);
     expect(cold.deletion.value).toBeGreaterThan(0.125);
     expect(drawn.deletion.low).toBeLessThan(drawn.deletion.high);
+  });
+});
+
+describe('measureFaithfulness() with a journal', async () => {
+  const folder = await temporaryFolder();
+  const dataset = openSmear({ size: 16, images: { train: 8, val: 8, test: 20 } });
+  const of = await untrainedRun(folder, dataset, 'scnn', { T: 3, threshold: 0.2 });
+  afterAll(() => of.session.close());
+  const network = runNetwork(of.run, of.config, of.session, of.weights);
+  const source = dataset.splits.test;
+  const images = await Promise.all(
+    Array.from(source.labels, async (truth, i) => {
+      const { data: pixels } = await readImage(source, dataset, i);
+      return { name: source.name(i), truth, pixels };
+    }),
+  );
+  const masks = await Promise.all(
+    images.map(async (_, i) => {
+      const mask = new Uint8Array(256);
+      await source.mask(i, mask);
+      return mask;
+    }),
+  );
+  const how = { asked: 'predicted', options: EXPLAIN_DEFAULTS } as const;
+  const journal = join(of.run.path, 'faithfulness.jsonl');
+  const lines = () => readFileSync(journal, 'utf8').split('\n').filter(Boolean);
+
+  /** Stops after so many images and orders. */
+  async function measure(written: boolean, seed = 1, until = Number.POSITIVE_INFINITY) {
+    const abort = new AbortController();
+    const explain = await openExplaining({ network, ...how });
+    const asked: string[] = [];
+    const result = await measureFaithfulness({
+      ...{ network, images, masks, seed, parts: 4, signal: abort.signal },
+      methods: ['grad-cam', 'spike-count'],
+      fill: { deletion: 'mean', insertion: 'blurred' },
+      ...(written ? { journal: await openJournal(of.run, of.weights, how) } : {}),
+      explain: (some, methods) => {
+        asked.push(`${some.length} by ${methods.join()}`);
+        return explain(some, methods);
+      },
+      onProgress: (done) => {
+        if (done >= until) abort.abort();
+      },
+    });
+    return { result, asked };
+  }
+
+  it('goes on where it was stopped, to the same bits', async () => {
+    const whole = await measure(false);
+    expect(whole.asked).toEqual(['16 by grad-cam,spike-count', '4 by grad-cam,spike-count']);
+    expect((await measure(true, 1, 32)).result).toBeUndefined();
+    expect(lines()).toHaveLength(32);
+    // A kill in the middle of a line.
+    writeFileSync(journal, readFileSync(journal, 'utf8').slice(0, -30));
+    const resumed = await measure(true);
+    expect(resumed.asked).toEqual(['16 by spike-count', '4 by grad-cam,spike-count']);
+    expect(resumed.result).toEqual(whole.result);
+    const again = await measure(true);
+    expect(again).toEqual({ result: whole.result, asked: [] });
+  });
+
+  it('takes nothing that was measured otherwise', async () => {
+    await measure(true);
+    const before = lines().length;
+    const other = await measure(true, 2);
+    expect(other.asked).toHaveLength(2);
+    expect(lines()).toHaveLength(before + 80);
+    expect(other.result).toEqual((await measure(false, 2)).result);
   });
 });
 

@@ -19,7 +19,8 @@ import {
   pointingHit,
 } from '../measure/faithfulness.ts';
 import { random } from '../random.ts';
-import type { ExplainedImage } from './explain.ts';
+import { AT_ONCE, type ExplainedImage, type ExplainSome, type ShownImage } from './explain.ts';
+import { type FaithfulnessJournal, type ImageFigures, keyOf, noJournal } from './faithfulness-journal.ts';
 import { type Fill, filler } from './fill.ts';
 import type { MethodName } from './methods.ts';
 import type { Network } from './network.ts';
@@ -31,8 +32,9 @@ export type Ranking = MethodName | (typeof CONTROLS)[number];
 
 export interface FaithfulnessOptions {
   readonly network: Network;
-  /** All with the same methods. */
-  readonly explained: readonly ExplainedImage[];
+  readonly images: readonly ShownImage[];
+  readonly methods: readonly MethodName[];
+  readonly explain: ExplainSome;
   /** Of each image 1 on the nucleus, else 0; left out: nothing is known. */
   readonly masks?: readonly Uint8Array[];
   /** What deleted pixels become, and what insertion starts from. */
@@ -41,8 +43,11 @@ export interface FaithfulnessOptions {
   readonly parts: number;
   /** Of orders that are drawn. */
   readonly seed: number;
+  /** What was measured before; left out: nothing, and nothing is written down. */
+  readonly journal?: FaithfulnessJournal;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number) => void;
+  /** Of so many pairs of an image and an order. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** Means over the images; areas and probabilities in [0, 1]. */
@@ -81,50 +86,73 @@ export interface Faithfulness {
   readonly rankings: readonly RankingFigures[];
 }
 
-interface Curves {
-  readonly deletion: number[];
-  readonly insertion: number[];
-}
-
-/** Undefined where it was interrupted. */
+/**
+ * Undefined where it was interrupted. What is known of some images and an order is written down at once, and a second call
+ * goes on behind it to the same bits: images are explained in the same company again, since a kernel that chooses by what
+ * it counts in a batch may round otherwise beside others.
+ */
 export async function measureFaithfulness(options: FaithfulnessOptions): Promise<Faithfulness | undefined> {
-  const { network, explained, masks, fill, parts, seed, signal, onProgress } = options;
+  const { network, images, methods, explain, masks, fill, parts, signal, onProgress } = options;
+  const journal = options.journal ?? noJournal();
   const ask = await openAsking(network);
-  const { height, width } = network.spec;
-  const centre = centredHeat(height, width);
-  const rankings: Ranking[] = [...explained[0].maps.map(({ method }) => method), ...CONTROLS];
-  const even = new Float32Array(height * width);
-  const heatOf = (each: ExplainedImage, r: number) =>
-    each.maps[r]?.heat.values ?? (rankings[r] === 'centre' ? centre : even);
-  const curves: Curves[][] = rankings.map(() => []);
-  for (const [i, each] of explained.entries()) {
-    if (signal?.aborted) return undefined;
-    for (const r of rankings.keys()) {
-      const draw = random(seed, 'faithfulness', each.image.name);
-      const order = orderByHeat(heatOf(each, r), draw);
-      curves[r].push(await curvesOf(ask, network, each, order, fill, parts));
+  const rankings: Ranking[] = [...methods, ...CONTROLS];
+  const measured: ImageFigures[][] = rankings.map(() => []);
+  let done = 0;
+  for (let from = 0; from < images.length; from += AT_ONCE) {
+    const some = images.slice(from, from + AT_ONCE);
+    const places = masks?.slice(from, from + AT_ONCE);
+    const key = keyOf(journal, some, places, options);
+    const known = rankings.map((ranking) => journal.find(key, ranking, some));
+    const missing = methods.filter((_, r) => !known[r]);
+    const explained = known.every((each) => each) ? [] : await explain(some, missing);
+    for (const [r, ranking] of rankings.entries()) {
+      if (signal?.aborted) return undefined;
+      const figures: ImageFigures[] = [...(known[r] ?? [])];
+      if (!known[r]) {
+        for (const [i, each] of explained.entries())
+          figures.push(await figuresOf(ask, each, ranking, places?.[i], options));
+        await journal.append(key, ranking, some, figures);
+      }
+      measured[r].push(...figures);
+      done += some.length;
+      onProgress?.(done, images.length * rankings.length);
     }
-    onProgress?.(i + 1);
   }
   const areas = masks?.map(areaShare);
-  const drawn = curves[rankings.indexOf('random')];
+  const drawn = measured[rankings.indexOf('random')];
   return {
-    ...{ images: explained.length, parts, fill },
+    ...{ images: images.length, parts, fill },
     nucleusArea: areas ? meansOver({ area: areas }).area : null,
     rankings: rankings.map((ranking, r) => ({
-      ...{ ranking, layer: explained[0].maps[r]?.layer ?? null },
-      ...areaFigures(curves[r], drawn),
-      ...(masks && areas
-        ? {
-            nucleus: nucleusFigures(
-              explained.map((each) => heatOf(each, r)),
-              masks,
-              areas,
-            ),
-          }
-        : {}),
+      ...{ ranking, layer: measured[r][0].layer },
+      ...areaFigures(measured[r], drawn),
+      ...(areas ? { nucleus: nucleusFigures(measured[r], areas) } : {}),
     })),
   };
+}
+
+/** What an order makes of one image. */
+async function figuresOf(
+  ask: Ask,
+  each: ExplainedImage,
+  ranking: Ranking,
+  mask: Uint8Array | undefined,
+  { network, fill, parts, seed }: FaithfulnessOptions,
+): Promise<ImageFigures> {
+  const { height, width } = network.spec;
+  const map = each.maps.find(({ method }) => method === ranking);
+  const heat = map?.heat.values ?? controlHeat(ranking, height, width);
+  const order = orderByHeat(heat, random(seed, 'faithfulness', each.image.name));
+  return {
+    layer: map?.layer ?? null,
+    ...(await curvesOf(ask, network, each, order, fill, parts)),
+    nucleus: mask ? { heat: heatShare(heat, mask), pointing: pointingHit(heat, mask) } : null,
+  };
+}
+
+/** Even, so that the order is drawn; or of the middle. */
+function controlHeat(ranking: Ranking, height: number, width: number): Float32Array {
+  return ranking === 'centre' ? centredHeat(height, width) : new Float32Array(height * width);
 }
 
 /** A Gaussian over the middle of the image, as wide as a sixth of it. */
@@ -143,7 +171,7 @@ async function curvesOf(
   order: Int32Array,
   fill: FaithfulnessOptions['fill'],
   parts: number,
-): Promise<Curves> {
+): Promise<Pick<ImageFigures, 'deletion' | 'insertion'>> {
   const { channels, height, width, classes } = spec;
   const area = height * width;
   const whole = imageValues([image.pixels], spec);
@@ -165,13 +193,15 @@ async function curvesOf(
   return { deletion: curve(0), insertion: curve(parts + 1) };
 }
 
-function areaFigures(curves: readonly Curves[], drawn: readonly Curves[]) {
-  const areas = (of: readonly Curves[], kind: keyof Curves) => of.map((each) => areaUnder(each[kind]));
-  const over = (kind: keyof Curves) => {
+type Curve = 'deletion' | 'insertion';
+
+function areaFigures(curves: readonly ImageFigures[], drawn: readonly ImageFigures[]) {
+  const areas = (of: readonly ImageFigures[], kind: Curve) => of.map((each) => areaUnder(each[kind]));
+  const over = (kind: Curve) => {
     const control = areas(drawn, kind);
     return areas(curves, kind).map((x, i) => x - control[i]);
   };
-  const mean = (kind: keyof Curves) =>
+  const mean = (kind: Curve) =>
     curves[0][kind].map((_, part) => curves.reduce((sum, each) => sum + each[kind][part], 0) / curves.length);
   return {
     ...meansOver({
@@ -184,13 +214,9 @@ function areaFigures(curves: readonly Curves[], drawn: readonly Curves[]) {
   };
 }
 
-function nucleusFigures(
-  heats: readonly Float32Array[],
-  masks: readonly Uint8Array[],
-  areas: readonly number[],
-): NucleusFigures {
-  const heat = heats.map((each, i) => heatShare(each, masks[i]));
-  const pointing = heats.map((each, i) => pointingHit(each, masks[i]));
+function nucleusFigures(figures: readonly ImageFigures[], areas: readonly number[]): NucleusFigures {
+  const heat = figures.map(({ nucleus }, i) => nucleus?.heat ?? areas[i]);
+  const pointing = figures.map(({ nucleus }, i) => nucleus?.pointing ?? areas[i]);
   return meansOver({
     heat,
     heatOverArea: heat.map((share, i) => share - areas[i]),

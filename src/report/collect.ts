@@ -1,6 +1,7 @@
 /** From the folder of a run or an ensemble to what a report is made from. */
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { z } from 'zod';
 import { measure } from '../measure/metrics.ts';
 import { readPredictions } from '../measure/predictions-csv.ts';
@@ -8,6 +9,7 @@ import { findSystem } from '../models/registry.ts';
 import type { RunConfig } from '../train/config.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { measureSteps } from '../train/step-trace.ts';
+import { readAnalyses } from './analyses.ts';
 import { ensembleReport, isEnsemble } from './ensemble.ts';
 import { readLatency } from './latency.ts';
 import type { PretrainingReport, RunReport } from './types.ts';
@@ -66,6 +68,7 @@ async function runReport(run: RunFolder): Promise<RunReport> {
   const latency = await readLatency(run);
   return {
     name: run.name,
+    path: relative(process.cwd(), run.path) || '.',
     system: { name, title: system.title, paper: system.source },
     data,
     config: { created, seed, data: data.source, size: data.height, options, settings },
@@ -83,6 +86,7 @@ async function runReport(run: RunFolder): Promise<RunReport> {
     ...(pretraining ? { pretraining } : {}),
     ...(measured ? { measured } : {}),
     ...(latency ? { latency } : {}),
+    analyses: await readAnalyses(run, history.length),
     warnings: summary.warnings,
   };
 }

@@ -6,6 +6,7 @@ import { SomaError } from '../errors.ts';
 import type { BootstrapOptions } from '../measure/bootstrap.ts';
 import { holm } from '../measure/mcnemar.ts';
 import { comparePaired, type PairedComparison, pText, verdict, verdictSentence } from '../measure/paired.ts';
+import { analysisSections, analysisSources } from './analysis-sections.ts';
 import { drawFigure, type Figure, type FigureSource } from './figure.ts';
 import { classF1Comparison } from './figures/class-scores.ts';
 import { headlineFigure, pairedFigure, validationCurves } from './figures/comparison-figures.ts';
@@ -100,6 +101,7 @@ export async function comparisonFigures({ runs, pairs }: ComparedRuns): Promise<
   if (costs) sources.push(costs);
   if (runs.some(({ run }) => run.history.length > 0)) sources.push(validationCurves(runs));
   if (pairs.length > 0) sources.push(pairedFigure(pairs));
+  sources.push(...analysisSources(runs));
   return Promise.all(sources.map(drawFigure));
 }
 
@@ -168,6 +170,7 @@ ${figure('validation-curves')}
 ${figure('costs')}
 ${costTable(runs)}
 ${latencyTables(runs)}</section>
+${analysisSections(runs, (slug) => figures.get(slug))}
 <section id="setup"><h2>How they were made</h2>
 ${runTable(runs)}
 ${dataTables(runs)}

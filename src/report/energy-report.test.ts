@@ -1,8 +1,9 @@
 /** The report of energy: what is drawn and said of a spiking run, and of a dense one beside it. */
 import { expect, test } from 'vitest';
+import { expectAccessible } from '../../test/accessible.ts';
 import { energyRows, energyTotals } from '../measure/energy.ts';
 import { findSystem } from '../models/registry.ts';
-import { type NetworkEnergy, type RunEnergy, traceWorkload } from '../train/energy.ts';
+import { layerEnergy, type NetworkEnergy, type RunEnergy, traceWorkload } from '../train/energy.ts';
 import { energyFigures, renderEnergy } from './energy-report.ts';
 
 const milliseconds = { median: 2.5, mean: 2.6, p25: 2, p75: 3, p95: 4, runs: 9 };
@@ -17,7 +18,7 @@ function network(name: string, twin = false): NetworkEnergy & { warnings: readon
     twin,
   });
   const rows = energyRows(work, { rateInto: () => 0.125, spikesOf: () => 100 }, { steps });
-  return { rows, totals: energyTotals(rows), macs: 1, milliseconds, warnings };
+  return { layers: rows.map(layerEnergy), totals: energyTotals(rows), macs: 1, milliseconds, warnings };
 }
 
 const { warnings, ...own } = network('scnn');
@@ -44,6 +45,7 @@ test('a spiking run is set beside its twin, layer by layer, with the formulae', 
   );
   expect(figures[2].description).toContain('2 epochs, 400\u00a0mJ to 0.600\u00a0J');
   const page = renderEnergy({ ...about, runs }, figures).replaceAll('\u00a0', ' ');
+  expectAccessible(page);
   expect(page).not.toMatch(/NaN|undefined|Infinity|<processor>/);
   expect(page).toMatch(/conv2<.*?>spikes<.*?0\.1250</);
   expect(page).toMatch(/lif1<.*?LIF</);

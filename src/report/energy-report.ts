@@ -1,11 +1,11 @@
 /** Energy of one run or several by three models, beside their dense twins and the time that was measured. */
-import { type EnergyRow, FORMULAE } from '../measure/energy.ts';
-import type { NetworkEnergy } from '../train/energy.ts';
-import { drawFigure, type Figure } from './figure.ts';
+import { FORMULAE } from '../measure/energy.ts';
+import type { LayerEnergy, NetworkEnergy } from '../train/energy.ts';
+import { drawFigure, type Figure, type FigureSource } from './figure.ts';
 import { energyEpochsFigure } from './figures/energy-epochs-figure.ts';
 import { type EnergyRun, energyFigure, energyPartsFigure } from './figures/energy-figures.ts';
 import { decimal, joules, NONE, whole } from './format.ts';
-import { type Html, html } from './html.ts';
+import { type Html, type HtmlValue, html } from './html.ts';
 import { figureBlock, page, table, tiles, warningBox } from './page.ts';
 
 export interface EnergyPage {
@@ -22,19 +22,37 @@ export interface EnergyPage {
 const PICO = 1e-12;
 
 /** Models and parts, and, where a spiking run has epochs, what each of these took. */
-export function energyFigures({ runs }: Pick<EnergyPage, 'runs'>): Promise<Figure[]> {
+export function energySources(runs: readonly EnergyRun[]): FigureSource[] {
   const epochs = energyEpochsFigure(runs);
-  return Promise.all(
-    [energyFigure(runs), energyPartsFigure(runs), ...(epochs ? [epochs] : [])].map(drawFigure),
-  );
+  return [energyFigure(runs), energyPartsFigure(runs), ...(epochs ? [epochs] : [])];
+}
+
+export function energyFigures({ runs }: Pick<EnergyPage, 'runs'>): Promise<Figure[]> {
+  return Promise.all(energySources(runs).map(drawFigure));
+}
+
+/** What an image costs by each model. */
+export function modelsPart(of: Pick<EnergyPage, 'runs' | 'onChip'>, models: Figure): Html {
+  const { onChip } = of;
+  return html`<p>They answer different questions, and none of them is measured. The first counts spikes and nothing else. The second counts additions and multiplications of a chip whose memory costs nothing. The third adds the accesses to that memory${onChip === null ? ', all of it on the chip' : `; what is larger than ${whole(onChip)} KiB lies in DRAM`}. A dense twin is the same network with ReLU for its neurons, computed once.</p>
+${figureBlock(models, 'Energy of one image by each model. The axis is logarithmic.')}
+${summaryTable(of)}`;
+}
+
+export function partsBlock(parts: Figure): Html {
+  return figureBlock(parts, 'Operations and memory traffic of one image by what they are for.');
+}
+
+/** The first model over epochs of training; of spiking runs. */
+export function nanojoulePart(of: Pick<EnergyPage, 'runs' | 'split'>, epochs?: Figure): Html {
+  return html`<p>Paper (a) multiplies the spikes of all layers of a training epoch by 1 nJ. Here they follow from the rates that training wrote down for each epoch.</p>
+${epochs && figureBlock(epochs, 'Energy of each epoch of training: its rates on the training images, at 1 nJ a spike.')}
+${spikeTable(of)}`;
 }
 
 export function renderEnergy(of: EnergyPage, [models, parts, epochs]: readonly Figure[]): string {
-  const { runs, data, onChip, machine } = of;
+  const { runs, data, machine } = of;
   const several = runs.length > 1;
-  const warnings = runs.flatMap(({ name, energy }) =>
-    energy.warnings.map((warning) => (several ? `${name}: ${warning}` : warning)),
-  );
   return page(
     `Energy on ${data} – Soma`,
     html`<header>
@@ -43,20 +61,12 @@ export function renderEnergy(of: EnergyPage, [models, parts, epochs]: readonly F
 </header>
 <main>
 ${tiles(runs.flatMap((run) => tilesOf(run, several)))}
-${warningBox(warnings)}
+${energyWarnings(runs)}
 <section id="models"><h2>Three models, one image</h2>
-<p>They answer different questions, and none of them is measured. The first counts spikes and nothing else. The second counts additions and multiplications of a chip whose memory costs nothing. The third adds the accesses to that memory${onChip === null ? ', all of it on the chip' : `; what is larger than ${whole(onChip)} KiB lies in DRAM`}. A dense twin is the same network with ReLU for its neurons, computed once.</p>
-${figureBlock(models, 'Energy of one image by each model. The axis is logarithmic.')}
-${summaryTable(of)}</section>
+${modelsPart(of, models)}</section>
 <section id="parts"><h2>Where it goes</h2>
-${figureBlock(parts, 'Operations and memory traffic of one image by what they are for.')}</section>
-${
-  runs.some(({ energy }) => energy.spikes) &&
-  html`<section id="spikes"><h2>One nanojoule a spike</h2>
-<p>Paper (a) multiplies the spikes of all layers of a training epoch by 1 nJ. Here they follow from the rates that training wrote down for each epoch.</p>
-${epochs && figureBlock(epochs, 'Energy of each epoch of training: its rates on the training images, at 1 nJ a spike.')}
-${spikeTable(of)}</section>`
-}
+${partsBlock(parts)}</section>
+${runs.some(({ energy }) => energy.spikes) && html`<section id="spikes"><h2>One nanojoule a spike</h2>\n${nanojoulePart(of, epochs)}</section>`}
 <section id="layers"><h2>Layer by layer</h2>
 ${runs.map(layerTable)}</section>
 <section id="formulae"><h2>Formulae</h2>
@@ -68,6 +78,15 @@ ${table(
 <p>Not counted: pooling, ReLU, additions of shortcuts, attention by softmax and sigmoid, read-outs, addressing, control, leakage, and the encoding of the image. MAC counts include the padding of convolutions.</p></section>
 </main>
 <footer>Time was measured on ${machine}, one image at a time, median.</footer>`,
+  );
+}
+
+/** Where a model does not fit. */
+export function energyWarnings(runs: readonly EnergyRun[]): HtmlValue {
+  return warningBox(
+    runs.flatMap(({ name, energy }) =>
+      energy.warnings.map((warning) => (runs.length > 1 ? `${name}: ${warning}` : warning)),
+    ),
   );
 }
 
@@ -103,7 +122,7 @@ function tilesOf({ name, energy: { network, twin, spikes } }: EnergyRun, several
   ];
 }
 
-function summaryTable({ runs }: EnergyPage): Html {
+function summaryTable({ runs }: Pick<EnergyPage, 'runs'>): Html {
   const several = runs.length > 1;
   const columns = runs.flatMap(({ name, energy }) => [
     { title: several ? name : 'network', number: true },
@@ -136,7 +155,7 @@ function summaryTable({ runs }: EnergyPage): Html {
   const pico = (value: number) => joules(PICO * value);
   return table(
     'One image. Ratios below 1 are in favour of the network.',
-    [{ title: '' }, ...columns],
+    [{ title: 'of one image' }, ...columns],
     [
       row(
         '1 nJ a spike',
@@ -196,7 +215,7 @@ function summaryTable({ runs }: EnergyPage): Html {
   );
 }
 
-function spikeTable({ runs, split }: EnergyPage): Html {
+function spikeTable({ runs, split }: Pick<EnergyPage, 'runs' | 'split'>): Html {
   const spiking = runs.flatMap(({ name, energy: { spikes, images } }) =>
     spikes ? [{ name, spikes, images }] : [],
   );
@@ -225,12 +244,12 @@ function spikeTable({ runs, split }: EnergyPage): Html {
 
 function layerTable({ name, energy: { network, twin } }: EnergyRun): Html {
   const twins = new Map(
-    (twin?.rows ?? []).flatMap((row) => (row.work.kind === 'synapses' ? [[row.work.layer, row]] : [])),
+    (twin?.layers ?? []).flatMap((each) => (each.kind === 'synapses' ? [[each.layer, each]] : [])),
   );
   const count = (value: number) =>
     value === 0 ? '0' : value < 1e4 ? whole(value) : `${decimal(value / 1e6, 2)} M`;
   const energy = (picojoules: number) => (picojoules === 0 ? '0' : joules(PICO * picojoules));
-  const memory = ({ traffic }: EnergyRow) => traffic.weights + traffic.activations + traffic.membranes;
+  const memory = ({ traffic }: LayerEnergy) => traffic.weights + traffic.activations + traffic.membranes;
   return table(
     `${name}, one image. MAC: multiply–accumulates of one step; rate: spikes per neuron and step of what the layer reads; mult. and add.: multiplications and additions of all steps; op. and mem.: energy of operations and of memory traffic${twin ? ', of the dense twin too' : ''}.`,
     [
@@ -250,15 +269,15 @@ function layerTable({ name, energy: { network, twin } }: EnergyRun): Html {
           ]
         : []),
     ],
-    network.rows.map((row) => {
-      const { work, rate, multiplications, additions, operations } = row;
-      const dense = work.kind === 'synapses' ? twins.get(work.layer) : undefined;
+    network.layers.map((row) => {
+      const { layer, macs, steps, rate, multiplications, additions, operations } = row;
+      const dense = twins.get(layer);
       return {
         cells: [
-          work.layer,
+          layer,
           whatIs(row),
-          work.kind === 'synapses' ? count(work.macs) : NONE,
-          `${work.steps}`,
+          macs === undefined ? NONE : count(macs),
+          `${steps}`,
           rate === null ? NONE : decimal(rate, 4),
           count(multiplications),
           count(additions),
@@ -288,12 +307,12 @@ function layerTable({ name, energy: { network, twin } }: EnergyRun): Html {
 }
 
 /** What a row of the table reads, or is. */
-export function whatIs({ work, rate }: EnergyRow): string {
-  switch (work.kind) {
+export function whatIs({ kind, rate, neurons = 0, model = '' }: LayerEnergy): string {
+  switch (kind) {
     case 'synapses':
       return rate === null ? 'reals' : 'spikes';
     case 'neurons':
-      return `${whole(work.neurons)} ${work.model.toUpperCase()}`;
+      return `${whole(neurons)} ${model.toUpperCase()}`;
     case 'normalisation':
       return 'BatchNorm';
   }

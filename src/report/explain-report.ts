@@ -48,7 +48,7 @@ ${methodTable(methods)}</section>
   );
 }
 
-function methodTable(methods: readonly UsedMethod[]): Html {
+export function methodTable(methods: readonly UsedMethod[]): Html {
   return table(
     'Maps are enlarged bilinearly to the image.',
     [

@@ -1,6 +1,6 @@
 /** Section of a report: whether the maps are true to the network, and lie on the nucleus. */
 import type { Estimate } from '../measure/bootstrap.ts';
-import type { Figure } from './figure.ts';
+import type { Figure, FigureSource } from './figure.ts';
 import { drawFigure } from './figure.ts';
 import {
   curvesFigure,
@@ -12,11 +12,6 @@ import { interval, NONE, percentInterval, whole } from './format.ts';
 import { type Html, html } from './html.ts';
 import { figureBlock, table } from './page.ts';
 
-export function faithfulnessFigures(runs: readonly FaithfulRun[]): Promise<Figure[]> {
-  const sources = [curvesFigure(runs), nucleusFigure(runs)];
-  return Promise.all(sources.filter((source) => source !== null).map(drawFigure));
-}
-
 const CAPTIONS: Readonly<Record<string, string>> = {
   'deletion-insertion':
     'Mean probability of the explained class as pixels are taken from the image, and as they are put back into a picture without them, the hottest first. A faithful map falls fast on the left and rises fast on the right. The drawn order and heat that only says the middle are the controls (dashed).',
@@ -24,14 +19,26 @@ const CAPTIONS: Readonly<Record<string, string>> = {
     'Share of the heat that lies on the nucleus, and how often the hottest pixel does, with 95 % bootstrap intervals. The dashed line is the share of the image that the nucleus covers: what heat without knowledge gets.',
 };
 
+export function faithfulnessSources(runs: readonly FaithfulRun[]): FigureSource[] {
+  return [curvesFigure(runs), nucleusFigure(runs)].filter((source) => source !== null);
+}
+
+export function faithfulnessFigures(runs: readonly FaithfulRun[]): Promise<Figure[]> {
+  return Promise.all(faithfulnessSources(runs).map(drawFigure));
+}
+
 export function faithfulnessSection(runs: readonly FaithfulRun[], figures: readonly Figure[]): Html {
+  return html`<section id="faithfulness"><h2>How far to trust the maps</h2>
+${faithfulnessPart(runs, figures)}</section>`;
+}
+
+export function faithfulnessPart(runs: readonly FaithfulRun[], figures: readonly Figure[]): Html {
   const [{ result }] = runs;
   const { fill, parts, images } = result;
-  return html`<section id="faithfulness"><h2>How far to trust the maps</h2>
-<p>Over ${whole(images)} images, drawn by seed. Deletion turns pixels to ${fillText(fill.deletion)}, insertion starts from ${fillText(fill.insertion)}, in ${parts} parts; areas under the curves are between 0 and 1. Both measure the network on pictures that it has never seen the like of.</p>
+  return html`<p>Over ${whole(images)} images, drawn by seed. Deletion turns pixels to ${fillText(fill.deletion)}, insertion starts from ${fillText(fill.insertion)}, in ${parts} parts; areas under the curves are between 0 and 1. Both measure the network on pictures that it has never seen the like of.</p>
 ${figures.map((figure) => figureBlock(figure, CAPTIONS[figure.slug]))}
 ${curvesTable(runs)}
-${runs.some((run) => run.result.nucleusArea) && nucleusTable(runs)}</section>`;
+${runs.some((run) => run.result.nucleusArea) && nucleusTable(runs)}`;
 }
 
 function fillText(fill: string): string {

@@ -45,7 +45,9 @@ async function loadVega() {
 /** Draws one figure. */
 export async function drawFigure({ slug, title, description, spec }: FigureSource): Promise<Figure> {
   const { vega, compile } = await loadVega();
-  const { spec: runtime } = compile({ ...spec, config: FIGURE_CONFIG });
+  // Warnings are for who writes a figure, not for who reads it.
+  const logger = vega.logger(vega.Error);
+  const { spec: runtime } = compile({ ...spec, config: FIGURE_CONFIG }, { logger });
   const view = new vega.View(vega.parse(runtime), { renderer: 'none', logLevel: vega.Error });
   try {
     vega.resetSVGDefIds();

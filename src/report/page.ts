@@ -5,6 +5,7 @@ import type { Figure } from './figure.ts';
 import { decimal, probability } from './format.ts';
 import { type Html, type HtmlValue, html, trusted } from './html.ts';
 import { STYLESHEET } from './stylesheet.ts';
+import { type ResultTable, tableTexts } from './tables.ts';
 import type { ReconstructionPicture, SampleImage } from './types.ts';
 
 export interface PageParts {
@@ -81,9 +82,32 @@ ${foot.length > 0 && html`<tfoot>\n${foot.map(line)}</tfoot>\n`}</table></div>
 `;
 }
 
+/** A table of results as other programs get it; figures to the right. */
+export function resultBlock(of: ResultTable, caption: HtmlValue = of.caption): Html {
+  const [header, ...rows] = tableTexts(of);
+  const isFigure = (column: number) =>
+    of.rows.every((cells) => typeof cells[column].value !== 'string') && column > 0;
+  return table(
+    caption,
+    header.map((title, column) => ({ title, number: isFigure(column) })),
+    rows.map((cells) => ({ cells })),
+  );
+}
+
 /** Short cells are kept on one line, so that `AE-CNN` is not parted at its hyphen. */
 function isShort(cell: HtmlValue): boolean {
   return typeof cell === 'string' && cell.length <= 28;
+}
+
+/**
+ * A figure of a file that was read back. As a picture of its own nothing in it can run, load, or meet the ids of the page;
+ * it stays a vector graphic.
+ */
+export function plateImage({ svg, slug, title, description }: Figure, caption: HtmlValue): Html {
+  const data = Buffer.from(svg).toString('base64');
+  return html`<figure id="${slug}"><img src="data:image/svg+xml;base64,${data}" alt="${title}. ${description}">
+<figcaption class="counted">${caption}</figcaption></figure>
+`;
 }
 
 /** A figure with its number and a caption. */

@@ -56,6 +56,10 @@ describe('drawPlate()', () => {
     const drawn = await drawPlate(plate);
     expect(drawn.svg).toContain('cell &lt;0&gt;');
     expect(drawn.svg).toContain('…');
+    expect(drawn.svg).toMatch(
+      /role="img" aria-label="Cells &amp; more" aria-describedby="cells-description"/,
+    );
+    expect(drawn.svg).toContain('<desc id="cells-description">Two cells</desc>');
     expect(drawn.svg.match(/data:image\/png/g)).toHaveLength(4);
     const { data, info } = await sharp(await platePng(drawn))
       .removeAlpha()

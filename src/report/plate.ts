@@ -5,11 +5,11 @@
 import sharp from 'sharp';
 import { type ImageShape, rawShape } from '../data/image.ts';
 import { mismatch } from '../errors.ts';
-import type { Figure } from './figure.ts';
+import { type Figure, labelled } from './figure.ts';
 import { escapeHtml } from './html.ts';
 import { pictureGrid } from './picture-grid.ts';
 import { textWidth } from './text-width.ts';
-import { COLOURS, FAINT_INK, FONT, INK } from './theme.ts';
+import { ALERT_INK, FAINT_INK, FONT, INK } from './theme.ts';
 
 /** Bytes of a picture, NHWC. */
 export interface Picture extends ImageShape {
@@ -80,19 +80,17 @@ export async function drawPlate(plate: Plate): Promise<Figure> {
       parts.push(`<image ${at} href="${await pngOf(picture, scale)}"/>`);
     }
     for (const [l, line] of caption.entries()) {
-      const colour = l > 0 ? FAINT_INK : marked ? COLOURS.vermilion : INK;
+      const colour = l > 0 ? FAINT_INK : marked ? ALERT_INK : INK;
       const place = y + cellHeight + (l + 1) * LINE;
       parts.push(text(line, left, place, { limit: strip, colour, bold: l === 0 && marked }));
     }
   }
   if (key) parts.push(await keyOf(key, full.height - 18));
-  const name = escapeHtml(title);
   const size = `viewBox="0 0 ${full.width} ${full.height}" width="${full.width}" height="${full.height}"`;
   const svg =
-    `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="${escapeHtml(FONT)}" font-size="${FONT_SIZE}" role="img" aria-label="${name}">` +
-    `<desc>${escapeHtml(description)}</desc>` +
+    `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="${escapeHtml(FONT)}" font-size="${FONT_SIZE}">` +
     `<rect width="100%" height="100%" fill="#FFFFFF"/>${parts.join('')}</svg>`;
-  return { slug, title, description, svg };
+  return { slug, title, description, svg: labelled(svg, slug, title, description) };
 }
 
 /** A plate as PNG, twice as large as on the page. */

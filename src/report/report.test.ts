@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, expect, test, vi } from 'vitest';
+import { expectAccessible } from '../../test/accessible.ts';
 import { SomaError } from '../errors.ts';
 import { measure } from '../measure/metrics.ts';
 import { compareRuns, comparisonFigures, renderComparison } from './comparison-report.ts';
@@ -263,6 +264,7 @@ test('a run report is one self-contained page with figures, intervals, settings 
 
 test('ids are unique on a page and every reference finds its own', async () => {
   for (const page of [await renderRunReport(scnn), await renderComparison([scnn, aeCnn])]) {
+    expectAccessible(page);
     const ids = [...page.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
     expect(new Set(ids).size).toBe(ids.length);
     const references = [...page.matchAll(/url\(#([^)]+)\)|aria-describedby="([^"]+)"/g)].map(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Script } from 'node:vm';
 import { expect, it } from 'vitest';
+import { expectAccessible } from '../../test/accessible.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import { type ReviewableImage, reviewLabels } from '../measure/review.ts';
 import { renderReview } from './review-page.ts';
@@ -33,6 +34,7 @@ const render = (pictures = new Map(predictions.names.map((name) => [name, PICTUR
 
 it('shows each image worth a look with its label, suggestion, copies and hash, and escapes their names', async () => {
   const page = await render();
+  expectAccessible(page);
   const cards = page.match(/<article class="card".*?<\/article>/gs) ?? [];
   expect(cards).toHaveLength(4);
   expect(cards[0]).toContain('data-image="a&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;.png"');

@@ -10,7 +10,7 @@ import { decimal, percent, whole } from './format.ts';
 import { type Html, html } from './html.ts';
 import { figureBlock, page, tiles, warningBox } from './page.ts';
 import { REVIEW_SCRIPT } from './review-script.ts';
-import { COLOURS, FAINT_INK, GRID } from './theme.ts';
+import { ALERT_INK, COLOURS, FAINT_INK, GRID } from './theme.ts';
 
 export interface ReviewPage {
   readonly review: Review;
@@ -38,6 +38,59 @@ export function reviewFigures({ review }: Pick<ReviewPage, 'review'>): Promise<F
   return Promise.all([drawFigure(labelJointFigure(review.joint, review.classes))]);
 }
 
+/** What a review found, without its images. */
+export interface ReviewNumbers {
+  readonly classes: readonly string[];
+  /** Of the data, and of those that a network was asked about. */
+  readonly images: number;
+  readonly scored: number;
+  readonly agreement: number;
+  readonly estimatedErrors: number;
+  readonly counts: Readonly<Record<ReviewKind, number>>;
+  readonly joint: readonly (readonly number[])[];
+}
+
+export function reviewNumbers({ images, ...review }: Review): ReviewNumbers {
+  const { classes, scored, agreement, estimatedErrors, joint } = review;
+  return {
+    ...{ classes, images: images.length, scored, agreement, estimatedErrors, joint },
+    counts: {
+      'label-error': countOf(images, 'label-error'),
+      conflict: countOf(images, 'conflict'),
+      duplicate: countOf(images, 'duplicate'),
+      outlier: countOf(images, 'outlier'),
+    },
+  };
+}
+
+/** How many images of each kind there are. */
+export function reviewTiles({ images, scored, agreement, estimatedErrors, counts }: ReviewNumbers): Html {
+  return tiles([
+    {
+      name: 'images judged',
+      value: whole(scored),
+      note: `of ${whole(images)}; ${percent(agreement, 1)} predicted as labelled`,
+    },
+    {
+      name: 'labels wrong by estimate',
+      value: whole(estimatedErrors),
+      note: percent(estimatedErrors / Math.max(1, scored), 1),
+    },
+    ...REVIEW_KINDS.map((kind) => ({
+      name: KINDS[kind].title,
+      value: whole(counts[kind]),
+      note: KINDS[kind].what,
+    })),
+  ]);
+}
+
+export function jointBlock(joint: Figure): Html {
+  return figureBlock(
+    joint,
+    'Given labels against likely ones: number of images, and share of the given label. Estimated by confident learning; shades follow the square root of the share.',
+  );
+}
+
 export async function renderReview(of: ReviewPage): Promise<string> {
   const { review, data, fingerprint, method, pictures, command, notes } = of;
   const [joint] = await reviewFigures(of);
@@ -53,23 +106,7 @@ export async function renderReview(of: ReviewPage): Promise<string> {
 <p class="lead">${method}</p>
 </header>
 <main data-review="${fingerprint.slice(0, 16)}">
-${tiles([
-  {
-    name: 'images judged',
-    value: whole(review.scored),
-    note: `of ${whole(review.images.length)}; ${percent(review.agreement, 1)} predicted as labelled`,
-  },
-  {
-    name: 'labels wrong by estimate',
-    value: whole(review.estimatedErrors),
-    note: percent(review.estimatedErrors / Math.max(1, review.scored), 1),
-  },
-  ...REVIEW_KINDS.map((kind) => ({
-    name: KINDS[kind].title,
-    value: whole(countOf(worth, kind)),
-    note: KINDS[kind].what,
-  })),
-])}
+${reviewTiles(reviewNumbers(review))}
 ${warningBox([...notes, ...more])}
 <section id="gallery" aria-label="Gallery">
 <h2>Decide</h2>
@@ -78,7 +115,7 @@ ${toolbar(review, worth)}
 ${shown.map((image, i) => card(image, i, of))}</div>
 </section>
 <section id="joint"><h2>What the labels are likely to be</h2>
-${figureBlock(joint, 'Given labels against likely ones: number of images, and share of the given label. Estimated by confident learning; shades follow the square root of the share.')}</section>
+${jointBlock(joint)}</section>
 <section id="next"><h2>Then</h2>
 <p>Export the decisions and apply them; no file of the data is touched, and every decision can be undone:</p>
 <p><code>${command}</code></p></section>
@@ -187,9 +224,9 @@ button, select, input { font: inherit; font-size: 13px; }
 .card > img { width: 128px; height: 128px; border: 1px solid ${GRID}; }
 .card h3 { margin: 0; }
 .card p { margin: 2px 0; font-size: 12.5px; }
-.rather { font-weight: 400; color: ${COLOURS.vermilion}; }
+.rather { font-weight: 400; color: ${ALERT_INK}; }
 .kind { display: inline-block; font-size: 11.5px; padding: 0 6px; border: 1px solid currentColor; border-radius: 9px; color: ${FAINT_INK}; }
-.kind.label-error, .kind.conflict { color: #A84A00; }
+.kind.label-error, .kind.conflict { color: ${ALERT_INK}; }
 .bars { border: 0; font-size: 12.5px; }
 .bars tbody tr + tr { border-top: 0; }
 .bars th, .bars td { padding: 0 8px 0 0; }

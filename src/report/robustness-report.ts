@@ -25,6 +25,13 @@ export function robustnessFigures({ runs }: Pick<RobustnessPage, 'runs'>): Promi
   return Promise.all([drawFigure(robustnessFigure(runs))]);
 }
 
+/** Curves, and what each corruption costs. */
+export function costsPart(runs: readonly RobustRun[], curves: Figure): Html {
+  return html`<p>Each image was corrupted in the same way for every run: what is drawn follows from the seed, the severity and the image. Intervals are 95 % Wilson intervals over the images. The relative error of a corruption is the accuracy on clean images less the mean accuracy over the severities; nothing was trained on corrupted images unless a run says so.</p>
+${figureBlock(curves, 'Accuracy at each severity, with 95 % intervals; severity 0 is the clean image.')}
+${summaryTable(runs)}`;
+}
+
 export async function renderRobustness(of: RobustnessPage): Promise<string> {
   const { runs, data, images, seed, strips } = of;
   const [curves] = await robustnessFigures(of);
@@ -42,11 +49,9 @@ ${tiles(
     note: `clean ${percentInterval(result.clean)}`,
   })),
 )}
-<p>Each image was corrupted in the same way for every run: what is drawn follows from the seed, the severity and the image. Intervals are 95 % Wilson intervals over the images. The relative error of a corruption is the accuracy on clean images less the mean accuracy over the severities; nothing was trained on corrupted images unless a run says so.</p>
 <section id="curves"><h2>Accuracy against severity</h2>
-${figureBlock(curves, 'Accuracy at each severity, with 95 % intervals; severity 0 is the clean image.')}</section>
-<section id="costs"><h2>What each corruption costs</h2>
-${summaryTable(runs)}
+${costsPart(runs, curves)}</section>
+<section id="severities"><h2>Each severity</h2>
 ${runs.map(severityTable)}</section>
 ${
   strips.length > 0 &&

@@ -3,6 +3,7 @@
  * to do it again. One HTML file without scripts, for reading, printing and archiving.
  */
 import type { Metrics } from '../measure/metrics.ts';
+import { analysisSections, analysisSources } from './analysis-sections.ts';
 import { drawFigure, type Figure } from './figure.ts';
 import { classF1Figure } from './figures/class-scores.ts';
 import { reliabilityFigure, riskCoverageFigure } from './figures/confidence-figures.ts';
@@ -37,11 +38,15 @@ import type {
 } from './types.ts';
 
 export interface RunReportOptions {
+  /** Those of `runFigures`, where they are drawn already. */
+  figures?: readonly Figure[];
   /** Pictures to show, e.g. the most confident errors on the test set, as PNG data URIs. */
   samples?: readonly SampleImage[];
   /** Test images made again by the network of the pre-training. */
   reconstructions?: ReconstructionPicture;
 }
+
+const named = (run: RunReport) => ({ name: run.system.title, run });
 
 /** The figures of a run, those that it has data for: each for the page, or for a file of its own. */
 export async function runFigures(run: RunReport): Promise<Figure[]> {
@@ -56,6 +61,7 @@ export async function runFigures(run: RunReport): Promise<Figure[]> {
     const tested = [{ name: run.name, metrics, predictions }];
     sources.push(reliabilityFigure(tested), riskCoverageFigure(tested));
   }
+  sources.push(...analysisSources([named(run)]));
   return Promise.all(sources.filter((source) => source !== null).map(drawFigure));
 }
 
@@ -79,12 +85,13 @@ const CAPTIONS: Readonly<Record<string, string>> = {
 
 /** Renders a run as a self-contained HTML page. */
 export async function renderRunReport(run: RunReport, options: RunReportOptions = {}): Promise<string> {
-  const figures = new Map((await runFigures(run)).map((figure) => [figure.slug, figure]));
+  const drawn = options.figures ?? (await runFigures(run));
+  const figures = new Map(drawn.map((figure) => [figure.slug, figure]));
   const figure = (slug: string): HtmlValue => {
-    const drawn = figures.get(slug);
-    return drawn && figureBlock(drawn, CAPTIONS[slug]);
+    const found = figures.get(slug);
+    return found && figureBlock(found, CAPTIONS[slug]);
   };
-  const named = [{ name: run.system.title, run }];
+  const runs = [named(run)];
   const { samples = [], reconstructions } = options;
   return page(
     `${run.name} – Soma`,
@@ -120,12 +127,13 @@ ${figure('pretraining-curves')}</section>`
 <section id="training"><h2>${run.ensemble ? 'Cost' : 'Training'}</h2>
 ${run.history.length === 0 && !run.ensemble ? html`<p>No epoch has ended yet.</p>` : null}
 ${figure('training-curves')}${figure('firing-rates')}
-${costTable(named)}
-${latencyTables(named)}</section>
+${costTable(runs)}
+${latencyTables(runs)}</section>
+${analysisSections(runs, (slug) => figures.get(slug))}
 <section id="setup"><h2>How it was made</h2>
 ${dataTable(run)}
-${configurationTable(named)}
-${environmentTable(named)}</section>
+${configurationTable(runs)}
+${environmentTable(runs)}</section>
 ${run.history.length > 0 && html`<section id="epochs"><h2>All epochs</h2>\n${epochTable(run)}</section>`}
 </main>
 <footer>Made by Soma ${run.environment.soma} with ${run.environment.engine} engine (${run.environment.isa}), ${run.environment.threads} threads.</footer>`,

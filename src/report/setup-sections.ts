@@ -4,8 +4,8 @@ import { relabellingText } from '../data/relabel.ts';
 import { splittingText } from '../data/split.ts';
 import { bytes, duration, median, NONE, whole } from './format.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
-import { latencyRows, machineText, sizeRows } from './latency.ts';
-import { type Column, type Row, table } from './page.ts';
+import { latencyTable, sizeTable } from './latency.ts';
+import { type Column, type Row, resultBlock, table } from './page.ts';
 import type { RunReport } from './types.ts';
 
 /** A run under the name that it has in this report. */
@@ -55,7 +55,7 @@ export function environmentTable(runs: readonly NamedRun[]): Html {
   const columns = runs.map(({ run }) => facts(run));
   return comparedTable(
     'Software and machine.',
-    '',
+    'what',
     runs,
     columns[0].map(([key], i) => [key, columns.map((column) => column[i][1])]),
   );
@@ -101,20 +101,7 @@ export function costTable(runs: readonly NamedRun[]): Html {
 export function latencyTables(runs: readonly NamedRun[]): HtmlValue {
   const benched = runs.flatMap(({ name, run: { latency } }) => (latency ? [{ name, bench: latency }] : []));
   if (benched.length === 0) return null;
-  const machines = new Set(benched.map(({ bench }) => machineText(bench)));
-  const rowsOf = ([header, ...rows]: string[][], caption: string) =>
-    table(
-      caption,
-      header.map((title, i) => ({ title, number: i > 0 })),
-      rows.map((cells) => ({ cells })),
-    );
-  return [
-    rowsOf(
-      latencyRows(benched),
-      `Latency and throughput of the network alone, without reading images. ${[...machines].join('; ')}.`,
-    ),
-    rowsOf(sizeRows(benched), 'Size in megabytes (10⁶ bytes) and mebibytes (2²⁰ bytes).'),
-  ];
+  return [resultBlock(latencyTable(benched)), resultBlock(sizeTable(benched))];
 }
 
 /** One row a key, one column a run; rows in which the runs differ first and in bold. */

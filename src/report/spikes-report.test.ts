@@ -1,6 +1,7 @@
 /** The report of spikes from counts made by hand: what is drawn, what is said, and that names cannot break it. */
 import { expect, test } from 'vitest';
-import { SpikeTally, suppressions } from '../measure/spikes.ts';
+import { expectAccessible } from '../../test/accessible.ts';
+import { outputRaster, SpikeTally, suppressions } from '../measure/spikes.ts';
 import type { RunSpikes, ShownImage } from '../train/spikes.ts';
 import { busiestMaps } from './figures/feature-maps.ts';
 import { rasterFigure } from './figures/raster-figure.ts';
@@ -50,6 +51,7 @@ test('a run has rates, blocks, a raster and maps, on a page that loads nothing',
     'feature-maps-lif1-1',
   ]);
   const text = renderSpikes(page(run), figures);
+  expectAccessible(text);
   expect(text).not.toMatch(/<i>|<b>|NaN|undefined/);
   for (const [, address] of text.matchAll(/\b(?:src|href)="([^"]*)"/g))
     expect(address).toMatch(/^(#|data:image\/png;base64,)/);
@@ -87,7 +89,8 @@ test('the busiest maps are taken, in the order of their numbers', () => {
 test('of very many classes the raster has those that fire, and the true one', () => {
   const many = Array.from({ length: 100 }, (_, k) => `class ${k}`);
   const fired = Uint8Array.from(many, (_, k) => Number(k >= 60 && k < 90));
-  const figure = rasterFigure('raster', 'run', many, [{ name: 'x', label: 7, predicted: 60, spikes: fired }]);
+  const raster = outputRaster(fired, many.length);
+  const figure = rasterFigure('raster', 'run', many, [{ name: 'x', label: 7, predicted: 60, raster }]);
   const rows = JSON.stringify(figure.spec).match(/"domain":\["class[^\]]*\]/)?.[0] ?? '';
   const shown = [7, ...Array.from({ length: 19 }, (_, i) => 60 + i)].map((k) => `"class ${k}"`);
   expect(rows).toBe(`"domain":[${shown.join()}]`);

@@ -1,14 +1,37 @@
 /** What the neurons of one run or several do: rates, silent and saturated neurons, attention blocks, rasters, maps. */
 import type { ImageShape } from '../data/image.ts';
-import type { LayerSpikes } from '../measure/spikes.ts';
+import { type LayerSpikes, outputRaster } from '../measure/spikes.ts';
 import type { RunSpikes, ShownImage } from '../train/spikes.ts';
 import { drawFigure, type Figure } from './figure.ts';
 import { featureMapFigure } from './figures/feature-maps.ts';
-import { rasterFigure } from './figures/raster-figure.ts';
+import { type RasterImage, rasterFigure } from './figures/raster-figure.ts';
 import { rateFigure, suppressionFigure } from './figures/spike-figures.ts';
 import { decimal, NONE, percent, whole } from './format.ts';
 import { type Html, html } from './html.ts';
 import { figureBlock, page, table, tiles } from './page.ts';
+
+/** What neurons did, as numbers: all but the spikes of maps. */
+export interface SpikeNumbers extends Omit<RunSpikes, 'shown'> {
+  readonly classes: readonly string[];
+  /** Of the neurons of the classes, for the images that are shown; empty where there are none. */
+  readonly rasters: readonly RasterImage[];
+}
+
+export function spikeNumbers({ shown, ...rest }: RunSpikes, classes: readonly string[]): SpikeNumbers {
+  const { output } = rest;
+  const rasters = shown.flatMap(({ name, label, predicted, trains }) =>
+    output === null
+      ? []
+      : [{ name, label, predicted, raster: outputRaster(trains[output].spikes, classes.length) }],
+  );
+  return { ...rest, classes, rasters };
+}
+
+/** A run whose spikes were counted. */
+export interface CountedRun {
+  readonly name: string;
+  readonly spikes: Omit<RunSpikes, 'shown'>;
+}
 
 export interface SpikingRun {
   readonly name: string;
@@ -57,10 +80,9 @@ export async function spikesFigures({ runs, classes }: SpikesPage): Promise<Spik
 }
 
 async function rasterOf({ name, spikes }: SpikingRun, slug: string, classes: readonly string[]) {
-  const { output, shown } = spikes;
-  if (output === null || shown.length === 0) return {};
-  const images = shown.map((image) => ({ ...image, spikes: image.trains[output].spikes }));
-  return { raster: await drawFigure(rasterFigure(slug, name, classes, images)) };
+  const { rasters } = spikeNumbers(spikes, classes);
+  if (rasters.length === 0) return {};
+  return { raster: await drawFigure(rasterFigure(slug, name, classes, rasters)) };
 }
 
 async function mapsOf({ name, spikes, pictures, shape }: SpikingRun, suffix: string) {
@@ -87,9 +109,42 @@ export function allFigures({ runs, suppression }: SpikesFigures): Figure[] {
   ];
 }
 
+/** Where several runs stand in a report, what is said is said of one of them. */
+const ofRun = ({ length }: readonly unknown[], name: string) => (length > 1 ? ` of ${name}` : '');
+
+/** Rates of the layers of each run. */
+export function ratesPart(runs: readonly CountedRun[], rates: readonly Figure[]): Html {
+  return html`<p>A rate is the share of a layer’s neurons that fire in one time step: spikes per neuron and step, counted over all images. Spikes per neuron and sample are T times as many; which of the two a publication means has to be asked. A neuron is dead where it fires in no step of any of these images, and saturated where it fires in every step of all of them; neither says anything about other images.</p>
+${runs.map(
+  ({ name, spikes }, r) => html`${figureBlock(
+    rates[r],
+    `Neurons that fire in each step${ofRun(runs, name)}, and how many of them never and always do.`,
+  )}
+${layerTable(
+  `Spikes${ofRun(runs, name)}: per neuron and step, per neuron and sample, and of the whole layer per image with the 5th and 95th percentile.`,
+  spikes,
+)}`,
+)}`;
+}
+
+/** What attention blocks suppress, and what fires behind them. */
+export function attentionPart(runs: readonly CountedRun[], suppression: Figure): Html {
+  return html`<p>The neurons of such a block fire where a map is least salient, and take away what stands there. The rate of these neurons is the share that is suppressed.</p>
+${figureBlock(suppression, 'Above: share of the current that each block suppresses in each step. Below: how many neurons fire in the layer right behind it.')}
+${runs.map(({ name, spikes }) => suppressionTable(`Suppressed in each step, and rates of the layers behind${ofRun(runs, name)}, %.`, spikes))}`;
+}
+
+/** @param of for people: whose spikes, where there are several */
+export function rasterBlock(raster: Figure, of = ''): Html {
+  return figureBlock(
+    raster,
+    `Left: the steps in which the neuron of each class fires${of}. Right: its spikes so far. The class with the most spikes in the end wins.`,
+  );
+}
+
 export function renderSpikes({ runs, data, classes }: SpikesPage, figures: SpikesFigures): string {
   const several = runs.length > 1;
-  const of = (name: string) => (several ? ` of ${name}` : '');
+  const of = (name: string) => ofRun(runs, name);
   const rasters = figures.runs.some(({ raster }) => raster);
   const maps = figures.runs.some((each) => each.maps.length > 0);
   return page(
@@ -101,36 +156,17 @@ export function renderSpikes({ runs, data, classes }: SpikesPage, figures: Spike
 <main>
 ${tiles(runs.flatMap((run) => tilesOf(run, several)))}
 <section id="rates"><h2>Firing rates</h2>
-<p>A rate is the share of a layer’s neurons that fire in one time step: spikes per neuron and step, counted over all images. Spikes per neuron and sample are T times as many; which of the two a publication means has to be asked. A neuron is dead where it fires in no step of any of these images, and saturated where it fires in every step of all of them; neither says anything about other images.</p>
-${runs.map(
-  ({ name, spikes }, r) => html`${figureBlock(
-    figures.runs[r].rates,
-    `Neurons that fire in each step${of(name)}, and how many of them never and always do.`,
-  )}
-${layerTable(
-  `Spikes${of(name)}: per neuron and step, per neuron and sample, and of the whole layer per image with the 5th and 95th percentile.`,
-  spikes,
-)}`,
+${ratesPart(
+  runs,
+  figures.runs.map(({ rates }) => rates),
 )}</section>
-${
-  figures.suppression &&
-  html`<section id="attention"><h2>Attention blocks</h2>
-<p>The neurons of such a block fire where a map is least salient, and take away what stands there. The rate of these neurons is the share that is suppressed.</p>
-${figureBlock(figures.suppression, 'Above: share of the current that each block suppresses in each step. Below: how many neurons fire in the layer right behind it.')}
-${runs.map(({ name, spikes }) => suppressionTable(`Suppressed in each step, and rates of the layers behind${of(name)}, %.`, spikes))}</section>`
-}
+${figures.suppression && html`<section id="attention"><h2>Attention blocks</h2>\n${attentionPart(runs, figures.suppression)}</section>`}
 ${
   rasters &&
   html`<section id="raster"><h2>Output spikes over time</h2>
 ${runs.map(({ name }, r) => {
   const { raster } = figures.runs[r];
-  return (
-    raster &&
-    figureBlock(
-      raster,
-      `Left: the steps in which the neuron of each class fires${of(name)}. Right: its spikes so far. The class with the most spikes in the end wins.`,
-    )
-  );
+  return raster && rasterBlock(raster, of(name));
 })}</section>`
 }
 ${
@@ -184,7 +220,7 @@ export function totals(layers: readonly LayerSpikes[]) {
   };
 }
 
-function layerTable(caption: string, { layers }: RunSpikes): Html {
+function layerTable(caption: string, { layers }: CountedRun['spikes']): Html {
   const all = totals(layers);
   return table(
     caption,
@@ -236,7 +272,7 @@ function countOf(count: number, all: number): string {
   return count === 0 ? '0' : `${whole(count)} (${percent(count / all, 1)})`;
 }
 
-function suppressionTable(caption: string, { suppressions }: RunSpikes): Html | false {
+function suppressionTable(caption: string, { suppressions }: CountedRun['spikes']): Html | false {
   if (suppressions.length === 0) return false;
   const steps = suppressions[0].suppressed.map((_, t) => ({ title: `step ${t + 1}`, number: true }));
   return table(

@@ -3,7 +3,7 @@
  * the reader's own sans-serif, thin axes, no frames.
  *
  * Categories take the palette of Okabe & Ito (Color Universal Design, 2008) without its yellow, which
- * vanishes on paper, and with a grey in its place. From the ninth category on, colours come again with
+ * vanishes on paper, and with a grey in its place, dark enough not to pass for green or purple. From the ninth category on, colours come again with
  * another dash.
  */
 import type { Config } from 'vega-lite';
@@ -16,7 +16,7 @@ export const COLOURS = {
   orange: '#E69F00',
   sky: '#56B4E9',
   black: '#1A1A1A',
-  grey: '#8C8C8C',
+  grey: '#6B6B6B',
 } as const;
 
 /** Colours of categories, in order of use. */
@@ -53,6 +53,8 @@ export const SHADES: readonly string[] = ['#FFFFFF', '#D6E6F4', '#8FC1E3', '#3A8
 
 export const INK = '#1A1A1A';
 export const FAINT_INK = '#555555';
+/** Of words that are set off: dark enough to be read, which vermilion on white is not. */
+export const ALERT_INK = '#A84A00';
 export const GRID = '#E3E3E3';
 export const FONT = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif";
 

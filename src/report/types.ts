@@ -8,6 +8,7 @@ import type { Predictions } from '../measure/predictions.ts';
 import type { EpochRecord, PretrainingRecord } from '../train/record.ts';
 import type { RunBench } from '../train/run-bench.ts';
 import type { MeasuredSteps } from '../train/step-trace.ts';
+import type { Analyses } from './analyses.ts';
 
 /** Where a run was made. */
 export interface Environment {
@@ -68,6 +69,8 @@ export interface PretrainingReport {
 export interface RunReport {
   /** Name of the run: its folder. */
   readonly name: string;
+  /** The folder as one would name it to a command. */
+  readonly path?: string;
   readonly system: {
     /** Short name, e.g. `scnn`. */
     readonly name: string;
@@ -107,6 +110,8 @@ export interface RunReport {
   readonly ensemble?: EnsembleFacts;
   /** How long predictions take, and how large the network is; left out where `soma bench` has not measured it. */
   readonly latency?: RunBench;
+  /** What commands found out about it; left out of an ensemble. */
+  readonly analyses?: Analyses;
   /** Of a run that ends after a number of steps. */
   readonly measured?: MeasuredSteps;
   /** What the reader must know: dead layers, duplicates across splits, a slow engine. */

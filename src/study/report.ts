@@ -8,7 +8,7 @@ import { drawFigure, type Figure, writeFigures } from '../report/figure.ts';
 import { validationCurves } from '../report/figures/comparison-figures.ts';
 import { decimal, duration, whole } from '../report/format.ts';
 import { html } from '../report/html.ts';
-import { figureBlock, page, table, warningBox } from '../report/page.ts';
+import { figureBlock, page, resultBlock, table, warningBox } from '../report/page.ts';
 import type { NamedRun } from '../report/setup-sections.ts';
 import {
   interval,
@@ -217,17 +217,7 @@ async function studyPage(
   const columnsOf = (titles: readonly string[]) =>
     titles.map((title, i) => (i === 0 ? { title } : { title, number: true }));
   const [titles, ...armTexts] = tableTexts(arms);
-  const tableOf = (caption: string, of: ResultTable) => {
-    const [header, ...rows] = tableTexts(of);
-    return (
-      rows.length > 0 &&
-      table(
-        caption,
-        columnsOf(header),
-        rows.map((cells) => ({ cells })),
-      )
-    );
-  };
+  const tableOf = (caption: string, of: ResultTable) => of.rows.length > 0 && resultBlock(of, caption);
   return page(
     `${study.title} – Soma`,
     html`<header><h1>${study.title}</h1><p class="lead">${study.question}</p></header>

@@ -176,8 +176,8 @@ describe('measureEnergy()', () => {
     const energy = await measureEnergy({ ...of, seconds: 0.01 });
     of.session.close();
     const [lif1, lif2] = layers;
-    const [, , conv2, , fc] = energy.network.rows;
-    expect(conv2.work.layer).toBe('conv2');
+    const [, , conv2, , fc] = energy.network.layers;
+    expect(conv2.layer).toBe('conv2');
     expect(conv2.rate).toBeCloseTo(lif1.perStep, 12);
     expect(fc.rate).toBeCloseTo(lif2.perStep, 12);
     expect(conv2.rate).toBeGreaterThan(0.01);

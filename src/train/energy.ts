@@ -3,8 +3,6 @@
  * its dense twin, and how long both take on this machine.
  */
 import { type Neurons, type Synapses, type Workload, workload } from '../compile/workload.ts';
-import { loadBatches } from '../data/loader.ts';
-import type { Program } from '../engine/engine.ts';
 import {
   type Activity,
   type EnergyRow,
@@ -15,12 +13,13 @@ import {
   epochEnergy,
   spikeEnergy,
 } from '../measure/energy.ts';
-import { type Latency, measureLatency } from '../measure/latency.ts';
+import type { Latency } from '../measure/latency.ts';
 import { reduceSum } from '../ops/reduce.ts';
 import type { EvaluatorOptions } from './evaluator.ts';
 import { type Observed, observationStep, observeExactly, verdicts } from './observation.ts';
 import { loadPredictor, specOf } from './open-run.ts';
 import { type NetworkSpec, predictionStep } from './step.ts';
+import { imagesToTime, TIMED, timePredictions } from './timing.ts';
 
 export interface RunEnergyOptions extends EvaluatorOptions {
   /** Bytes of the largest memory on the chip; left out: everything is on it. */
@@ -30,8 +29,22 @@ export interface RunEnergyOptions extends EvaluatorOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** A row of the table without what belongs to the graph, so that it can be written down. */
+export interface LayerEnergy extends Omit<EnergyRow, 'work'> {
+  readonly layer: string;
+  readonly kind: EnergyRow['work']['kind'];
+  /** How often it is computed for an image. */
+  readonly steps: number;
+  /** Of layers of weights. */
+  readonly op?: string;
+  readonly macs?: number;
+  /** Of neurons. */
+  readonly model?: string;
+  readonly neurons?: number;
+}
+
 export interface NetworkEnergy {
-  readonly rows: readonly EnergyRow[];
+  readonly layers: readonly LayerEnergy[];
   readonly totals: EnergyTotals;
   /** Multiply–accumulates of an image if nothing is skipped. */
   readonly macs: number;
@@ -89,15 +102,15 @@ export async function measureEnergy(options: RunEnergyOptions): Promise<RunEnerg
   const rows = energyRows(work, activity, { steps, onChip });
   const everyStep = energyTotals(energyRows(work, activity, { steps, onChip, everyStep: true }));
   const predictor = await loadPredictor(run, config, session, weights, 1);
-  const shown = await firstImages(options);
-  const milliseconds = await latencyOf(predictor, shown, seconds);
+  const shown = await imagesToTime(dataset, dataset.splits[split], TIMED);
+  const milliseconds = await timePredictions(session, predictor, shown, seconds);
   const images = dataset.splits[split].length;
   const spiking = places.size > 0;
   const history = (await run.history()).flatMap(({ rates }) => (rates ? [rates] : []));
   const trained = config.data.counts.train.reduce((sum, count) => sum + count, 0);
   return {
     ...{ images, accuracy, steps, everyStep },
-    network: { rows, totals: energyTotals(rows), macs: macsOf(traced), milliseconds },
+    network: networkEnergy(traced, rows, milliseconds),
     spikes: spiking
       ? {
           perImage: spikesPerImage,
@@ -111,27 +124,19 @@ export async function measureEnergy(options: RunEnergyOptions): Promise<RunEnerg
   };
 }
 
-function macsOf({ work }: Workload): number {
-  return work.reduce((sum, each) => sum + (each.kind === 'synapses' ? each.macs * each.steps : 0), 0);
+function networkEnergy({ work }: Workload, rows: readonly EnergyRow[], milliseconds: Latency): NetworkEnergy {
+  const macs = work.reduce((sum, each) => sum + (each.kind === 'synapses' ? each.macs * each.steps : 0), 0);
+  return { layers: rows.map(layerEnergy), totals: energyTotals(rows), macs, milliseconds };
 }
 
-/** Images that are shown in turn while time is measured: what a spiking network takes depends on how its neurons fire. */
-const TIMED = 8;
-
-async function firstImages({ dataset, split }: RunEnergyOptions): Promise<Float32Array[]> {
-  const images: Float32Array[] = [];
-  for await (const batch of loadBatches(dataset.splits[split], dataset, { batchSize: 1 })) {
-    images.push(batch.images.slice());
-    if (images.length === TIMED) break;
-  }
-  return images;
-}
-
-/** Of one image by itself. */
-function latencyOf(program: Program, images: readonly Float32Array[], seconds: number): Promise<Latency> {
-  let i = 0;
-  const rng = Int32Array.of(0, 0);
-  return measureLatency(() => program.run({ images: images[i++ % images.length], rng }), { seconds });
+export function layerEnergy({ work, ...costs }: EnergyRow): LayerEnergy {
+  const { layer, kind, steps } = work;
+  return {
+    ...{ layer, kind, steps },
+    ...(work.kind === 'synapses' ? { op: work.op, macs: work.macs } : {}),
+    ...(work.kind === 'neurons' ? { model: work.model, neurons: work.neurons } : {}),
+    ...costs,
+  };
 }
 
 const SILENT: Activity = { rateInto: () => 0, spikesOf: () => 0 };
@@ -145,8 +150,8 @@ async function twinOf(
   const spec = { ...of, twin: true };
   const traced = traceWorkload(spec);
   const rows = energyRows(traced.work, SILENT, { steps: 1, onChip });
-  const milliseconds = await latencyOf(session.load(predictionStep(spec, 1).plan), shown, seconds);
-  return { rows, totals: energyTotals(rows), macs: macsOf(traced), milliseconds };
+  const program = session.load(predictionStep(spec, 1).plan);
+  return networkEnergy(traced, rows, await timePredictions(session, program, shown, seconds));
 }
 
 /** Sums what drives each layer and what each layer of neurons does, over all images. */

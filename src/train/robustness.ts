@@ -33,8 +33,14 @@ interface Line extends RobustnessPoint {
 
 const FILE = 'robustness.jsonl';
 
-/** All points that were asked for, clean images first; fewer where it was interrupted. */
-export async function measureRobustness(options: RobustnessOptions): Promise<RobustnessPoint[]> {
+export interface RobustnessPoints {
+  /** Those that were asked for, clean images first; fewer where it was interrupted. */
+  readonly asked: RobustnessPoint[];
+  /** All that are known of these weights, images and seed, earlier ones among them. */
+  readonly known: RobustnessPoint[];
+}
+
+export async function measureRobustness(options: RobustnessOptions): Promise<RobustnessPoints> {
   const { run, dataset, split, corruptions, severities, seed, signal, onPoint } = options;
   const key = await fingerprint(options);
   const lines = await readJsonLines<Line>(run.file(FILE));
@@ -51,7 +57,7 @@ export async function measureRobustness(options: RobustnessOptions): Promise<Rob
     ),
   ];
   let evaluator: Evaluator | undefined;
-  const points: RobustnessPoint[] = [];
+  const asked: RobustnessPoint[] = [];
   for (const { corruption, severity, images } of wanted) {
     if (signal.aborted) break;
     let point = known.find((line) => line.corruption === corruption && line.severity === severity);
@@ -59,13 +65,15 @@ export async function measureRobustness(options: RobustnessOptions): Promise<Rob
       evaluator ??= await openEvaluator(options);
       point = { key, corruption, severity, ...figuresOf(await evaluator(images)) };
       await appendJsonLine(run.file(FILE), point);
+      known.push(point);
     }
-    const { key: _key, ...rest } = point;
-    points.push(rest);
-    onPoint?.(rest, points.length, wanted.length);
+    asked.push(pointOf(point));
+    onPoint?.(pointOf(point), asked.length, wanted.length);
   }
-  return points;
+  return { asked, known: known.map(pointOf) };
 }
+
+const pointOf = ({ key: _key, ...point }: Line): RobustnessPoint => point;
 
 function figuresOf({ predictions }: Evaluation): Omit<RobustnessPoint, 'corruption' | 'severity'> {
   const { labels, classes } = predictions;

@@ -5,16 +5,15 @@
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Dataset } from '../data/dataset.ts';
-import { loadBatches } from '../data/loader.ts';
 import type { Engine } from '../engine/engine.ts';
 import { size, type Variable } from '../graph/value.ts';
-import { latencySchema, measureLatency } from '../measure/latency.ts';
+import { latencySchema } from '../measure/latency.ts';
 import { random } from '../random.ts';
 import { environmentOf, environmentSchema, type RunConfig } from './config.ts';
 import { loadPredictor, specOf } from './open-run.ts';
-import { beginPass } from './pass.ts';
 import { type RunFolder, TRAINING } from './run-folder.ts';
 import { trainingStep } from './step.ts';
+import { imagesToTime, TIMED, timePredictions } from './timing.ts';
 
 const predictionSchema = z.object({
   /** Images at a time. */
@@ -58,16 +57,10 @@ export interface RunBenchOptions {
   readonly dataset: Dataset | null;
   /** Images of the larger batch. */
   readonly batchSize: number;
-  /** Time for each of the two measurements; at least `LEAST_RUNS` runs are made. */
+  /** Time for each of the two measurements. */
   readonly seconds: number;
   readonly onProgress?: (what: string) => void;
 }
-
-/** Runs that a median and a 95th percentile are made of, at least, and those before the first that counts. */
-export const LEAST_RUNS = 50;
-const WARM_UP = 10;
-/** Different images that single predictions take in turn. */
-const IMAGES = 64;
 
 export async function benchRun(options: RunBenchOptions): Promise<RunBench> {
   const { run, config, engine, dataset } = options;
@@ -90,14 +83,8 @@ async function benchPrediction(options: RunBenchOptions, batchSize: number): Pro
   const session = engine.createSession();
   try {
     const program = await loadPredictor(run, config, session, config.settings.evaluate, batchSize);
-    beginPass(session, program.plan.variables);
     const batches = await batchesOf(options, batchSize);
-    const rng = Int32Array.of(config.seed, 0);
-    let next = 0;
-    // As soma predict does: one image is not worth a thread.
-    const here = batchSize === 1;
-    const predict = () => program.run({ images: batches[next++ % batches.length], rng }, { here });
-    const milliseconds = await measureLatency(predict, { seconds, warmUp: WARM_UP, least: LEAST_RUNS });
+    const milliseconds = await timePredictions(session, program, batches, seconds);
     const { variables, arena, io, scratch } = session.memory();
     return {
       batchSize,
@@ -114,7 +101,7 @@ async function benchPrediction(options: RunBenchOptions, batchSize: number): Pro
 async function batchesOf({ dataset, config }: RunBenchOptions, batchSize: number): Promise<Float32Array[]> {
   const { height, width, channels } = config.data;
   const values = channels * height * width;
-  const count = Math.ceil(Math.max(IMAGES, batchSize) / batchSize);
+  const count = Math.ceil(Math.max(TIMED, batchSize) / batchSize);
   if (!dataset) {
     const stream = random(0, 'noise');
     return Array.from({ length: count }, () =>
@@ -123,11 +110,7 @@ async function batchesOf({ dataset, config }: RunBenchOptions, batchSize: number
   }
   const { test, val, train } = dataset.splits;
   const source = [test, val, train].find(({ length }) => length > 0) ?? train;
-  const seen: Float32Array[] = [];
-  for await (const { images, size: n } of loadBatches(source, dataset, { batchSize: 1, shuffle: true })) {
-    seen.push(images.slice(0, n * values));
-    if (seen.length === count * batchSize) break;
-  }
+  const seen = await imagesToTime(dataset, source, count * batchSize);
   return Array.from({ length: count }, (_, b) => {
     const batch = new Float32Array(batchSize * values);
     for (let i = 0; i < batchSize; i++) batch.set(seen[(b * batchSize + i) % seen.length], i * values);

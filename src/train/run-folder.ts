@@ -8,6 +8,9 @@
  *   best.safetensors       weights and state of the best epoch on validation
  *   pretraining…           the same of a pre-training: .jsonl, -last.safetensors, -best.safetensors
  *   predictions-test.csv, evaluation.json, report.html, figures/
+ *   analyses/              what spikes, energy, robustness, explain and review found last, for the report
+ *   robustness.jsonl, faithfulness.jsonl   what was measured, as it came, so that it need not be measured again
+ *   latency.json           what soma bench measured
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { expectAccessible } from '../../test/accessible.ts';
 import type { Definition } from './definition.ts';
 import { type Event, trialsOf } from './journal.ts';
 import { outcomeOf, writeOutcome } from './report.ts';
@@ -47,6 +48,7 @@ describe('the report of a search', () => {
       'soma train scnn --data /cells --split-seed 0 --seed 7 --epochs 9 --set T=5 --set optimizer.kind=adam --set lr=0.001',
     );
     const page = await readFile(await writeOutcome(outcome), 'utf8');
+    expectAccessible(page);
     expect(page).toContain('No trial was trained to its end yet');
     const drawn = await readdir(join(folder, 'figures'));
     expect(drawn).toEqual(['history.svg', 'parallel-coordinates.svg', 'rungs.svg', 'slices.svg']);

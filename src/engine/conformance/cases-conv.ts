@@ -63,6 +63,7 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [11, 66, 3, 3], o: 17, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 3, sparse: true },
   { x: [17, 17, 2, 2], o: 130, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 2, sparse: true },
   { x: [1, 16, 1, 150], o: 16, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 1, sparse: true },
+  { x: [2, 330, 3, 4], o: 35, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 1 },
   { x: [0, 16, 4, 4], o: 16, k: [3, 3], padding: [1, 1, 1, 1] },
   // Tiles of Winograd's algorithm: one, some that stick out, blocks of them, and more than one task has.
   { x: [1, 5, 1, 1], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
@@ -90,6 +91,10 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [1, 17, 76, 77], o: 5, k: [1, 1], bias: true },
   { x: [3, 37, 5, 7], o: 1, k: [1, 1], bias: true },
   { x: [20, 16, 3, 2], o: 3, k: [1, 1], time: 2 },
+  // … of which a stride meets some pixels.
+  { x: [5, 33, 7, 6], o: 40, k: [1, 1], stride: [2, 2], bias: true },
+  { x: [2, 210, 13, 11], o: 65, k: [1, 1], stride: [2, 3], time: 1 },
+  { x: [1, 17, 40, 41], o: 18, k: [1, 1], stride: [3, 1] },
   // Few channels: several taps side by side in the gradient of weights.
   { x: [2, 8, 9, 8], o: 7, k: [5, 5], padding: [1, 1, 1, 1] },
   { x: [1, 10, 7, 8], o: 17, k: [3, 5], stride: [2, 1] },

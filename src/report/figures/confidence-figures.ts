@@ -147,6 +147,7 @@ export function riskCoverageFigure(systems: readonly Tested[]): FigureSource {
           field: 'system',
           type: 'nominal',
           scale: categoryDashes(labels),
+          // One legend for both where there is one.
           ...(labels.length === 1 ? { legend: null } : {}),
         },
       },

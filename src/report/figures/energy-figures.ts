@@ -1,6 +1,5 @@
 /** Energy drawn: what the models say of each network and of its dense twin, and where it goes. */
-import type { EnergyRow } from '../../measure/energy.ts';
-import type { NetworkEnergy, RunEnergy } from '../../train/energy.ts';
+import type { LayerEnergy, NetworkEnergy, RunEnergy } from '../../train/energy.ts';
 import type { FigureSource } from '../figure.ts';
 import { decimal, joules } from '../format.ts';
 import { rowNames, textWidth } from '../text-width.ts';
@@ -140,21 +139,21 @@ const ENERGY_LABEL =
   "datum.value < 0.9e-9 ? format(datum.value * 1e12, '~r') + ' pJ' : datum.value < 0.9e-6 ? format(datum.value * 1e9, '~r') + ' nJ' : " +
   "datum.value < 0.9e-3 ? format(datum.value * 1e6, '~r') + ' µJ' : datum.value < 0.9 ? format(datum.value * 1e3, '~r') + ' mJ' : format(datum.value, '~r') + ' J'";
 
-const PARTS: readonly (readonly [name: string, colour: string, of: (row: EnergyRow) => number])[] = [
+const PARTS: readonly (readonly [name: string, colour: string, of: (row: LayerEnergy) => number])[] = [
   [
     'operations: layers on real numbers',
     COLOURS.vermilion,
-    ({ work, rate, operations }) => (work.kind === 'synapses' && rate === null ? operations : 0),
+    ({ kind, rate, operations }) => (kind === 'synapses' && rate === null ? operations : 0),
   ],
   [
     'operations: layers on spikes',
     COLOURS.orange,
-    ({ work, rate, operations }) => (work.kind === 'synapses' && rate !== null ? operations : 0),
+    ({ kind, rate, operations }) => (kind === 'synapses' && rate !== null ? operations : 0),
   ],
   [
     'operations: neurons, BatchNorm',
     COLOURS.purple,
-    ({ work, operations }) => (work.kind === 'synapses' ? 0 : operations),
+    ({ kind, operations }) => (kind === 'synapses' ? 0 : operations),
   ],
   ['memory: weights', COLOURS.blue, ({ traffic }) => traffic.weights],
   ['memory: membranes and sums', COLOURS.green, ({ traffic }) => traffic.membranes],
@@ -170,7 +169,7 @@ export function energyPartsFigure(runs: readonly EnergyRun[]): FigureSource {
       name,
       part,
       order,
-      value: PICO * network.rows.reduce((sum, row) => sum + of(row), 0),
+      value: PICO * network.layers.reduce((sum, row) => sum + of(row), 0),
     })),
   );
   const most = Math.max(...series.map(({ network }) => PICO * network.totals.all));

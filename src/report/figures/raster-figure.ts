@@ -2,7 +2,7 @@
  * For some images the steps in which the neuron of each class fires, and beside it how its spikes add up: paper (a),
  * figure 3. The class with the most spikes in the end wins.
  */
-import { type OutputRaster, outputRaster } from '../../measure/spikes.ts';
+import type { OutputRaster } from '../../measure/spikes.ts';
 import type { FigureSource } from '../figure.ts';
 import { shortNames } from '../text-width.ts';
 import { COLOURS, GRID } from '../theme.ts';
@@ -12,8 +12,8 @@ export interface RasterImage {
   readonly label: number;
   /** By the probabilities of the network. */
   readonly predicted: number;
-  /** Of the classes' neurons, [T][K]. */
-  readonly spikes: ArrayLike<number>;
+  /** Of the classes' neurons. */
+  readonly raster: OutputRaster;
 }
 
 /** Classes with a row: of more, those with the most spikes, and the true one. */
@@ -39,22 +39,22 @@ export function rasterFigure(
   classes: readonly string[],
   images: readonly RasterImage[],
 ): FigureSource {
-  const drawn = images.map((image) => ({ image, raster: outputRaster(image.spikes, classes.length) }));
   const roles = (Object.keys(ROLES) as Role[]).filter((role) =>
     images.some((image) => classes.some((_, k) => roleOf(k, image) === role)),
   );
   return {
     slug,
     title: `Output spikes of ${name}`,
-    description: drawn.map(({ image, raster }) => inWords(image, raster, classes)).join(' '),
+    description: images.map((image) => inWords(image, classes)).join(' '),
     spec: {
-      vconcat: drawn.map(({ image, raster }) => panels(image, raster, classes, colourOf(roles))),
+      vconcat: images.map((image) => panels(image, classes, colourOf(roles))),
       spacing: 30,
     },
   };
 }
 
-function inWords(image: RasterImage, { fires, decided }: OutputRaster, classes: readonly string[]): string {
+function inWords(image: RasterImage, classes: readonly string[]): string {
+  const { fires, decided } = image.raster;
   const ahead = decided === null ? '' : `, which is ahead from step ${decided} on`;
   const counts = classes.map((each, k) => `${each} ${fires[k].length}`).join(', ');
   return `${image.name}, ${classes[image.label]}, taken for ${classes[image.predicted]}${ahead}: ${counts} spikes.`;
@@ -79,12 +79,8 @@ function stepAxis(steps: number, from: number) {
   };
 }
 
-function panels(
-  image: RasterImage,
-  raster: OutputRaster,
-  classes: readonly string[],
-  color: ReturnType<typeof colourOf>,
-) {
+function panels(image: RasterImage, classes: readonly string[], color: ReturnType<typeof colourOf>) {
+  const { raster } = image;
   const labels = shortNames(classes, 22);
   const rows = rowsOf(image, raster);
   const height = Math.max(120, rows.length * ROW);
