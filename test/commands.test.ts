@@ -29,7 +29,7 @@ describe('data', () => {
     expect(clean.ok).toBe(true);
     expect(clean.splits.train.images).toBe(96);
     const { stderr } = await soma('data', 'check', at('smear'));
-    expect(stderr).toContain(`next: soma train se-cnn --data ${at('smear')} --size 32\n`);
+    expect(stderr).toContain(`next: soma train se-cnn --data ${at('smear')} --size 16\n`);
     const [file] = readdirSync(at('smear', 'train', 'monocyte'));
     const copied = readFileSync(at('smear', 'train', 'monocyte', file));
     mkdirSync(at('broken'));
