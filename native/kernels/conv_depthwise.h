@@ -7,6 +7,7 @@
 //   frame    input of a block and its padding, [row][column][16], columns split by stride (conv_source.h)
 //   weights  [channel block][tap][16]
 #pragma once
+#include <utility>
 #include "conv_emit.h"
 #include "conv_source.h"
 
@@ -59,11 +60,46 @@ struct DepthwisePlan {
   }
 };
 
+// Calls body(image, channel block, thread) for all of them; a task has several small maps.
+template <class Body>
+static inline void forPlanes(const Call& call, const ConvShape& s, const DepthwisePlan& plan, const Body& body) {
+  constexpr int TASK_PIXELS = 512;
+  const int planes = s.images * plan.channelBlocks;
+  const int together = larger(1, TASK_PIXELS / larger(1, larger(s.H * s.W, s.OH * s.OW)));
+  call.pool->run(divideUp(planes, together), [&](int task, int thread) {
+    for (int plane = task * together; plane < smaller(planes, (task + 1) * together); plane++)
+      body(plane / plan.channelBlocks, plane % plan.channelBlocks, thread);
+  });
+}
+
 constexpr int DEPTHWISE_SUMS = 8;  // registers that are summed side by side
+
+// Calls body<N>(first) for `count` things, at most DEPTHWISE_SUMS at a time and in parts as equal as can be.
+template <class Body, size_t... N>
+static inline void inParts(int count, const Body& body, std::index_sequence<N...>) {
+  using Part = void (*)(const Body&, int);
+  static constexpr Part PARTS_OF[] = {[](const Body& b, int first) { b.template operator()<int(N) + 1>(first); }...};
+  const int parts = divideUp(count, DEPTHWISE_SUMS);
+  for (int i = 0; i < parts; i++) {
+    const int first = count * i / parts;
+    PARTS_OF[count * (i + 1) / parts - first - 1](body, first);
+  }
+}
+template <class Body>
+static inline void inParts(int count, const Body& body) {
+  inParts(count, body, std::make_index_sequence<DEPTHWISE_SUMS>());
+}
+
+// What becomes of a row of sums: a bias is added, and ReLU.
+struct DepthwiseEnd {
+  Block bias{};
+  bool relu = false;
+};
 
 // PIXELS neighbouring pixels of 16 channels.
 template <int PIXELS>
-static inline void depthwisePixels(const float* in, const int32_t* taps, int count, const float* weights, float* out) {
+static inline void depthwisePixels(const float* in, const int32_t* taps, int count, const float* weights,
+                                   const DepthwiseEnd& end, float* out) {
   for (int lane = 0; lane < LANES; lane += VL) {
     Vec sum[PIXELS] = {};
     for (int t = 0; t < count; t++) {
@@ -73,18 +109,18 @@ static inline void depthwisePixels(const float* in, const int32_t* taps, int cou
       for (int p = 0; p < PIXELS; p++) sum[p] = fma(load(x + p * LANES), w, sum[p]);
     }
 #pragma GCC unroll 8
-    for (int p = 0; p < PIXELS; p++) store(out + p * LANES + lane, sum[p]);
+    for (int p = 0; p < PIXELS; p++) {
+      const Vec y = sum[p] + end.bias.part[lane / VL];
+      store(out + p * LANES + lane, end.relu ? max(Vec{}, y) : y);  // keeps a NaN
+    }
   }
 }
 
 static inline void depthwiseRow(const float* in, const int32_t* taps, int count, const float* weights, int columns,
-                                float* out) {
-  int column = 0;
-  for (; column + DEPTHWISE_SUMS <= columns; column += DEPTHWISE_SUMS)
-    depthwisePixels<DEPTHWISE_SUMS>(in + column * LANES, taps, count, weights, out + column * LANES);
-  for (; column + 2 <= columns; column += 2)
-    depthwisePixels<2>(in + column * LANES, taps, count, weights, out + column * LANES);
-  if (column < columns) depthwisePixels<1>(in + column * LANES, taps, count, weights, out + column * LANES);
+                                const DepthwiseEnd& end, float* out) {
+  inParts(columns, [&]<int PIXELS>(int column) {
+    depthwisePixels<PIXELS>(in + column * LANES, taps, count, weights, end, out + column * LANES);
+  });
 }
 
 // Adds to sums[tap][16] for TAPS taps: input under the tap times gradient, row by row.
@@ -123,15 +159,19 @@ static inline void runDepthwiseForward(const Call& call, const ConvShape& s, con
   packBias(bias, s.C, plan.bias);
   const ConvEmitter emitter(s, y, argmax);
   const int rows = s.pool2 ? s.yH() * 2 : s.OH;
-  call.pool->run(s.images * plan.channelBlocks, [&](int task, int thread) {
-    const int n = task / plan.channelBlocks, cb = task % plan.channelBlocks;
+  forPlanes(call, s, plan, [&](int n, int cb, int thread) {
     float* frame = plan.frames + thread * plan.frameSize;
-    float* plane = plan.planes + thread * plan.planeSize;
+    // What is pooled waits in the plane for its bias.
+    float* plane = s.pool2 ? plan.planes + thread * plan.planeSize
+                           : y + (size_t(n) * plan.channelBlocks + cb) * plan.planeSize;
+    DepthwiseEnd end;
+    if (!s.pool2) end = {loadBlock(plan.bias + cb * LANES), s.relu};
     stage(x, n, cb * LANES, blockChannels(s, cb), -s.padTop, -s.padLeft, plan.frame, frame);
     const float* weights = plan.weights + size_t(cb) * s.taps() * LANES;
     for (int row = 0; row < rows; row++)
-      depthwiseRow(frame + row * s.sh * plan.frame.rowSize(), plan.taps, s.taps(), weights, s.OW,
+      depthwiseRow(frame + row * s.sh * plan.frame.rowSize(), plan.taps, s.taps(), weights, s.OW, end,
                    plane + size_t(row) * s.OW * LANES);
+    if (!s.pool2) return;
     emitter.emit(n, {plane, 0, size_t(s.OW) * LANES, cb * LANES, blockChannels(s, cb), 0, rows,
                      plan.bias + cb * LANES});
   });
@@ -142,15 +182,14 @@ static inline void gatherDepthwiseGradInput(const Call& call, const ConvShape& s
   const Frame& f = plan.gradientFrame;
   plan.listTaps(s, f);
   plan.packWeights(s, w, true);
-  call.pool->run(s.images * plan.channelBlocks, [&](int task, int thread) {
-    const int n = task / plan.channelBlocks, cb = task % plan.channelBlocks;
+  forPlanes(call, s, plan, [&](int n, int cb, int thread) {
     float* frame = plan.frames + thread * plan.frameSize;
     stageGradient(g, n, cb * LANES, blockChannels(s, cb), s.padTop - (s.kh - 1) * s.dilH,
                   s.padLeft - (s.kw - 1) * s.dilW, f, frame);
     float* to = dx + (size_t(n) * plan.channelBlocks + cb) * s.H * s.W * LANES;
     for (int row = 0; row < s.H; row++)
       depthwiseRow(frame + row * f.rowSize(), plan.taps, s.taps(), plan.weights + size_t(cb) * s.taps() * LANES, s.W,
-                   to + size_t(row) * s.W * LANES);
+                   {}, to + size_t(row) * s.W * LANES);
   });
 }
 
@@ -160,8 +199,7 @@ static inline void runDepthwiseGradInput(const Call& call, const ConvShape& s, c
   if (s.sh == 1 && s.sw == 1) return gatherDepthwiseGradInput(call, s, plan, g, w, dx);
   plan.listTaps(s, plan.frame);
   plan.packWeights(s, w);
-  call.pool->run(s.images * plan.channelBlocks, [&](int task, int thread) {
-    const int n = task / plan.channelBlocks, cb = task % plan.channelBlocks;
+  forPlanes(call, s, plan, [&](int n, int cb, int thread) {
     float* frame = plan.frames + thread * plan.frameSize;
     float* plane = plan.planes + thread * plan.planeSize;
     stageGradient(g, n, cb * LANES, blockChannels(s, cb), 0, 0, Frame{s.OH, s.OW, 1, LANES}, plane);
@@ -201,13 +239,9 @@ static inline void runDepthwiseGradWeight(const Call& call, const ConvShape& s, 
       stage(x, n, cb * LANES, blockChannels(s, cb), -s.padTop, -s.padLeft, plan.frame, frame);
       stageGradient(g, n, cb * LANES, blockChannels(s, cb), 0, 0, Frame{s.OH, s.OW, 1, LANES}, plane);
       const size_t rowStride = s.sh * plan.frame.rowSize();
-      int t = 0;
-      for (; t + DEPTHWISE_SUMS <= s.taps(); t += DEPTHWISE_SUMS)
-        depthwiseCorrelate<DEPTHWISE_SUMS>(s, frame, rowStride, plan.taps + t, plane, partial + t * LANES);
-      for (; t + 3 <= s.taps(); t += 3)
-        depthwiseCorrelate<3>(s, frame, rowStride, plan.taps + t, plane, partial + t * LANES);
-      for (; t < s.taps(); t++)
-        depthwiseCorrelate<1>(s, frame, rowStride, plan.taps + t, plane, partial + t * LANES);
+      inParts(s.taps(), [&]<int TAPS>(int t) {
+        depthwiseCorrelate<TAPS>(s, frame, rowStride, plan.taps + t, plane, partial + t * LANES);
+      });
     }
   });
   for (int c = 0; c < s.C; c++)
