@@ -75,7 +75,8 @@ async function compare(path) {
     images,
     methods: ['grad-cam'],
     asked: 'predicted',
-    options: soma.EXPLAIN_DEFAULTS,
+    // The peers look at the last convolution, also of a spiking network.
+    options: { ...soma.EXPLAIN_DEFAULTS, layer: config.system === 'scnn' ? 'conv2' : undefined },
   };
   const explained = await soma.explainImages(request);
   const { net } = soma.predictionStep(network.spec, 1);

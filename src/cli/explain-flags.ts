@@ -53,7 +53,7 @@ export function withExplainFlags(command: Command): Command {
     .option('--method <list>', `of ${METHOD_NAMES.join(', ')} (default: grad-cam)`, methodList)
     .option(
       '--layer <name>',
-      'layer that is looked at (default: the last convolution, or last spiking layer)',
+      'layer that is looked at (default: the last spiking layer, without spikes the last convolution)',
     )
     .option('--activated', 'Grad-CAM looks behind the ReLU that follows the layer', false)
     .option('--class <name>', 'class that is asked about: a name, predicted, or true', 'predicted')

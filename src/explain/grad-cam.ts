@@ -32,7 +32,7 @@ export const gradCam: ExplainMethod = {
   async open(network, { layer: wanted, score = SCORE, relu, activated: behind }) {
     let layer: Layer | undefined;
     const observer: Observer = (observed) => {
-      const named = findMapLayer(observed, wanted);
+      const named = findMapLayer(observed, wanted, behind);
       const found = behind ? activated(named) : named;
       layer = found;
       const maps = found.value;

@@ -24,15 +24,19 @@ function mapLayers({ layers }: Observed): Layer[] {
 }
 
 /**
- * The layer of that name. Left out: the last convolution with several channels and pixels, so that the convolution
- * inside an attention over places is not meant.
+ * The layer of that name. Left out: the last spiking layer with maps, because the currents before its neurons are often
+ * negative where a negative weight turns them into heat that no neuron has seen; without spikes, or where something `behind`
+ * the layer is asked about, the last convolution with several channels, so that the one inside an attention over places is
+ * not meant.
  * @throws SomaError with the nearest name where the network has no such layer with maps
  */
-export function findMapLayer(observed: Observed, name?: string): Layer {
+export function findMapLayer(observed: Observed, name?: string, behind = false): Layer {
   const layers = mapLayers(observed);
   const isConvolution = ({ value: { source, shape } }: Layer) =>
     source.kind === 'node' && source.node.op === conv2d && shape[1] > 1;
-  return chosen(layers, name ?? layers.findLast(isConvolution)?.name, 'a layer with maps');
+  const spiking = behind ? undefined : spikingLayers(observed).at(-1);
+  const usual = spiking ?? layers.findLast(isConvolution);
+  return chosen(layers, name ?? usual?.name, 'a layer with maps');
 }
 
 const ACTIVATIONS: readonly OpDef<never>[] = [reluOp, eluOp];
@@ -63,16 +67,19 @@ export function activated({ name, value }: Layer): Layer {
  * The spiking layer of that name. Left out: the last one with maps.
  * @throws SomaError where the network has no such layer
  */
-export function findSpikingLayer({ net }: Observed, name?: string): Layer {
-  const layers = [...net.spikes]
-    .filter(([, value]) => isMap(value))
-    .map(([layer, value]) => ({ name: layer, value }));
+export function findSpikingLayer(observed: Observed, name?: string): Layer {
+  const layers = spikingLayers(observed);
   return chosen(layers, name ?? layers.at(-1)?.name, 'a spiking layer with maps');
 }
 
 /** Whether any spiking layer has maps. */
-export function hasSpikeMaps({ net }: Observed): boolean {
-  return [...net.spikes.values()].some(isMap);
+export function hasSpikeMaps(observed: Observed): boolean {
+  return spikingLayers(observed).length > 0;
+}
+
+/** Spiking layers that give maps, in their order. */
+function spikingLayers({ net }: Observed): Layer[] {
+  return [...net.spikes].filter(([, value]) => isMap(value)).map(([name, value]) => ({ name, value }));
 }
 
 function chosen(layers: readonly Layer[], name: string | undefined, what: string): Layer {
