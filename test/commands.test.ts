@@ -437,7 +437,7 @@ describe('train, evaluate, compare, predict', () => {
       ...['explain', at('runs', 'scnn'), '--method', 'grad-cam,occlusion', '--per-class', '1', '--steps'],
       ...['--class', 'true', '--out', out],
     );
-    expect(methods.map(({ layer }: { layer: string }) => layer)).toEqual(['conv2', 'image']);
+    expect(methods.map(({ layer }: { layer: string }) => layer)).toEqual(['lif2', 'image']);
     expect(images.map(({ asked }: { asked: string }) => asked)).toEqual(
       images.map(({ truth }: { truth: string }) => truth),
     );
