@@ -55,7 +55,11 @@ describe.skipIf('failure' in loaded)('Grad-CAM', () => {
   it.each(Object.keys(golden))('of %s', async (system) => {
     const network = networkOf(system);
     const { classes, raw, heat } = golden[system];
-    const { explain } = await gradCam.open(network, { ...EXPLAIN_DEFAULTS, layer: LAYERS[system], relu: false });
+    const { explain } = await gradCam.open(network, {
+      ...EXPLAIN_DEFAULTS,
+      layer: LAYERS[system],
+      relu: false,
+    });
     const explained = await explain(pattern([BATCH, 3, SIZE, SIZE], 0.5, 0.3, 0.5), classes);
     for (const [n, { map }] of explained.entries()) {
       expect(map.values).toHaveLength(raw[n].length);
