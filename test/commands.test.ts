@@ -452,8 +452,8 @@ describe('train, evaluate, compare, predict', () => {
     const name = images[0].image;
     const [map, steps] = [`grad-cam/${name}`, `grad-cam/${name}/steps`].map((key) => tensors.get(key));
     expect([map?.shape, steps?.shape]).toEqual([
-      [8, 8],
-      [3, 8, 8],
+      [4, 4],
+      [3, 4, 4],
     ]);
 
     const file = at('smear', name);
