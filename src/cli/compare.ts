@@ -38,7 +38,7 @@ async function run(paths: string[], { out, format, json }: CompareFlags): Promis
   const reports = await Promise.all(paths.map((path) => collectReport(new RunFolder(path))));
   const compared = compareRuns(reports);
   const figures = await comparisonFigures(compared);
-  await writeAside(out, await renderComparison(reports, { figures }));
+  await writeAside(out, renderComparison(compared, figures));
   const folder = `${withoutEnding(out)}-figures`;
   await writeFigures(folder, figures);
   const title = `Comparison of ${compared.runs.map(({ name }) => name).join(', ')}`;

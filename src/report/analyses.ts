@@ -47,8 +47,6 @@ export interface Analyses {
 
 export type AnalysisName = keyof Analyses;
 
-const NAMES = ['spikes', 'energy', 'robustness', 'explain', 'faithfulness', 'review'] as const;
-
 /** What a change of the form of these files raises: older ones count as not measured. */
 const FORM = 2;
 
@@ -71,6 +69,8 @@ const SHAPES: { readonly [Name in AnalysisName]: z.ZodType } = {
   faithfulness: of({ result: of({ images: z.int(), rankings: list }) }),
   review: of({ method: z.string(), numbers: of({ classes: list, joint: list, counts: of({}) }) }),
 };
+
+const NAMES = Object.keys(SHAPES) as AnalysisName[];
 
 const fileOf = (run: RunFolder, name: AnalysisName) => run.file(`analyses/${name}.json`);
 

@@ -2,6 +2,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { expectAccessible } from '../../test/accessible.ts';
+import { comparisonPage } from '../../test/comparison-page.ts';
 import { temporaryFolder } from '../../test/data-fixtures.ts';
 import { untrainedRun } from '../../test/untrained-run.ts';
 import { openSmear } from '../data/smear/source.ts';
@@ -9,7 +10,7 @@ import { type Analyses, keepAnalysis, readAnalyses } from './analyses.ts';
 import { measuredAlike } from './analysis-sections.ts';
 import { analysisTables } from './analysis-tables.ts';
 import { commonRobustness } from './common-robustness.ts';
-import { compareRuns, comparisonFigures, renderComparison } from './comparison-report.ts';
+import { compareRuns, comparisonFigures } from './comparison-report.ts';
 import { renderExplanations } from './explain-report.ts';
 import { faithfulnessFigures, faithfulnessSection } from './faithfulness-section.ts';
 import { percent } from './format.ts';
@@ -90,7 +91,7 @@ describe('the report of a run', () => {
 
 describe('a comparison', () => {
   it('sets side by side what was measured alike', async () => {
-    const page = await renderComparison([scnn, aeCnn], few);
+    const page = await comparisonPage([scnn, aeCnn], few);
     expectAccessible(page);
     expect(sections(page)).toEqual(['robustness', 'spikes', 'energy', 'explain', 'faithfulness']);
     expect(page).toContain('SCNN, AE-CNN: 100 images of blood-64, test, corrupted by seed 0');
@@ -111,7 +112,7 @@ describe('a comparison', () => {
       robustness: { ...robustness, seed: 7 },
       energy: { ...energy, onChip: 512 },
     };
-    const page = await renderComparison([scnn, { ...aeCnn, analyses, latency: undefined }], few);
+    const page = await comparisonPage([scnn, { ...aeCnn, analyses, latency: undefined }], few);
     expect(page).toContain(
       'not set beside these: AE-CNN (100 images of blood-64, test, corrupted by seed 7).',
     );
@@ -126,7 +127,7 @@ describe('a comparison', () => {
 
 it('of several runs, those that a command cannot keep together are named one by one', async () => {
   const bare = [scnn, aeCnn].map((run) => ({ ...run, path: `runs/${run.name}`, analyses: {} }));
-  const commands = missing(await renderComparison(bare, few)).map(([, command]) => command);
+  const commands = missing(await comparisonPage(bare, few)).map(([, command]) => command);
   expect(commands).toEqual([
     ...[
       'soma robustness runs/scnn runs/ae-cnn',
@@ -154,7 +155,7 @@ describe('runs of which not the same corruptions were measured', () => {
 
   it('are compared on those that all have', async () => {
     const runs = [scnn, withPoints(aeCnn, noise)];
-    const page = await renderComparison(runs, few);
+    const page = await comparisonPage(runs, few);
     expect(page).toContain('Only corruptions and severities that were measured of all of these runs');
     // 90 − 15 and 90 − 25 of 100 at severities 3 and 5: 20 points lost.
     expect(page).toMatch(/Gaussian noise<\/th><td class="number">20\.00<\/td><td class="number">20\.00</);
@@ -165,7 +166,7 @@ describe('runs of which not the same corruptions were measured', () => {
 
   it('or not at all', async () => {
     const other = withPoints(scnn, (severity, corruption) => !noise(severity, corruption));
-    const page = await renderComparison([other, withPoints(aeCnn, noise)], few);
+    const page = await comparisonPage([other, withPoints(aeCnn, noise)], few);
     expect(page).toContain('No corruption was measured of all of these runs.');
   });
 });

@@ -27,13 +27,6 @@ import {
 } from './setup-sections.ts';
 import type { RunReport } from './types.ts';
 
-export interface ComparisonOptions extends BootstrapOptions {
-  /** Heading of the page; made from the systems and the data if left out. */
-  title?: string;
-  /** Drawn already, by `comparisonFigures`. */
-  figures?: readonly Figure[];
-}
-
 /** Two runs of a comparison, their paired test, and its mid-p adjusted for the number of pairs. */
 export interface PairResult {
   readonly first: string;
@@ -123,21 +116,23 @@ const CAPTIONS: Readonly<Record<string, string>> = {
     'Difference in accuracy of each pair on the same test images with its 95 % bootstrap interval; grey where the interval holds 0. Intervals are not adjusted for the number of pairs.',
 };
 
-/** Renders several runs as one self-contained HTML page. Throws a SomaError for fewer than two runs. */
-export async function renderComparison(
-  reports: readonly RunReport[],
-  options: ComparisonOptions = {},
-): Promise<string> {
-  const compared = compareRuns(reports, options);
-  const { runs, pairs, notes } = compared;
+/**
+ * Several runs, compared and drawn by the two functions above, as one self-contained HTML page.
+ * @param heading made from the systems and the data if left out
+ */
+export function renderComparison(
+  { runs, pairs, notes }: ComparedRuns,
+  drawnFigures: readonly Figure[],
+  heading?: string,
+): string {
   const tested = testedOf(runs);
-  const figures = new Map((options.figures ?? (await comparisonFigures(compared))).map((f) => [f.slug, f]));
+  const figures = new Map(drawnFigures.map((each) => [each.slug, each]));
   const figure = (slug: string): HtmlValue => {
     const drawn = figures.get(slug);
     return drawn && figureBlock(drawn, CAPTIONS[slug]);
   };
-  const dataNames = [...new Set(reports.map((run) => run.data.name))];
-  const title = options.title ?? `${list(runs.map(({ name }) => name))} on ${list(dataNames)}`;
+  const dataNames = [...new Set(runs.map(({ run }) => run.data.name))];
+  const title = heading ?? `${list(runs.map(({ name }) => name))} on ${list(dataNames)}`;
   return page(
     `${title} – Soma`,
     html`<header>

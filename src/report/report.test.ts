@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { expectAccessible } from '../../test/accessible.ts';
+import { comparisonPage } from '../../test/comparison-page.ts';
 import { SomaError } from '../errors.ts';
 import { measure } from '../measure/metrics.ts';
-import { compareRuns, comparisonFigures, renderComparison } from './comparison-report.ts';
+import { compareRuns, comparisonFigures } from './comparison-report.ts';
 import { type Figure, writeFigures } from './figure.ts';
 import { decimal, percent } from './format.ts';
 import { pictureGrid } from './picture-grid.ts';
@@ -263,7 +264,7 @@ test('a run report is one self-contained page with figures, intervals, settings 
 });
 
 test('ids are unique on a page and every reference finds its own', async () => {
-  for (const page of [await renderRunReport(scnn), await renderComparison([scnn, aeCnn])]) {
+  for (const page of [await renderRunReport(scnn), await comparisonPage([scnn, aeCnn])]) {
     expectAccessible(page);
     const ids = [...page.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
     expect(new Set(ids).size).toBe(ids.length);
@@ -297,7 +298,7 @@ test('names, settings and warnings that look like markup stay text', async () =>
   };
   for (const page of [
     await renderRunReport(hostile, { samples: [sample] }),
-    await renderComparison([hostile, { ...hostile, name: 'other' }], { title: HOSTILE }),
+    await comparisonPage([hostile, { ...hostile, name: 'other' }], { title: HOSTILE }),
   ]) {
     expectSelfContained(page);
     expect(page).not.toMatch(/<img src=x/);
@@ -313,7 +314,7 @@ test('says whether validation or the plan of the paper chose the epoch', async (
   expect(await renderRunReport(last)).toContain(
     `the last, as published (validation was best in epoch ${scnn.bestEpoch})`,
   );
-  const both = await renderComparison([scnn, { ...last, name: 'other' }], { title: 'both' });
+  const both = await comparisonPage([scnn, { ...last, name: 'other' }], { title: 'both' });
   expect(both).toContain('is the last, where its paper has it so');
 });
 
@@ -360,7 +361,7 @@ test('a comparison tests each pair on the same images and says what is noise', a
   for (const { adjustedP, comparison } of pairs)
     expect(adjustedP).toBeGreaterThanOrEqual(comparison.mcnemar.midP);
   expect(notes).toEqual([`SCNN: ${scnn.warnings[0]}`, `Twin: ${twin.warnings[0]}`]);
-  const page = await renderComparison([scnn, aeCnn, twin], { seed: 4 });
+  const page = await comparisonPage([scnn, aeCnn, twin], { seed: 4 });
   expectSelfContained(page);
   expect(page).toContain('<h1>SCNN, AE-CNN and Twin on blood-64</h1>');
   expect(page).toContain('AE-CNN is right more often than SCNN, beyond the noise:');
@@ -379,9 +380,9 @@ test('runs that cannot be compared are named with the reason', async () => {
   expect(notes.join('\n')).toMatch(/SCNN and AE-CNN cannot be tested as a pair\. .*image test\/00005/);
   expect(notes.join('\n')).toMatch(/Twin has not been tested/);
   expect(notes.join('\n')).toMatch(/did not use the same data/);
-  const page = await renderComparison([scnn, relabelled, untested]);
+  const page = await comparisonPage([scnn, relabelled, untested]);
   expect(page).not.toContain('id="pairs"');
-  await expect(renderComparison([scnn])).rejects.toThrow(SomaError);
+  await expect(comparisonPage([scnn])).rejects.toThrow(SomaError);
 });
 
 test('runs of one system are told apart by their names', () => {
