@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Dataset, type Fold, SPLITS, type Split } from '../data/dataset.ts';
 import { relabellingText } from '../data/relabel.ts';
+import { withSpareClasses } from '../data/spare-classes.ts';
 import { type SplitRatios, splittingText } from '../data/split.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
@@ -51,6 +52,7 @@ interface TrainFlags extends EngineOptions {
   readonly labels?: string;
   readonly fold?: { readonly number: number; readonly of: number };
   readonly pool?: readonly Split[];
+  readonly outputs?: number;
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly lr?: number;
@@ -95,6 +97,11 @@ export function addTrain(program: Command): void {
       foldNumber,
     )
     .option('--pool <splits>', 'splits that the parts are made of (default: all)', splitList)
+    .option(
+      '--outputs <n>',
+      'outputs of the network, where it is to have more than the data has classes',
+      positiveInt,
+    )
     .option('--epochs <n>', 'at most so many', positiveInt)
     .option('--batch-size <n>', 'images in a step', positiveInt)
     .option('--lr <rate>', 'learning rate at the start', positiveNumber)
@@ -214,11 +221,12 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
     ...(flags.earlyStopping ? {} : { earlyStopping: null }),
   };
   const { channels, ratios, keepTogether, labels, splitSeed = flags.seed } = flags;
-  const dataset = await openData({
+  const stored = await openData({
     source: flags.data,
     size: flags.size ?? system.size,
     ...{ channels, ratios, keepTogether, labels, fold: foldFrom(flags), seed: splitSeed },
   });
+  const dataset = flags.outputs === undefined ? stored : withSpareClasses(stored, flags.outputs);
   const weights = flags.weights ? await openWeights(resolve(flags.weights)) : undefined;
   const source = flags.data === 'smear' ? 'smear' : resolve(flags.data);
   const name = flags.name ?? runName(system.name, dataset.name, flags.seed);

@@ -93,6 +93,11 @@ export const settingsSchema = z.strictObject({
   earlyStopping: earlyStopping(z.enum(['val_loss', 'val_accuracy']).default('val_loss')),
   /** Which weights are evaluated on test: the best epoch's on validation, or the last. */
   evaluate: z.enum(['best', 'last']).default('best'),
+  /**
+   * How validation runs the network. `training`, as the code of paper (d) does: dropout is on, BatchNorm normalises by the
+   * batch, and its running statistics go on with the images of validation.
+   */
+  validationMode: z.enum(['evaluation', 'training']).default('evaluation'),
   /** Weigh the loss by N/(K·n_c). */
   classWeights: z.boolean().default(false),
   labelSmoothing: z.number().min(0).lt(1).default(0),
@@ -110,7 +115,7 @@ export type PretrainingSettings = z.output<typeof pretrainingSchema>;
 /** What the stages of training have in common. */
 export type StageSettings = Omit<
   TrainingSettings,
-  'classWeights' | 'labelSmoothing' | 'maxSteps' | 'pretraining'
+  'validationMode' | 'classWeights' | 'labelSmoothing' | 'maxSteps' | 'pretraining'
 >;
 
 /** Fills in what a system leaves out. */

@@ -7,7 +7,7 @@ import type { TrainingSettings } from '../models/settings.ts';
 import { argmax, type Evaluation, evaluate } from './evaluate.ts';
 import type { EpochRecord } from './record.ts';
 import { TRAINING } from './run-folder.ts';
-import { evaluationStep, type NetworkSpec, trainingStep } from './step.ts';
+import { type NetworkSpec, trainingStep, validationStep } from './step.ts';
 import type { Task } from './task.ts';
 
 export function classification(
@@ -24,7 +24,7 @@ export function classification(
       const weights = settings.classWeights ? classWeights(labels, classes) : null;
       return trainingStep(spec, settings, batchSize, weights);
     },
-    evaluationStep: (batchSize) => evaluationStep(spec, settings, batchSize),
+    evaluationStep: (batchSize) => validationStep(spec, settings, batchSize),
     count(sums, program, { size, labels }) {
       const probabilities = program.read('probabilities');
       const k = classes.length;

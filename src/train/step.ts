@@ -46,6 +46,11 @@ export interface StepOptions {
   readonly microBatches?: number;
 }
 
+interface EvaluationStepOptions extends StepOptions {
+  /** Dropout, batch statistics and noise are on, as in training. */
+  readonly training?: boolean;
+}
+
 /**
  * One training step. Inputs: `images` f32 [N, C, H, W] in [0, 1], `labels` i32 [N], `lr`, for Adam `step`,
  * and `rng` i32 [2] where something is drawn. Outputs: `loss`, `probabilities` [N, K], a rate a spiking layer.
@@ -65,16 +70,21 @@ export function trainingStep(
   return compileTraining(request, count);
 }
 
-/** One evaluation step. Inputs `images` and `labels`, and `rng` for drawn encodings; outputs as in training. */
+/** One evaluation step. Inputs `images` and `labels`, and `rng` where something is drawn; outputs as in training. */
 export function evaluationStep(
   spec: NetworkSpec,
   settings: TrainingSettings,
   batchSize: number,
-  options: StepOptions = {},
+  { training = false, ...options }: EvaluationStepOptions = {},
 ): TracedStep {
-  const request = { spec, settings, batchSize, classWeights: null, training: false };
+  const request = { spec, settings, batchSize, classWeights: null, training };
   const count = options.microBatches ?? microBatches(request, compileEvaluation);
   return compileEvaluation(request, count);
+}
+
+/** What validation runs after each epoch: an evaluation step, of the network as the settings say. */
+export function validationStep(spec: NetworkSpec, settings: TrainingSettings, batchSize: number): TracedStep {
+  return evaluationStep(spec, settings, batchSize, { training: settings.validationMode === 'training' });
 }
 
 /**
