@@ -10,7 +10,8 @@ namespace {
 // ---- Forward
 
 struct Forward {
-  const float *current, *beta, *theta;
+  const float* current;
+  LifParameters parameters;
   uint16_t* spikes;
   float* membrane;
 };
@@ -25,7 +26,10 @@ static inline void forwardPart(const LifShape& s, const Forward& f, const Strand
   const float* current = f.current + strand.offset + lane;
   const Vec theta = strand.theta.part[part];
   integrate<K, RESET, DELAY>(s.T, strand.beta.part[part], theta,
-      [&](int t, int k) { return loadLanes<K>(current + t * stride + k * LANES, lanes); },
+      [&](int t, int k) {
+        const Vec x = loadLanes<K>(current + t * stride + k * LANES, lanes);
+        return f.parameters.normalises() ? strand.norm(x, part) : x;
+      },
       [&](int t, int k, Vec U) {
         const unsigned spikes = greaterBits(U, theta) & real;
         uint16_t* words = f.spikes + (size_t(t) * s.N + n) * s.spikeRow + position + k;
@@ -45,7 +49,7 @@ static inline void forwardPart(const LifShape& s, const Forward& f, const Strand
 
 template <int RESET, bool DELAY>
 void forwardTask(const LifShape& s, const Forward& f, int task) {
-  eachStrand(s, f.beta, f.theta, task / s.runs, task % s.runs,
+  eachStrand(s, f.parameters, task / s.runs, task % s.runs,
              [&](const Strand& strand, int n, int firstChannel, int position) {
     for (int i = 0; i < PARTS && (i == 0 || i * VL < strand.lanes); i++) {
       if (strand.count > 1)
@@ -57,6 +61,11 @@ void forwardTask(const LifShape& s, const Forward& f, int task) {
 }
 
 // ---- The calls
+
+// beta and theta come behind the current; `norm` is where the normalisation begins.
+LifParameters parametersOf(const Call& call, int norm) {
+  return {call.f32(1), call.f32(2), call.f32(norm), call.f32(norm + 1), call.f32(norm + 2), call.f32(norm + 3)};
+}
 
 // Calls fn.operator()<RESET, DELAY>().
 template <class Fn>
@@ -71,9 +80,10 @@ void withReset(const LifShape& s, const Fn& fn) {
   }
 }
 
+// [current, beta, theta, spikes, membrane | null, mean, invStd, scale and shift of a normalisation | null]
 void lif(const Call& call) {
   const LifShape s(call.ints);
-  const Forward f{call.f32(0), call.f32(1), call.f32(2), call.spikes(3), call.f32(4)};
+  const Forward f{call.f32(0), parametersOf(call, 5), call.spikes(3), call.f32(4)};
   withReset(s, [&]<int RESET, bool DELAY>() {
     call.pool->run(s.channelBlocks * s.runs, [&](int task, int) { forwardTask<RESET, DELAY>(s, f, task); });
   });
@@ -116,25 +126,35 @@ void reduceParameters(const LifShape& s, const PartialGradient* partial, const f
   if (dTheta && !s.thresholdPerChannel) *dTheta = float(allTheta);
 }
 
+// [current, beta, theta, gradient of spikes | null, of membranes | null, dCurrent | null, dBeta | null, dTheta | null,
+//  mean, invStd, scale and shift of a normalisation | null]
 void lifGrad(const Call& call) {
   const LifShape s(call.ints);
   const LifGradPlan plan(s, call.scratch, call.pool->threads());
-  const LifBackward b{call.f32(0), call.f32(1), call.f32(2), call.f32(3), call.f32(4),
-                      call.f32(5), {s.surrogate, call.floats[0], call.floats[1]}};
-  withReset(s, [&]<int RESET, bool DELAY>() {
+  const LifBackward b{call.f32(0), parametersOf(call, 8), call.f32(3), call.f32(4), call.f32(5),
+                      {s.surrogate, call.floats[0], call.floats[1]}};
+  float *dBeta = call.f32(6), *dTheta = call.f32(7);
+  const auto run = [&]<int RESET, bool DELAY, bool PARAMETERS>() {
     call.pool->run(s.channelBlocks * s.runs, [&](int task, int thread) {
-      backwardTask<RESET, DELAY>(s, b, task, plan.histories + size_t(thread) * LifGradPlan::historySize(s), plan.partial[task]);
+      float* history = plan.histories + size_t(thread) * LifGradPlan::historySize(s);
+      backwardTask<RESET, DELAY, PARAMETERS>(s, b, task, history, plan.partial[task]);
     });
+  };
+  withReset(s, [&]<int RESET, bool DELAY>() {
+    if (dBeta || dTheta)
+      run.template operator()<RESET, DELAY, true>();
+    else
+      run.template operator()<RESET, DELAY, false>();
   });
-  reduceParameters(s, plan.partial, b.beta, call.f32(6), call.f32(7));
+  if (dBeta || dTheta) reduceParameters(s, plan.partial, b.parameters.beta, dBeta, dTheta);
 }
 size_t lifGradScratch(const Call& call, int threads) {
   return LifGradPlan(LifShape(call.ints), nullptr, threads).bytes;
 }
 
 const Kernel KERNELS[] = {
-    {"lif", 5, LifShape::INTS, LifShape::FLOATS, lif, nullptr},
-    {"lif_grad", 8, LifShape::INTS, LifShape::FLOATS, lifGrad, lifGradScratch},
+    {"lif", 9, LifShape::INTS, LifShape::FLOATS, lif, nullptr},
+    {"lif_grad", 12, LifShape::INTS, LifShape::FLOATS, lifGrad, lifGradScratch},
 };
 
 }  // namespace

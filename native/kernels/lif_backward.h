@@ -7,7 +7,9 @@
 namespace soma::SOMA_ISA {
 
 struct LifBackward {
-  const float *current, *beta, *theta, *gSpikes, *gMembrane;
+  const float* current;
+  LifParameters parameters;
+  const float *gSpikes, *gMembrane;
   float* dCurrent;
   Surrogate surrogate;
 };
@@ -17,8 +19,9 @@ struct ParameterGradient {
   Vec beta, theta;
 };
 
-// Register `part` of K strands, back through time. `history` holds T * K registers; sums[k] is strand k's.
-template <int K, int RESET, bool DELAY>
+// Register `part` of K strands, back through time. `history` holds T * K registers; sums[k] is strand k's, where
+// parameters have gradients.
+template <int K, int RESET, bool DELAY, bool PARAMETERS>
 static inline void backwardPart(const LifShape& s, const LifBackward& b, const Strand& strand, int part, float* history,
                                 ParameterGradient (&sums)[K]) {
   const int lane = part * VL, lanes = strand.lanes - lane;
@@ -27,7 +30,8 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const S
   const size_t offset = strand.offset + lane;
   const float* current = b.current + offset;
   const auto currentAt = [&](int t, int k) {
-    return loadLanes<K>(current + t * s.currentStride() + k * LANES, lanes);
+    const Vec x = loadLanes<K>(current + t * s.currentStride() + k * LANES, lanes);
+    return b.parameters.normalises() ? strand.norm(x, part) : x;
   };
   // With respect to a current; the gradient of a ReLU before it is zero where it clamped.
   const auto storeGradient = [&](int t, int k, Vec g) {
@@ -80,47 +84,40 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const S
   }
   for (int k = 0; k < K; k++) {
     if (!s.timedCurrent && b.dCurrent) storeGradient(0, k, gCurrent[k]);
-    sums[k] = {sumBeta[k], sumTheta[k]};
+    if constexpr (PARAMETERS) sums[k] = {sumBeta[k], sumTheta[k]};
   }
 }
 
 // Partial sums of one task, by lane (by channel in a plain map).
 struct PartialGradient {
   double beta[LANES], theta[LANES];
+
+  void add(const LifShape& s, const Strand& strand, int part, int firstChannel, const ParameterGradient& sum) {
+    const int lanes = s.plain ? smaller(VL, strand.lanes - part * VL) : VL;
+    for (int l = 0; l < lanes; l++) {
+      const int to = s.plain ? firstChannel : part * VL + l;
+      beta[to] += sum.beta[l];
+      theta[to] += sum.theta[l];
+    }
+  }
 };
 
-template <int RESET, bool DELAY>
+template <int RESET, bool DELAY, bool PARAMETERS>
 static inline void backwardTask(const LifShape& s, const LifBackward& b, int task, float* history, PartialGradient& partial) {
   partial = {};
-  eachStrand(s, b.beta, b.theta, task / s.runs, task % s.runs,
+  eachStrand(s, b.parameters, task / s.runs, task % s.runs,
              [&](const Strand& strand, int, int firstChannel, int) {
-    for (int i = 0; i < PARTS && i * VL < strand.lanes; i++) {
-      if (strand.count > 1) {
-        ParameterGradient sums[TOGETHER];
-        backwardPart<TOGETHER, RESET, DELAY>(s, b, strand, i, history, sums);
-        for (int k = 0; k < TOGETHER; k++)
-          for (int l = 0; l < VL; l++) {
-            partial.beta[i * VL + l] += sums[k].beta[l];
-            partial.theta[i * VL + l] += sums[k].theta[l];
-          }
-        continue;
-      }
-      ParameterGradient sums[1];
-      backwardPart<1, RESET, DELAY>(s, b, strand, i, history, sums);
-      const ParameterGradient& sum = sums[0];
-      if (s.plain) {
-        const int real = smaller(VL, strand.lanes - i * VL);
-        for (int l = 0; l < real; l++) {
-          partial.beta[firstChannel] += sum.beta[l];
-          partial.theta[firstChannel] += sum.theta[l];
-        }
-      } else {
-        for (int l = 0; l < VL; l++) {
-          partial.beta[i * VL + l] += sum.beta[l];
-          partial.theta[i * VL + l] += sum.theta[l];
-        }
-      }
-    }
+    const auto walk = [&]<int K>(int part) {
+      ParameterGradient sums[K];
+      backwardPart<K, RESET, DELAY, PARAMETERS>(s, b, strand, part, history, sums);
+      if constexpr (PARAMETERS)
+        for (int k = 0; k < K; k++) partial.add(s, strand, part, firstChannel, sums[k]);
+    };
+    for (int i = 0; i < PARTS && i * VL < strand.lanes; i++)
+      if (strand.count > 1)
+        walk.template operator()<TOGETHER>(i);
+      else
+        walk.template operator()<1>(i);
   });
 }
 

@@ -6,12 +6,15 @@
 //   immediate reset:                   U[t] = b * V[t-1] + I[t],  V[t] = U[t] reset by S[t]
 //   reset of a value v by a spike:     subtract v - theta | zero 0 | none v
 //
+// A current may be a normalisation that is computed on the way: I = (x - mean) * scale * invStd + shift, by channel.
+//
 // Each operation rounds to f32 in this order, forward and recomputed, so that spikes are equal to the bit.
 // Each step waits for the one before, so that several strands are taken side by side where there are any.
 #pragma once
 #include "../kernel.h"
 #include "../simd.h"
 #include "conv_source.h"
+#include "norm_line.h"
 #include "scratch.h"
 
 namespace soma::SOMA_ISA {
@@ -55,35 +58,44 @@ struct Strand {
   int lanes;      // that exist in memory; the others are neither read nor written
   int filled;     // that are channels; lanes between are written as zero
   Block beta, theta;
+  NormLine norm;  // where the current is normalised
 };
 
 // ---- Parameters
 
+struct LifParameters {
+  const float *beta, *theta;
+  const float *mean, *invStd, *scale, *shift;  // of the current's normalisation, or null
+
+  bool normalises() const { return mean != nullptr; }
+};
+
 static inline float clipBeta(float beta) { return beta < 0 ? 0 : beta > 1 ? 1 : beta; }
 
-// Lane l has channel `first + l`; lanes beyond C rest at zero below a threshold of one.
-static inline void loadParameters(const LifShape& s, const float* beta, const float* theta, int first, Strand& strand) {
-  float b[LANES], h[LANES];
+// Lane l has channel channelOf(l); lanes beyond C rest at zero below a threshold of one.
+template <class ChannelOf>
+static inline void loadParameters(const LifShape& s, const LifParameters& p, Strand& strand, const ChannelOf& channelOf) {
+  float b[LANES] = {}, h[LANES], mean[LANES] = {}, slope[LANES] = {}, shift[LANES] = {};
   for (int l = 0; l < LANES; l++) {
-    const bool real = first + l < s.C;
-    b[l] = real ? clipBeta(beta[s.betaPerChannel ? first + l : 0]) : 0;
-    h[l] = real ? theta[s.thresholdPerChannel ? first + l : 0] : 1;
+    const int c = channelOf(l);
+    h[l] = 1;
+    if (c >= s.C) continue;
+    b[l] = clipBeta(p.beta[s.betaPerChannel ? c : 0]);
+    h[l] = p.theta[s.thresholdPerChannel ? c : 0];
+    if (!p.normalises()) continue;
+    mean[l] = p.mean[c];
+    slope[l] = p.invStd[c] * p.scale[c];
+    shift[l] = p.shift[c];
   }
   strand.beta = loadBlock(b);
   strand.theta = loadBlock(h);
-}
-
-static inline void loadChannelParameters(const LifShape& s, const float* beta, const float* theta, int channel, Strand& strand) {
-  for (int i = 0; i < PARTS; i++) {
-    strand.beta.part[i] = broadcast(clipBeta(beta[s.betaPerChannel ? channel : 0]));
-    strand.theta.part[i] = broadcast(theta[s.thresholdPerChannel ? channel : 0]);
-  }
+  strand.norm = {loadBlock(mean), loadBlock(slope), loadBlock(shift)};
 }
 
 // Calls body(strand, first channel, position) for all strands of a task. `position` is the spike word of
 // lane 0 within its row; in a plain map it is the first pixel, and `first channel` is the only one.
 template <class Body>
-static inline void eachStrand(const LifShape& s, const float* beta, const float* theta, int block, int run, const Body& body) {
+static inline void eachStrand(const LifShape& s, const LifParameters& parameters, int block, int run, const Body& body) {
   Strand strand;
   strand.count = 1;
   const int end = s.firstImage(run + 1);
@@ -91,14 +103,14 @@ static inline void eachStrand(const LifShape& s, const float* beta, const float*
     for (int n = s.firstImage(run); n < end; n++)
       for (int p = 0; p < s.HW; p += LANES)
         for (int c = 0; c < s.C; c++) {
-          loadChannelParameters(s, beta, theta, c, strand);
+          loadParameters(s, parameters, strand, [&](int) { return c; });
           strand.offset = n * s.row + size_t(c) * s.HW + p;
           strand.lanes = strand.filled = smaller(LANES, s.HW - p);
           body(strand, n, c, p);
         }
     return;
   }
-  loadParameters(s, beta, theta, block * LANES, strand);
+  loadParameters(s, parameters, strand, [&](int lane) { return block * LANES + lane; });
   strand.filled = smaller(LANES, s.C - block * LANES);
   strand.lanes = s.flat ? strand.filled : LANES;
   const int pixels = s.flat ? 1 : s.HW;

@@ -3,6 +3,7 @@
 //
 // Two passes over x: sums, then y. What is pooled is never stored at full size.
 #include <cmath>
+#include "norm_line.h"
 #include "norm_shape.h"
 #include "per_map.h"
 #include "tables.h"
@@ -10,19 +11,8 @@
 namespace soma::SOMA_ISA {
 namespace {
 
-// Constants of a group.
-struct Line {
-  Block mean, slope, shift;
-
-  Line(const NormShape& s, const NormPlan& plan, int group)
-      : mean(channelLanes(s, group, plan.p)), slope(channelLanes(s, group, plan.q)),
-        shift(channelLanes(s, group, plan.r)) {}
-
-  Vec operator()(Vec x, int part) const { return normalised(x, mean.part[part], slope.part[part], shift.part[part]); }
-};
-
 template <bool RELU, bool ADD>
-void applyGroup(const NormShape& s, int image, int group, const Line& line, const float* x, const float* other, float* y) {
+void applyGroup(const NormShape& s, int image, int group, const NormLine& line, const float* x, const float* other, float* y) {
   forUnits(s, image, group, [&](size_t at, auto lanes) {
     for (int part = 0; part < PARTS; part++) {
       const int n = lanesOfPart(lanes, part);
@@ -37,7 +27,7 @@ void applyGroup(const NormShape& s, int image, int group, const Line& line, cons
 
 // One map of a blocked value. `y` and `argmax` may be null.
 template <bool RELU, bool SUMMARY>
-void poolGroup(const NormShape& s, const Line& line, const float* x, float* y, uint8_t* argmax, MapSums& sums) {
+void poolGroup(const NormShape& s, const NormLine& line, const float* x, float* y, uint8_t* argmax, MapSums& sums) {
   const size_t row = size_t(s.W) * LANES;
   const int OH = s.pooledH(), OW = s.pooledW();
   for (int i = 0; i < OH; i++, x += 2 * row) {
@@ -66,7 +56,7 @@ void poolGroup(const NormShape& s, const Line& line, const float* x, float* y, u
 
 // The same without a pool.
 template <bool RELU>
-void summariseGroup(const NormShape& s, const Line& line, const float* x, float* y, MapSums& sums) {
+void summariseGroup(const NormShape& s, const NormLine& line, const float* x, float* y, MapSums& sums) {
   for (int i = 0; i < s.H; i++) {
     for (int j = 0; j < s.W; j++, x += LANES, y += y ? LANES : 0)
       for (int part = 0; part < PARTS; part++) {
@@ -121,7 +111,7 @@ void batchNorm(const Call& call) {
   const MapSummary summary{{call.f32(10), call.ints[NormShape::INTS]}, {call.f32(11), call.ints[NormShape::INTS + 1]}};
   if (!y && !argmax && !summary.wanted()) return;
   forGroups(call, s, [&](int image, int group) {
-    const Line line(s, plan, group);
+    const NormLine line{channelLanes(s, group, plan.p), channelLanes(s, group, plan.q), channelLanes(s, group, plan.r)};
     const size_t from = s.offset(image, group);
     MapSums sums;
     if (s.pool2) {

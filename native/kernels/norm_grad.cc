@@ -7,6 +7,7 @@
 // the same. dx may lie where x does.
 #include <cmath>
 #include "channel_gradient.h"
+#include "norm_line.h"
 #include "norm_shape.h"
 #include "tables.h"
 
@@ -20,18 +21,11 @@ struct Incoming {
   ChannelGradient attention;
 };
 
-// Constants of a group.
-struct Line {
-  Block mean, slope, shift;
-
-  Vec operator()(Vec x, int part) const { return normalised(x, mean.part[part], slope.part[part], shift.part[part]); }
-};
-
 // The gradient that reaches y, in the order of the units of one group: undone are attention and ReLU.
 template <int ATTENTION, bool RELU>
 class Gradient {
  public:
-  Gradient(const Incoming& in, const Line& line, int image, int group)
+  Gradient(const Incoming& in, const NormLine& line, int image, int group)
       : line_(line), ofResult_(in.attention, image, group) {}
 
   // `x` is the value that g belongs to.
@@ -43,7 +37,7 @@ class Gradient {
   }
 
  private:
-  const Line line_;
+  const NormLine line_;
   UndoAttention<ATTENTION> ofResult_;
 };
 
@@ -56,7 +50,7 @@ struct Window {
 };
 
 template <int ATTENTION, bool RELU, class Body>
-inline void forWindows(const NormShape& s, const Incoming& in, const Line& line, int image, int group, const float* x,
+inline void forWindows(const NormShape& s, const Incoming& in, const NormLine& line, int image, int group, const float* x,
                        const Body& body) {
   Gradient<ATTENTION, RELU> gradient(in, line, image, group);
   const float* g = in.g + s.pooledOffset(image, group);
@@ -82,7 +76,7 @@ inline void forWindows(const NormShape& s, const Incoming& in, const Line& line,
 
 // Calls body(at, lanes in use, x, g, part) for each register of a group that was not pooled.
 template <int ATTENTION, bool RELU, class Body>
-inline void forValues(const NormShape& s, const Incoming& in, const Line& line, int image, int group, const float* x,
+inline void forValues(const NormShape& s, const Incoming& in, const NormLine& line, int image, int group, const float* x,
                       const Body& body) {
   Gradient<ATTENTION, RELU> gradient(in, line, image, group);
   const float* g = in.g;
@@ -98,7 +92,7 @@ inline void forValues(const NormShape& s, const Incoming& in, const Line& line, 
 }
 
 template <int ATTENTION, bool RELU>
-void sumGroup(const NormShape& s, const Incoming& in, const Line& line, int image, int group, const float* x,
+void sumGroup(const NormShape& s, const Incoming& in, const NormLine& line, int image, int group, const float* x,
               Products& products) {
   if (in.argmax) {
     forWindows<ATTENTION, RELU>(s, in, line, image, group, x, [&](const Window& w, int part) {
@@ -115,7 +109,7 @@ void sumGroup(const NormShape& s, const Incoming& in, const Line& line, int imag
 // A quarter of the memory: where ReLU let a pooled value through it is y, and x − mean = (y − β)/slope. Loses the
 // bits by which β is larger than γ, so for this group β must not be much larger.
 template <int ATTENTION>
-void sumResults(const NormShape& s, const Incoming& in, const Line& line, int image, int group, Products& products) {
+void sumResults(const NormShape& s, const Incoming& in, const NormLine& line, int image, int group, Products& products) {
   UndoAttention<ATTENTION> undo(in.attention, image, group);
   const float* g = in.g + s.pooledOffset(image, group);
   const float* result = in.result + s.pooledOffset(image, group);
@@ -138,13 +132,13 @@ bool canSumResults(const NormShape& s, const Incoming& in, const float* gamma, c
 struct Correction {
   Block p, q;
 
-  Vec operator()(const Line& line, Vec g, Vec x, int part) const {
+  Vec operator()(const NormLine& line, Vec g, Vec x, int part) const {
     return (g - p.part[part] - (x - line.mean.part[part]) * q.part[part]) * line.slope.part[part];
   }
 };
 
 template <int ATTENTION, bool RELU>
-void writeGroup(const NormShape& s, const Incoming& in, const Line& line, const Correction& correct, int image, int group,
+void writeGroup(const NormShape& s, const Incoming& in, const NormLine& line, const Correction& correct, int image, int group,
                 const float* x, float* dx) {
   if (!in.argmax) {
     forValues<ATTENTION, RELU>(s, in, line, image, group, x, [&](size_t i, int n, Vec value, Vec g, int part) {
@@ -179,12 +173,12 @@ void batchNormGrad(const Call& call) {
   float *dx = call.f32(12), *dGamma = call.f32(13), *dBeta = call.f32(14);
   for (int c = 0; c < s.C; c++) plan.r[c] = invStd[c] * gamma[c];
   const auto lineOf = [&](int group) {
-    return Line{channelLanes(s, group, mean), channelLanes(s, group, plan.r), beta ? channelLanes(s, group, beta) : Block{}};
+    return NormLine{channelLanes(s, group, mean), channelLanes(s, group, plan.r), beta ? channelLanes(s, group, beta) : Block{}};
   };
 
   const auto run = [&]<int ATTENTION, bool RELU>() {
     sumChannels(call, s, plan, [&](int group, int from, int to) {
-      const Line line = lineOf(group);
+      const NormLine line = lineOf(group);
       Products products;
       if (!canSumResults(s, in, gamma, beta, group)) {
         for (int image = from; image < to; image++) sumGroup<ATTENTION, RELU>(s, in, line, image, group, x, products);

@@ -227,8 +227,6 @@ static inline void sumChannels(const Call& call, const NormShape& s, const NormP
     }
 }
 
-// y of a unit's register. Both directions use it, so that the backward pass finds the same signs and maxima.
-static inline Vec normalised(Vec x, Vec mean, Vec slope, Vec shift) { return fma(x - mean, slope, shift); }
 static inline Vec clamped(Vec y) { return select(y <= Vec{}, Vec{}, y); }  // keeps a NaN
 
 }  // namespace soma::SOMA_ISA

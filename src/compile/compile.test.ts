@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { apply, Graph } from '../graph/graph.ts';
 import { f32, type Value } from '../graph/value.ts';
 import { findSystem } from '../models/registry.ts';
+import { arctan } from '../neurons/surrogate.ts';
 import { batchNormOp } from '../ops/batch-norm.ts';
 import { convolve } from '../ops/conv2d.ts';
 import { add, affine, mul, relu, sigmoid } from '../ops/elementwise.ts';
+import { neurons } from '../ops/neuron.ts';
 import { maxPool2d } from '../ops/pool.ts';
 import { reduceMax, reduceMean, reduceSum, reshapeTo } from '../ops/reduce.ts';
 import { random } from '../random.ts';
@@ -85,6 +87,39 @@ describe('compile', () => {
     expect(steps).toContain('mul+reduceSum');
     expect(steps.filter((kind) => kind.endsWith('+reluGrad+maxPool2dGrad+batchNormGrad'))).toHaveLength(1);
     expect(steps.filter((kind) => /^(add|reluGrad|maxPool2dGrad|reduceMaxGrad)/.test(kind))).toEqual(['add']);
+  });
+
+  it('never stores the current of neurons behind a normalisation, unless somebody else reads it', () => {
+    const trace = (read: boolean) => {
+      const graph = new Graph();
+      const x = graph.input('x', f32([2, 20, 4, 4], 3));
+      const parameters = ['gamma', 'beta', 'mean', 'variance'].map((name) => weight(graph, name, [20]));
+      const attrs = { momentum: 0.1, eps: 1e-3, unbiased: true, training: true };
+      const [y] = apply(batchNormOp, [x, ...parameters], attrs);
+      const rule = {
+        model: 'lif',
+        reset: 'zero',
+        resetDelay: false,
+        surrogate: arctan(2),
+        steps: 3,
+      } as const;
+      const { spikes } = neurons(y, [graph.scalar(0.5), graph.scalar(1)], rule);
+      const loss = reduceSum(mul(spikes, graph.input('g', f32([2, 20, 4, 4], 3))), {
+        axes: [0, 1, 2, 3],
+        time: true,
+      });
+      for (const [i, g] of [...differentiate(loss, [x]).values()].entries()) graph.output(`g${i}`, g);
+      if (read) graph.output('loss', reduceSum(y, { axes: [0, 1, 2, 3], time: true }));
+      const plan = compile(graph);
+      return { steps: kinds(plan), stored: plan.placements.has(y) };
+    };
+    const alone = trace(false);
+    expect(alone.steps).toContain('batchNorm');
+    expect(alone.steps).toContain('batchNormApply+neuronGrad');
+    expect(alone.stored).toBe(false);
+    const shared = trace(true);
+    expect(shared.steps.filter((kind) => kind.includes('batchNormApply'))).toEqual([]);
+    expect(shared.stored).toBe(true);
   });
 
   it('folds a normalisation by running statistics into the layer before it', () => {

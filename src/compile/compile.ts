@@ -86,9 +86,10 @@ function group(nodes: readonly Node[], read: ReadonlySet<Value>, fusing: boolean
       const list = consumers.get(input) ?? [];
       consumers.set(input, [...list, node]);
     }
+  const readers = (value: Value) => (read.has(value) ? null : (consumers.get(value) ?? []));
   const soleConsumer = (value: Value) => {
-    const list = consumers.get(value) ?? [];
-    return list.length === 1 && !read.has(value) ? list[0] : undefined;
+    const list = readers(value);
+    return list?.length === 1 ? list[0] : undefined;
   };
   const order = new Map(nodes.map((node, i) => [node, i]));
   const orderOf = (node: Node) => order.get(node) ?? nodes.length;
@@ -99,7 +100,7 @@ function group(nodes: readonly Node[], read: ReadonlySet<Value>, fusing: boolean
   const groups: Group[] = [];
   for (const node of nodes) {
     if (taken.has(node)) continue;
-    const members = fusing ? fuse(node, { soleConsumer, consumers: free, precedes }) : [node];
+    const members = fusing ? fuse(node, { soleConsumer, consumers: free, readers, precedes }) : [node];
     for (const member of members.slice(members.indexOf(node) + 1)) taken.add(member);
     groups.push({ root: node, nodes: members });
   }

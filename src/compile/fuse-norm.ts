@@ -1,9 +1,12 @@
 /**
  * Fusion around batch normalisation. Forward: a residual that is added, or a 2×2 maximum, then ReLU, then the
  * means and maxima that a channel attention reads. Backward: the gradient of these is undone while it is read, and
- * what they kept of the forward pass is computed again from the normalisation's input.
+ * what they kept of the forward pass is computed again from the normalisation's input. Neurons behind it compute their
+ * current in the same way.
  */
 import type { Node, Value } from '../graph/value.ts';
+import { type BatchNormAttrs, batchNormApply } from '../ops/batch-norm.ts';
+import type { OpName } from '../ops/table.ts';
 import { type ChannelGradient, channelGradient, mapSummaries } from './fuse-attention.ts';
 import { isBlocked } from './layout.ts';
 import { isHalvingPool, producer, sameType, type Uses } from './match.ts';
@@ -26,6 +29,24 @@ function canAdd(root: Node, sum: Node, uses: Uses): boolean {
   const other = sum.inputs[0] === y ? sum.inputs[1] : sum.inputs[0];
   return other !== null && sameType(other, y) && uses.precedes(other, root);
 }
+
+/**
+ * The normalisation that makes a neuron's current, as a node that computes it again from the statistics: neurons and their
+ * gradient then read what was normalised, and the current is never stored. Nothing where somebody else reads it.
+ */
+export function renormalised(neuron: Node, uses: Uses): Node[] {
+  const [current] = neuron.inputs;
+  const norm = producer(current, 'batchNorm');
+  if (!current || !norm || !(norm.attrs as BatchNormAttrs).training) return [];
+  const readers = uses.readers(current);
+  if (!readers?.every(({ op, inputs }) => NEURON_OPS.has(op.name) && inputs.lastIndexOf(current) === 0))
+    return [];
+  const [x, gamma, beta] = norm.inputs;
+  const [y, mean, invStd] = norm.outputs;
+  return [{ ...norm, op: batchNormApply, inputs: [x, mean, invStd, gamma, beta], outputs: [y] }];
+}
+
+const NEURON_OPS: ReadonlySet<string> = new Set<OpName>(['neuron', 'neuronGrad']);
 
 /** What a step with this gradient as its root undoes on the way. */
 export interface UndoneNorm {

@@ -11,7 +11,7 @@ import type { OpName } from '../ops/table.ts';
 import { canRunOnSpikes, convStep } from './conv-step.ts';
 import { foldable } from './fold.ts';
 import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
-import { fuseNorm, undoneNorm } from './fuse-norm.ts';
+import { fuseNorm, renormalised, undoneNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
 import { isHalvingPool, type Uses } from './match.ts';
 
@@ -48,10 +48,13 @@ const RULES: Partial<Record<OpName, Rule>> = {
     const undone = reshape?.op.name === 'reshape' && flattens(reshape.outputs[0], root.outputs[0]);
     return undone ? [root, reshape] : [root];
   },
+  neuron: (root, uses) => [...renormalised(root, uses), root],
   neuronGrad: (root, uses) => {
     const mask = uses.soleConsumer(root.outputs[0]);
     const fits = mask?.op.name === 'reluGrad' && mask.inputs[0] === root.inputs[0];
-    return mask && fits && mask.inputs[1] === root.outputs[0] ? [root, mask] : [root];
+    return mask && fits && mask.inputs[1] === root.outputs[0]
+      ? [root, mask]
+      : [...renormalised(root, uses), root];
   },
   batchNorm: fuseNorm,
   batchNormGrad: (root) => [...undoneNorm(root, anywhere).nodes, root],

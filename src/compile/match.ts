@@ -11,6 +11,8 @@ export interface Uses {
   soleConsumer(value: Value): Node | undefined;
   /** Nodes that read the value and are not yet in a step. */
   consumers(value: Value): readonly Node[];
+  /** All nodes that read the value; null where the caller does, too. */
+  readers(value: Value): readonly Node[] | null;
   /** Whether the value is there when a node runs. */
   precedes(value: Value, node: Node): boolean;
 }

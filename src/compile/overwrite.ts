@@ -11,6 +11,8 @@ const ELEMENTWISE: ReadonlySet<string> = new Set<OpName>([
   ...(['relu', 'reluGrad', 'elu', 'eluGrad', 'sigmoid', 'sigmoidGrad', 'affine', 'add', 'mul'] as const),
   // They read all of x for their sums, and then once more, element by element.
   ...(['batchNorm', 'batchNormGrad'] as const),
+  // They run a neuron through all its steps, and then back, reading each gradient before they write there.
+  ...(['neuronGrad', 'alifGrad'] as const),
 ]);
 
 /** Inputs in whose place `output` may be written. Statistics and gradients a channel are no elementwise results. */

@@ -74,6 +74,26 @@ export const batchNormOp: OpDef<BatchNormAttrs> = {
   },
 };
 
+/**
+ * (x, mean, invStd, γ, β) → y, from what a normalisation used before: no op of its own, but how fused steps compute y again
+ * instead of reading it.
+ */
+export const batchNormApply: OpDef = {
+  name: 'batchNormApply',
+  infer([x]) {
+    if (!x) throw mismatch('batchNormApply()', 'x', 'nothing');
+    return [{ ...x }];
+  },
+  reference({ inputs: [x, mean, invStd, gamma, beta], outputs: [y] }) {
+    if (!x || !mean || !invStd || !gamma || !beta || !y) return;
+    const { of } = channels(x.type);
+    for (let i = 0; i < x.data.length; i++) {
+      const c = of(i);
+      y.data[i] = (x.data[i] - mean.data[c]) * invStd.data[c] * gamma.data[c] + beta.data[c];
+    }
+  },
+};
+
 /** (x, γ, mean, invStd, g) → gradients of x, γ and β. */
 export const batchNormGrad: OpDef<BatchNormAttrs> = {
   name: 'batchNormGrad',

@@ -2,10 +2,13 @@
 import { differentiate } from '../../compile/differentiate.ts';
 import { apply } from '../../graph/graph.ts';
 import type { Value } from '../../graph/value.ts';
+import { RESETS } from '../../neurons/neuron.ts';
+import { arctan } from '../../neurons/surrogate.ts';
 import { batchNormOp } from '../../ops/batch-norm.ts';
 import { convolve } from '../../ops/conv2d.ts';
 import { linear } from '../../ops/dense.ts';
-import { add, mul, relu, sigmoid } from '../../ops/elementwise.ts';
+import { add, mul, relu, sigmoid, toFloat } from '../../ops/elementwise.ts';
+import { neurons } from '../../ops/neuron.ts';
 import { maxPool2d } from '../../ops/pool.ts';
 import { flatten, reduceMax, reduceMean, reduceSum, reshapeTo } from '../../ops/reduce.ts';
 import { type Case, type Draw, each, type Tracing } from './case.ts';
@@ -157,6 +160,26 @@ const network = each(
   },
 );
 
+const RULES = RESETS.flatMap((reset) => [true, false].map((resetDelay) => ({ reset, resetDelay })));
+
+/** Neurons that compute their current again; where membranes are read too, and where parameters are learnt. */
+const firing = each(
+  [...NORMS, { shape: [7, 33], time: null }, { shape: [3, 16], time: 3 }].flatMap((item, i) =>
+    RULES.flatMap((rule, r) =>
+      [true, false].map((learnt) => ({ ...item, ...rule, learnt, membrane: (i + r) % 2 === 0 })),
+    ),
+  ),
+  (t, { shape, time, learnt, membrane, ...rule }) => {
+    const x = source(t, { shape, time });
+    const number = (low: number, high: number) =>
+      learnt ? t.parameter([shape[1]], { low, high }) : t.graph.constant([], Float32Array.of(high));
+    const parameters = [number(0.6, 0.9), number(0.5, 0.8)];
+    const attrs = { ...rule, model: 'lif', surrogate: arctan(2), steps: time ?? 3 } as const;
+    const fired = neurons(normalise(t, x), parameters, attrs);
+    gradients(t, x, membrane ? add(toFloat(fired.spikes), fired.membrane) : fired.spikes);
+  },
+);
+
 /** Layers whose normalisation by running statistics is folded into their weights. */
 const folded = each(
   [
@@ -181,5 +204,6 @@ export const normCases: Record<string, Case[]> = {
   'normalisation with channel attention': attended,
   'channel attention': attention,
   'normalised network': network,
+  'normalisation before neurons': firing,
   'folded normalisation': folded,
 };

@@ -33,35 +33,49 @@ function lifInts(root: Node, reluGrad: boolean): { ints: number[]; floats: numbe
   };
 }
 
+/** The current as it is stored, and behind the other buffers what normalises it on the way. */
+function currentOf(step: Step): { current: Value; norm: (Value | null)[] } {
+  const norm = fusedNode(step, 'batchNormApply');
+  if (!norm) return { current: needed(step.root, 0), norm: [null, null, null, null] };
+  return { current: needed(norm, 0), norm: [1, 2, 3, 4].map((i) => needed(norm, i)) };
+}
+
 interface NeuronKernels {
-  forward(root: Node, stored: Stored): KernelCall;
+  forward(step: Step, stored: Stored): KernelCall;
   backward(step: Step, stored: Stored): KernelCall;
 }
 
 /** One row a neuron model, as in src/neurons/table.ts; null: only the reference engine runs it. */
 const NEURON_KERNELS: Record<NeuronName, NeuronKernels | null> = {
   lif: {
-    forward: (root, stored) => ({
-      kernel: 'lif',
-      buffers: [
-        ...[0, 1, 2].map((i) => needed(root, i)),
-        // The kernel always writes spikes, also where only the membrane is read.
-        stored(root.outputs[0]) ?? temporary(root.outputs[0]),
-        stored(root.outputs[1]),
-      ],
-      ...lifInts(root, false),
-    }),
+    forward: (step, stored) => {
+      const { root } = step;
+      const { current, norm } = currentOf(step);
+      return {
+        kernel: 'lif',
+        buffers: [
+          ...[current, needed(root, 1), needed(root, 2)],
+          // The kernel always writes spikes, also where only the membrane is read.
+          stored(root.outputs[0]) ?? temporary(root.outputs[0]),
+          stored(root.outputs[1]),
+          ...norm,
+        ],
+        ...lifInts(root, false),
+      };
+    },
     backward: (step, stored) => {
       const { root } = step;
+      const { current, norm } = currentOf(step);
       const mask = fusedNode(step, 'reluGrad');
       const [dCurrent, dBeta, dThreshold] = root.outputs;
       return {
         kernel: 'lif_grad',
         buffers: [
-          ...[0, 1, 2].map((i) => needed(root, i)),
+          ...[current, needed(root, 1), needed(root, 2)],
           root.inputs[3] ?? null,
           root.inputs[4] ?? null,
           ...[mask ? mask.outputs[0] : dCurrent, dBeta, dThreshold].map(stored),
+          ...norm,
         ],
         ...lifInts(root, mask !== undefined),
       };
@@ -76,6 +90,6 @@ function kernelsOf({ attrs }: Node): NeuronKernels {
   throw mismatch('neuron()', 'a neuron with a native kernel', model, 'compute with --engine reference');
 }
 
-export const lowerNeuron: Lower = ({ root }, stored) => [kernelsOf(root).forward(root, stored)];
+export const lowerNeuron: Lower = (step, stored) => [kernelsOf(step.root).forward(step, stored)];
 
 export const lowerNeuronGrad: Lower = (step, stored) => [kernelsOf(step.root).backward(step, stored)];
