@@ -127,11 +127,11 @@ void reduceParameters(const LifShape& s, const PartialGradient* partial, const f
 }
 
 // [current, beta, theta, gradient of spikes | null, of membranes | null, dCurrent | null, dBeta | null, dTheta | null,
-//  mean, invStd, scale and shift of a normalisation | null]
+//  mean, invStd, scale and shift of a normalisation | null, what is added to dCurrent | null]
 void lifGrad(const Call& call) {
   const LifShape s(call.ints);
   const LifGradPlan plan(s, call.scratch, call.pool->threads());
-  const LifBackward b{call.f32(0), parametersOf(call, 8), call.f32(3), call.f32(4), call.f32(5),
+  const LifBackward b{call.f32(0), parametersOf(call, 8), call.f32(3), call.f32(4), call.f32(12), call.f32(5),
                       {s.surrogate, call.floats[0], call.floats[1]}};
   float *dBeta = call.f32(6), *dTheta = call.f32(7);
   const auto run = [&]<int RESET, bool DELAY, bool PARAMETERS>() {
@@ -154,7 +154,7 @@ size_t lifGradScratch(const Call& call, int threads) {
 
 const Kernel KERNELS[] = {
     {"lif", 9, LifShape::INTS, LifShape::FLOATS, lif, nullptr},
-    {"lif_grad", 12, LifShape::INTS, LifShape::FLOATS, lifGrad, lifGradScratch},
+    {"lif_grad", 13, LifShape::INTS, LifShape::FLOATS, lifGrad, lifGradScratch},
 };
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace soma::SOMA_ISA {
 struct LifBackward {
   const float* current;
   LifParameters parameters;
-  const float *gSpikes, *gMembrane;
+  const float *gSpikes, *gMembrane, *added;
   float* dCurrent;
   Surrogate surrogate;
 };
@@ -36,7 +36,10 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const S
   // With respect to a current; the gradient of a ReLU before it is zero where it clamped.
   const auto storeGradient = [&](int t, int k, Vec g) {
     if (s.reluGrad) g = select(currentAt(t, k) <= zero, zero, g);
-    storeLanes<K>(b.dCurrent + offset + t * s.timeStride() + k * LANES, keepBits(real, g), lanes);
+    const size_t at = offset + t * s.timeStride() + k * LANES;
+    g = keepBits(real, g);
+    if (b.added) g = g + loadLanes<K>(b.added + at, lanes);
+    storeLanes<K>(b.dCurrent + at, g, lanes);
   };
   integrate<K, RESET, DELAY>(s.T, beta, theta, currentAt,
                              [&](int t, int k, Vec U) { store(history + (t * K + k) * VL, U); });

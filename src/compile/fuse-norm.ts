@@ -9,25 +9,18 @@ import { type BatchNormAttrs, batchNormApply } from '../ops/batch-norm.ts';
 import type { OpName } from '../ops/table.ts';
 import { type ChannelGradient, channelGradient, mapSummaries } from './fuse-attention.ts';
 import { isBlocked } from './layout.ts';
-import { isHalvingPool, producer, sameType, type Uses } from './match.ts';
+import { canAdd, isHalvingPool, producer, type Uses } from './match.ts';
 
 export function fuseNorm(root: Node, uses: Uses): Node[] {
   const nodes = [root];
   const last = () => nodes[nodes.length - 1].outputs[0];
   const next = uses.soleConsumer(last());
   const pool = next && isBlocked(last()) && isHalvingPool(next, 'maxPool2d');
-  const added = next?.op.name === 'add' && canAdd(root, next, uses);
+  const added = next !== undefined && canAdd(root, next, uses);
   if (next && (pool || added)) nodes.push(next);
   const relu = uses.soleConsumer(last());
   if (relu?.op.name === 'relu') nodes.push(relu);
   return added ? nodes : [...nodes, ...mapSummaries(last(), uses.consumers(last()))];
-}
-
-/** The other summand must lie as the result does, and be there before the normalisation runs. */
-function canAdd(root: Node, sum: Node, uses: Uses): boolean {
-  const [y] = root.outputs;
-  const other = sum.inputs[0] === y ? sum.inputs[1] : sum.inputs[0];
-  return other !== null && sameType(other, y) && uses.precedes(other, root);
 }
 
 /**

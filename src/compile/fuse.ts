@@ -13,7 +13,7 @@ import { foldable } from './fold.ts';
 import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
 import { fuseNorm, renormalised, undoneNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
-import { isHalvingPool, type Uses } from './match.ts';
+import { canAdd, isHalvingPool, type Uses } from './match.ts';
 
 /** The nodes of the step that has `root` as its root, in order of execution. */
 export function fuse(root: Node, uses: Uses): Node[] {
@@ -50,11 +50,10 @@ const RULES: Partial<Record<OpName, Rule>> = {
   },
   neuron: (root, uses) => [...renormalised(root, uses), root],
   neuronGrad: (root, uses) => {
-    const mask = uses.soleConsumer(root.outputs[0]);
-    const fits = mask?.op.name === 'reluGrad' && mask.inputs[0] === root.inputs[0];
-    return mask && fits && mask.inputs[1] === root.outputs[0]
-      ? [root, mask]
-      : [...renormalised(root, uses), root];
+    const next = uses.soleConsumer(root.outputs[0]);
+    const masked = next?.op.name === 'reluGrad' && next.inputs[0] === root.inputs[0];
+    const follows = next && ((masked && next.inputs[1] === root.outputs[0]) || isResidual(next, root, uses));
+    return [...(masked ? [] : renormalised(root, uses)), root, ...(follows ? [next] : [])];
   },
   batchNorm: fuseNorm,
   batchNormGrad: (root) => [...undoneNorm(root, anywhere).nodes, root],
@@ -75,6 +74,11 @@ const RULES: Partial<Record<OpName, Rule>> = {
   reduceMean: (root, uses) => withSibling(root, uses),
   reduceMax: (root, uses) => withSibling(root, uses),
 };
+
+/** A sum of gradients that is not undone with an attention. */
+function isResidual(sum: Node, root: Node, uses: Uses): boolean {
+  return canAdd(root, sum, uses) && channelGradient(sum.outputs[0], anywhere).nodes.length === 0;
+}
 
 function withFolded(layer: Node, uses: Uses): Node[] {
   const norm = foldable(layer, uses);

@@ -28,6 +28,18 @@ export function sameType(a: TensorType, b: TensorType): boolean {
   );
 }
 
+/** Whether `sum` adds to the result of `root` what lies as that does, and is there before `root` runs. */
+export function canAdd(root: Node, sum: Node, uses: Uses): boolean {
+  if (sum.op.name !== 'add') return false;
+  const [y] = root.outputs;
+  const other = otherSummand(sum, y);
+  return other !== null && sameType(other, y) && uses.precedes(other, root);
+}
+
+export function otherSummand(sum: Node, y: Value): Value | null {
+  return sum.inputs[0] === y ? sum.inputs[1] : sum.inputs[0];
+}
+
 /** Windows of 2×2 side by side: the pool that kernels do on the fly. */
 export function isHalvingPool(node: Node, name: OpName): boolean {
   if (node.op.name !== name || node.inputs[0]?.dtype !== 'f32') return false;

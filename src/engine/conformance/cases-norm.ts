@@ -7,7 +7,7 @@ import { arctan } from '../../neurons/surrogate.ts';
 import { batchNormOp } from '../../ops/batch-norm.ts';
 import { convolve } from '../../ops/conv2d.ts';
 import { linear } from '../../ops/dense.ts';
-import { add, mul, relu, sigmoid, toFloat } from '../../ops/elementwise.ts';
+import { add, affine, mul, relu, sigmoid, toFloat } from '../../ops/elementwise.ts';
 import { neurons } from '../../ops/neuron.ts';
 import { maxPool2d } from '../../ops/pool.ts';
 import { flatten, reduceMax, reduceMean, reduceSum, reshapeTo } from '../../ops/reduce.ts';
@@ -180,6 +180,18 @@ const firing = each(
   },
 );
 
+/** Neurons in a branch: the gradient of the shortcut is added to theirs. */
+const bypassed = each(
+  NORMS.flatMap((item) => [true, false].map((normed) => ({ ...item, normed }))),
+  (t, { normed, shape }) => {
+    const x = t.f32(shape, { time: 3 });
+    const attrs = { ...RULES[0], model: 'lif', surrogate: arctan(2), steps: 3 } as const;
+    const current = normed ? normalise(t, x) : x;
+    const { spikes } = neurons(current, [t.parameter([]), t.parameter([], { low: 0.5, high: 0.8 })], attrs);
+    gradients(t, x, add(toFloat(spikes), affine(current, 0.5)));
+  },
+);
+
 /** Layers whose normalisation by running statistics is folded into their weights. */
 const folded = each(
   [
@@ -205,5 +217,6 @@ export const normCases: Record<string, Case[]> = {
   'channel attention': attention,
   'normalised network': network,
   'normalisation before neurons': firing,
+  'neurons beside a shortcut': bypassed,
   'folded normalisation': folded,
 };

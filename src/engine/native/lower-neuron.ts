@@ -1,6 +1,7 @@
 /** Neurons over time, lowered to native/kernels/lif.cc. */
 import { fusedNode } from '../../compile/conv-step.ts';
 import { isMap } from '../../compile/layout.ts';
+import { otherSummand } from '../../compile/match.ts';
 import type { Step } from '../../compile/plan.ts';
 import { mismatch } from '../../errors.ts';
 import type { Node, Value } from '../../graph/value.ts';
@@ -67,6 +68,7 @@ const NEURON_KERNELS: Record<NeuronName, NeuronKernels | null> = {
       const { root } = step;
       const { current, norm } = currentOf(step);
       const mask = fusedNode(step, 'reluGrad');
+      const sum = fusedNode(step, 'add');
       const [dCurrent, dBeta, dThreshold] = root.outputs;
       return {
         kernel: 'lif_grad',
@@ -74,8 +76,9 @@ const NEURON_KERNELS: Record<NeuronName, NeuronKernels | null> = {
           ...[current, needed(root, 1), needed(root, 2)],
           root.inputs[3] ?? null,
           root.inputs[4] ?? null,
-          ...[mask ? mask.outputs[0] : dCurrent, dBeta, dThreshold].map(stored),
+          ...[(mask ?? sum ?? root).outputs[0], dBeta, dThreshold].map(stored),
           ...norm,
+          sum ? otherSummand(sum, dCurrent) : null,
         ],
         ...lifInts(root, mask !== undefined),
       };

@@ -1,6 +1,7 @@
 /** Batch normalisation with what is fused around it, lowered to norm.cc and norm_grad.cc. */
 import { undoneNorm } from '../../compile/fuse-norm.ts';
 import { isBlocked, isMap } from '../../compile/layout.ts';
+import { otherSummand } from '../../compile/match.ts';
 import type { Value } from '../../graph/value.ts';
 import { elements, size } from '../../graph/value.ts';
 import type { BatchNormAttrs } from '../../ops/batch-norm.ts';
@@ -27,7 +28,7 @@ export const lowerBatchNorm: Lower = ({ root, nodes }, stored) => {
   const find = (op: string) => nodes.find((node) => node.op.name === op);
   const [pool, sum, relu] = ['maxPool2d', 'add', 'relu'].map(find);
   const y = (relu ?? pool ?? sum ?? root).outputs[0];
-  const added = sum ? needed(sum, sum.inputs[0] === root.outputs[0] ? 1 : 0) : null;
+  const added = sum ? otherSummand(sum, root.outputs[0]) : null;
   const means = find('reduceMean')?.outputs[0];
   const maxima = find('reduceMax')?.outputs[0];
   return [
