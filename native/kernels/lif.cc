@@ -25,11 +25,8 @@ static inline void forwardPart(const LifShape& s, const Forward& f, const Strand
   const unsigned real = ((1u << strand.filled) - 1) >> lane & ((1u << VL) - 1);
   const float* current = f.current + strand.offset + lane;
   const Vec theta = strand.theta.part[part];
-  integrate<K, RESET, DELAY>(s.T, strand.beta.part[part], theta,
-      [&](int t, int k) {
-        const Vec x = loadLanes<K>(current + t * stride + k * LANES, lanes);
-        return f.parameters.normalises() ? strand.norm(x, part) : x;
-      },
+  integrateStrand<K, RESET, DELAY>(s.T, strand, part, f.parameters.normalises(),
+      [&](int t, int k) { return loadLanes<K>(current + t * stride + k * LANES, lanes); },
       [&](int t, int k, Vec U) {
         const unsigned spikes = greaterBits(U, theta) & real;
         uint16_t* words = f.spikes + (size_t(t) * s.N + n) * s.spikeRow + position + k;

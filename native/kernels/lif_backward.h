@@ -14,10 +14,25 @@ struct LifBackward {
   Surrogate surrogate;
 };
 
+// Floats between successive times from which on a value does not stay in a cache of one core.
+constexpr size_t FAR_APART = 1 << 18;
+
 // Sums over a strand's time, before clip's own gradient.
 struct ParameterGradient {
   Vec beta, theta;
 };
+
+// Memory does not foresee what lies so far apart: asks for what the strands at `offset` read on their way back, and for the
+// current of the next ones.
+static inline void askAhead(const LifShape& s, const LifBackward& b, size_t offset) {
+  for (int t = 0; t < s.T; t++)
+    for (int k = 0; k < TOGETHER; k++) {
+      const size_t at = offset + t * s.timeStride() + k * LANES;
+      __builtin_prefetch(b.current + offset + t * s.currentStride() + (k + TOGETHER) * LANES);
+      if (b.gSpikes) __builtin_prefetch(b.gSpikes + at);
+      if (b.added) __builtin_prefetch(b.added + at);
+    }
+}
 
 // Register `part` of K strands, back through time. `history` holds T * K registers; sums[k] is strand k's, where
 // parameters have gradients.
@@ -30,19 +45,19 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const S
   const size_t offset = strand.offset + lane;
   const float* current = b.current + offset;
   const auto currentAt = [&](int t, int k) {
-    const Vec x = loadLanes<K>(current + t * s.currentStride() + k * LANES, lanes);
-    return b.parameters.normalises() ? strand.norm(x, part) : x;
+    return loadLanes<K>(current + t * s.currentStride() + k * LANES, lanes);
   };
   // With respect to a current; the gradient of a ReLU before it is zero where it clamped.
   const auto storeGradient = [&](int t, int k, Vec g) {
-    if (s.reluGrad) g = select(currentAt(t, k) <= zero, zero, g);
     const size_t at = offset + t * s.timeStride() + k * LANES;
+    if (s.reluGrad) g = select(currentAt(t, k) <= zero, zero, g);
     g = keepBits(real, g);
     if (b.added) g = g + loadLanes<K>(b.added + at, lanes);
     storeLanes<K>(b.dCurrent + at, g, lanes);
   };
-  integrate<K, RESET, DELAY>(s.T, beta, theta, currentAt,
-                             [&](int t, int k, Vec U) { store(history + (t * K + k) * VL, U); });
+  if (K > 1 && s.timeStride() >= FAR_APART) askAhead(s, b, strand.offset + lane);
+  integrateStrand<K, RESET, DELAY>(s.T, strand, part, b.parameters.normalises(), currentAt,
+                                   [&](int t, int k, Vec U) { store(history + (t * K + k) * VL, U); });
 
   Vec gState[K] = {}, gCurrent[K] = {};  // with respect to what t + 1 receives; summed over time
   Vec sumBeta[K] = {}, sumTheta[K] = {}, U[K];
@@ -96,11 +111,19 @@ struct PartialGradient {
   double beta[LANES], theta[LANES];
 
   void add(const LifShape& s, const Strand& strand, int part, int firstChannel, const ParameterGradient& sum) {
-    const int lanes = s.plain ? smaller(VL, strand.lanes - part * VL) : VL;
-    for (int l = 0; l < lanes; l++) {
-      const int to = s.plain ? firstChannel : part * VL + l;
-      beta[to] += sum.beta[l];
-      theta[to] += sum.theta[l];
+    const int lanes = smaller(VL, strand.lanes - part * VL);
+    addLanes(beta, s.plain, part, firstChannel, lanes, sum.beta);
+    addLanes(theta, s.plain, part, firstChannel, lanes, sum.theta);
+  }
+
+ private:
+  static void addLanes(double* sums, bool plain, int part, int firstChannel, int lanes, Vec v) {
+    float lane[VL];
+    store(lane, v);
+    if (plain) {
+      for (int l = 0; l < lanes; l++) sums[firstChannel] += lane[l];
+    } else {
+      for (int l = 0; l < VL; l++) sums[part * VL + l] += lane[l];
     }
   }
 };

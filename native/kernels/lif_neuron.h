@@ -150,6 +150,14 @@ static inline void integrate(int T, Vec beta, Vec theta, const Current& current,
   }
 }
 
+// The same for register `part` of a strand whose current may have to be normalised first.
+template <int K, int RESET, bool DELAY, class Stored, class Each>
+static inline void integrateStrand(int T, const Strand& strand, int part, bool normalises, const Stored& stored, const Each& each) {
+  const Vec beta = strand.beta.part[part], theta = strand.theta.part[part];
+  if (!normalises) return integrate<K, RESET, DELAY>(T, beta, theta, stored, each);
+  integrate<K, RESET, DELAY>(T, beta, theta, [&](int t, int k) { return strand.norm(stored(t, k), part); }, each);
+}
+
 // Of K > 1 strands all lanes exist.
 template <int K>
 static inline Vec loadLanes(const float* p, int lanes) {

@@ -12,9 +12,10 @@ struct Surrogate {
   int kind;
   float parameter, scale;
 
-  // Replaces distances by the derivative there; several side by side do not wait for each other's divisions.
+  // Replaces distances by the derivative there; several side by side do not wait for each other's divisions. Inlined, so
+  // that they stay in registers.
   template <int K>
-  void replace(Vec (&x)[K]) const {
+  __attribute__((always_inline)) void replace(Vec (&x)[K]) const {
     const Vec one = broadcast(1.0f);
     const auto each = [&](const auto& slope) {
 #pragma GCC unroll 4
