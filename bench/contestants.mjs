@@ -33,11 +33,7 @@ function torchVariants({ system, task }) {
     ['NCHW', { layout: 'nchw' }, false],
     ['channels last', { layout: 'nhwc' }, true],
     ['compiled, NCHW', { layout: 'nchw', compile: true }, false],
-    [
-      'compiled, channels last',
-      { layout: 'nhwc', compile: true },
-      task === 'infer' || system !== 'scnn',
-    ],
+    ['compiled, channels last', { layout: 'nhwc', compile: true }, task === 'infer' || system !== 'scnn'],
   ];
 }
 
