@@ -25,7 +25,8 @@ export function fuseNorm(root: Node, uses: Uses): Node[] {
 
 /**
  * The normalisation that makes a neuron's current, as a node that computes it again from the statistics: neurons and their
- * gradient then read what was normalised, and the current is never stored. Nothing where somebody else reads it.
+ * gradient then read what was normalised, and the current is never stored. Nothing where somebody else reads it, or in
+ * evaluation, where the normalisation is folded into the layer before it.
  */
 export function renormalised(neuron: Node, uses: Uses): Node[] {
   const [current] = neuron.inputs;

@@ -51,9 +51,10 @@ const RULES: Partial<Record<OpName, Rule>> = {
   neuron: (root, uses) => [...renormalised(root, uses), root],
   neuronGrad: (root, uses) => {
     const next = uses.soleConsumer(root.outputs[0]);
-    const masked = next?.op.name === 'reluGrad' && next.inputs[0] === root.inputs[0];
-    const follows = next && ((masked && next.inputs[1] === root.outputs[0]) || isResidual(next, root, uses));
-    return [...(masked ? [] : renormalised(root, uses)), root, ...(follows ? [next] : [])];
+    const masked =
+      next?.op.name === 'reluGrad' && next.inputs[0] === root.inputs[0] && next.inputs[1] === root.outputs[0];
+    const follows = next && (masked || isResidual(next, root, uses));
+    return [...renormalised(root, uses), root, ...(follows ? [next] : [])];
   },
   batchNorm: fuseNorm,
   batchNormGrad: (root) => [...undoneNorm(root, anywhere).nodes, root],

@@ -8,7 +8,7 @@
  */
 import { mismatch } from '../errors.ts';
 import { apply } from '../graph/graph.ts';
-import type { OpDef } from '../graph/op.ts';
+import type { OpDef, Tensor } from '../graph/op.ts';
 import type { TensorType } from '../graph/value.ts';
 import { elements, size } from '../graph/value.ts';
 import { dataOf, expectInput, expectShape } from './shapes.ts';
@@ -66,13 +66,24 @@ export const batchNormOp: OpDef<BatchNormAttrs> = {
     const invStd = variance.map((v) => 1 / Math.sqrt(v + attrs.eps));
     meanOut?.data.set(mean);
     invStdOut?.data.set(invStd);
-    if (!y) return;
-    for (let i = 0; i < x.data.length; i++) {
-      const c = of(i);
-      y.data[i] = (x.data[i] - mean[c]) * invStd[c] * gamma.data[c] + beta.data[c];
-    }
+    if (y) applyStatistics(x, { mean, invStd, gamma: gamma.data, beta: beta.data }, y);
   },
 };
+
+interface Statistics {
+  readonly mean: ArrayLike<number>;
+  readonly invStd: ArrayLike<number>;
+  readonly gamma: ArrayLike<number>;
+  readonly beta: ArrayLike<number>;
+}
+
+function applyStatistics(x: Tensor, { mean, invStd, gamma, beta }: Statistics, y: Tensor): void {
+  const { of } = channels(x.type);
+  for (let i = 0; i < x.data.length; i++) {
+    const c = of(i);
+    y.data[i] = (x.data[i] - mean[c]) * invStd[c] * gamma[c] + beta[c];
+  }
+}
 
 /**
  * (x, mean, invStd, γ, β) → y, from what a normalisation used before: no op of its own, but how fused steps compute y again
@@ -86,11 +97,7 @@ export const batchNormApply: OpDef = {
   },
   reference({ inputs: [x, mean, invStd, gamma, beta], outputs: [y] }) {
     if (!x || !mean || !invStd || !gamma || !beta || !y) return;
-    const { of } = channels(x.type);
-    for (let i = 0; i < x.data.length; i++) {
-      const c = of(i);
-      y.data[i] = (x.data[i] - mean.data[c]) * invStd.data[c] * gamma.data[c] + beta.data[c];
-    }
+    applyStatistics(x, { mean: mean.data, invStd: invStd.data, gamma: gamma.data, beta: beta.data }, y);
   },
 };
 
