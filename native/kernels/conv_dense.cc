@@ -5,7 +5,7 @@
 // conv2d_weights, conv2d_grad_input_weights   w, packed weights: what conv2d and conv2d_grad_input read
 // conv2d_grad_input has one more integer: whether it may run event-driven; it then also reads scatter weights
 // (conv_scatter.h).
-#include "conv_depthwise.h"
+#include "conv_depthwise_planes.h"
 #include "conv_event_grad_input.h"
 #include "conv_forward.h"
 #include "conv_grad_input.h"
@@ -81,20 +81,24 @@ size_t gradWeightScratch(const Call& call, int threads) {
 
 void depthwiseForward(const Call& call) {
   const ConvShape s(call.ints);
+  if (isPlanes(s)) return runPlanesForward(call, s, call.f32(0), call.f32(1), call.f32(2), call.f32(3));
   const FloatMap x{call.f32(0), s.C, s.H, s.W};
   runDepthwiseForward(call, s, x, call.f32(1), call.f32(2), call.f32(3), call.u8(4));
 }
 void depthwiseGradInput(const Call& call) {
   const ConvShape s(call.ints);
+  if (isPlanes(s)) return runPlanesGradInput(call, s, call.f32(0), call.f32(2), call.f32(3));
   runDepthwiseGradInput(call, s, GradientMap(s, call.f32(0), call.u8(1)), call.f32(2), call.f32(3));
 }
 void depthwiseGradWeight(const Call& call) {
   const ConvShape s(call.ints);
+  if (isPlanes(s)) return runPlanesGradWeight(call, s, call.f32(0), call.f32(1), call.f32(3));
   const FloatMap x{call.f32(0), s.C, s.H, s.W};
   runDepthwiseGradWeight(call, s, x, GradientMap(s, call.f32(1), call.u8(2)), call.f32(3));
 }
 size_t depthwiseScratch(const Call& call, int threads) {
-  return DepthwisePlan(ConvShape(call.ints), nullptr, threads).bytes;
+  const ConvShape s(call.ints);
+  return isPlanes(s) ? PlanesPlan(s, nullptr, threads).bytes : DepthwisePlan(s, nullptr, threads).bytes;
 }
 
 const Kernel KERNELS[] = {

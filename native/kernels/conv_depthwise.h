@@ -1,4 +1,4 @@
-// Depthwise convolutions (one filter a channel) of blocked maps. There is no sum over channels: lanes stay
+// Depthwise convolutions (one filter a channel) of blocked maps; conv_depthwise_planes.h has those of plain ones. There is no sum over channels: lanes stay
 // apart, and all three kernels walk one channel block of one image at a time. A product takes a load, so what
 // is loaded besides is shared: forward, a weight by several pixels; in the gradient of the weights, a
 // gradient by several taps. The gradient of the input is the forward pass of the gradient with the filter
@@ -13,12 +13,26 @@
 
 namespace soma::SOMA_ISA {
 
+// Large enough for every tap of every output, and for the whole input.
+static inline Frame depthwiseFrame(const ConvShape& s, int lanes) {
+  const int columns = larger((s.OW - 1) * s.sw + (s.kw - 1) * s.dilW + 1, s.W + s.padLeft);
+  return {larger((s.OH - 1) * s.sh + (s.kh - 1) * s.dilH + 1, s.H + s.padTop), divideUp(columns, s.sw), s.sw, lanes};
+}
+// Of the gradient, large enough for every tap of every input where the stride is 1.
+static inline Frame depthwiseGradientFrame(const ConvShape& s, int lanes) {
+  return {s.H + (s.kh - 1) * s.dilH, s.W + (s.kw - 1) * s.dilW, 1, lanes};
+}
+
+static inline void listTaps(const ConvShape& s, const Frame& of, int32_t* taps) {
+  for (int ky = 0; ky < s.kh; ky++)
+    for (int kx = 0; kx < s.kw; kx++) taps[ky * s.kw + kx] = int32_t(of.offset(ky * s.dilH, kx * s.dilW));
+}
+
 struct DepthwisePlan {
   static constexpr int MIN_TASKS = 32;
 
   int channelBlocks, runs;  // runs of images: for the weights' gradient only
-  Frame frame;              // large enough for every tap of every output, and for the whole input
-  Frame gradientFrame;      // of the gradient, large enough for every tap of every input
+  Frame frame, gradientFrame;
   size_t frameSize;         // the larger frame
   size_t planeSize;         // one block of the convolution's output
   float *weights, *bias, *frames, *planes, *partial;
@@ -28,11 +42,8 @@ struct DepthwisePlan {
   DepthwisePlan(const ConvShape& s, char* base, int threads) {
     channelBlocks = blocks(s.C);
     runs = larger(1, smaller(s.images, divideUp(MIN_TASKS, channelBlocks)));
-    frame.lanes = LANES;
-    frame.phases = s.sw;
-    frame.rows = larger((s.OH - 1) * s.sh + (s.kh - 1) * s.dilH + 1, s.H + s.padTop);
-    frame.columns = divideUp(larger((s.OW - 1) * s.sw + (s.kw - 1) * s.dilW + 1, s.W + s.padLeft), s.sw);
-    gradientFrame = {s.H + (s.kh - 1) * s.dilH, s.W + (s.kw - 1) * s.dilW, 1, LANES};
+    frame = depthwiseFrame(s, LANES);
+    gradientFrame = depthwiseGradientFrame(s, LANES);
     frameSize = frame.size() > gradientFrame.size() ? frame.size() : gradientFrame.size();
     planeSize = size_t(s.OH) * s.OW * LANES;
 
@@ -46,10 +57,6 @@ struct DepthwisePlan {
     bytes = scratch.used();
   }
 
-  void listTaps(const ConvShape& s, const Frame& of) const {
-    for (int ky = 0; ky < s.kh; ky++)
-      for (int kx = 0; kx < s.kw; kx++) taps[ky * s.kw + kx] = int32_t(of.offset(ky * s.dilH, kx * s.dilW));
-  }
   // Turned: the last tap first.
   void packWeights(const ConvShape& s, const float* w, bool turned = false) const {
     for (int c = 0; c < channelBlocks * LANES; c++)
@@ -60,15 +67,15 @@ struct DepthwisePlan {
   }
 };
 
-// Calls body(image, channel block, thread) for all of them; a task has several small maps.
+// Calls body(image, plane of it, thread) for all of them; a task has several small maps.
 template <class Body>
-static inline void forPlanes(const Call& call, const ConvShape& s, const DepthwisePlan& plan, const Body& body) {
+static inline void forPlanes(const Call& call, const ConvShape& s, int perImage, const Body& body) {
   constexpr int TASK_PIXELS = 512;
-  const int planes = s.images * plan.channelBlocks;
+  const int planes = s.images * perImage;
   const int together = larger(1, TASK_PIXELS / larger(1, larger(s.H * s.W, s.OH * s.OW)));
   call.pool->run(divideUp(planes, together), [&](int task, int thread) {
     for (int plane = task * together; plane < smaller(planes, (task + 1) * together); plane++)
-      body(plane / plan.channelBlocks, plane % plan.channelBlocks, thread);
+      body(plane / perImage, plane % perImage, thread);
   });
 }
 
@@ -154,12 +161,12 @@ template <class Source>
 static inline void runDepthwiseForward(const Call& call, const ConvShape& s, const Source& x, const float* w,
                                        const float* bias, float* y, uint8_t* argmax) {
   const DepthwisePlan plan(s, call.scratch, call.pool->threads());
-  plan.listTaps(s, plan.frame);
+  listTaps(s, plan.frame, plan.taps);
   plan.packWeights(s, w);
   packBias(bias, s.C, plan.bias);
   const ConvEmitter emitter(s, y, argmax);
   const int rows = s.pool2 ? s.yH() * 2 : s.OH;
-  forPlanes(call, s, plan, [&](int n, int cb, int thread) {
+  forPlanes(call, s, plan.channelBlocks, [&](int n, int cb, int thread) {
     float* frame = plan.frames + thread * plan.frameSize;
     // What is pooled waits in the plane for its bias.
     float* plane = s.pool2 ? plan.planes + thread * plan.planeSize
@@ -180,9 +187,9 @@ static inline void runDepthwiseForward(const Call& call, const ConvShape& s, con
 static inline void gatherDepthwiseGradInput(const Call& call, const ConvShape& s, const DepthwisePlan& plan,
                                             const GradientMap& g, const float* w, float* dx) {
   const Frame& f = plan.gradientFrame;
-  plan.listTaps(s, f);
+  listTaps(s, f, plan.taps);
   plan.packWeights(s, w, true);
-  forPlanes(call, s, plan, [&](int n, int cb, int thread) {
+  forPlanes(call, s, plan.channelBlocks, [&](int n, int cb, int thread) {
     float* frame = plan.frames + thread * plan.frameSize;
     stageGradient(g, n, cb * LANES, blockChannels(s, cb), s.padTop - (s.kh - 1) * s.dilH,
                   s.padLeft - (s.kw - 1) * s.dilW, f, frame);
@@ -197,9 +204,9 @@ static inline void runDepthwiseGradInput(const Call& call, const ConvShape& s, c
                                          float* dx) {
   const DepthwisePlan plan(s, call.scratch, call.pool->threads());
   if (s.sh == 1 && s.sw == 1) return gatherDepthwiseGradInput(call, s, plan, g, w, dx);
-  plan.listTaps(s, plan.frame);
+  listTaps(s, plan.frame, plan.taps);
   plan.packWeights(s, w);
-  forPlanes(call, s, plan, [&](int n, int cb, int thread) {
+  forPlanes(call, s, plan.channelBlocks, [&](int n, int cb, int thread) {
     float* frame = plan.frames + thread * plan.frameSize;
     float* plane = plan.planes + thread * plan.planeSize;
     stageGradient(g, n, cb * LANES, blockChannels(s, cb), 0, 0, Frame{s.OH, s.OW, 1, LANES}, plane);
@@ -226,7 +233,7 @@ template <class Source>
 static inline void runDepthwiseGradWeight(const Call& call, const ConvShape& s, const Source& x, const GradientMap& g,
                                           float* dw) {
   const DepthwisePlan plan(s, call.scratch, call.pool->threads());
-  plan.listTaps(s, plan.frame);
+  listTaps(s, plan.frame, plan.taps);
   const size_t partialSize = size_t(s.taps()) * LANES;
   call.pool->run(plan.runs * plan.channelBlocks, [&](int task, int thread) {
     const int run = task / plan.channelBlocks, cb = task % plan.channelBlocks;

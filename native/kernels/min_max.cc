@@ -57,6 +57,21 @@ void minMax(const Call& call) {
   });
 }
 
+// Where each lane first met a value: bit l of `open` is a lane that has not yet.
+struct FirstMet {
+  unsigned open;
+  int place[VL] = {};
+
+  void meet(Vec x, Vec value, int p) {
+    const Vec same = select(x == value, broadcast(1), Vec{});
+    for (unsigned met = open & nonzeroBits(same); met != 0; met &= met - 1) {
+      const int lane = __builtin_ctz(met);
+      place[lane] = p;
+      open &= ~(1u << lane);
+    }
+  }
+};
+
 // [x, g, dx]
 void minMaxGrad(const Call& call) {
   const MinMaxShape s(call);
@@ -67,27 +82,28 @@ void minMaxGrad(const Call& call) {
       const Extremes e = extremes(s, x);
       const Vec range = e.high - e.low + broadcast(s.eps), sign = broadcast(s.inverted ? -1 : 1);
       const unsigned real = s.real(task, k);
-      double sum[VL] = {}, moment[VL] = {};
-      float low[VL], high[VL], width[VL];
-      store(low, e.low), store(high, e.high), store(width, range);
+      DVec sum[2] = {}, moment[2] = {};
+      FirstMet low{real}, high{real};
       for (int p = 0; p < s.pixels; p++) {
-        const Vec gradient = load(g + size_t(p) * LANES);
+        const Vec value = load(x + size_t(p) * LANES), gradient = load(g + size_t(p) * LANES);
+        float above[VL];
+        store(above, value - e.low);
         store(dx + size_t(p) * LANES, keepBits(real, sign * gradient / range));
-        for (int l = 0; l < VL; l++) {
-          sum[l] += g[size_t(p) * LANES + l];
-          moment[l] += double(g[size_t(p) * LANES + l]) * (x[size_t(p) * LANES + l] - low[l]);
+        for (int half = 0; half < 2; half++) {
+          const DVec wide = loadAsDoubles(g + size_t(p) * LANES + half * (VL / 2));
+          sum[half] += wide;
+          moment[half] += wide * loadAsDoubles(above + half * (VL / 2));
         }
+        low.meet(value, e.low, p);
+        high.meet(value, e.high, p);
       }
       for (int l = 0; l < VL; l++) {
         if (!(real >> l & 1)) continue;
-        const auto place = [&](float value) {
-          int p = 0;
-          while (p + 1 < s.pixels && x[size_t(p) * LANES + l] != value) p++;
-          return dx + size_t(p) * LANES + l;
-        };
-        const double square = double(width[l]) * width[l], turned = s.inverted ? -1 : 1;
-        *place(low[l]) += float(turned * (moment[l] / square - sum[l] / width[l]));
-        *place(high[l]) -= float(turned * moment[l] / square);
+        const double width = range[l], turned = s.inverted ? -1 : 1;
+        const double total = sum[l / (VL / 2)][l % (VL / 2)];
+        const double share = moment[l / (VL / 2)][l % (VL / 2)] / (width * width);
+        dx[size_t(low.place[l]) * LANES + l] += float(turned * (share - total / width));
+        dx[size_t(high.place[l]) * LANES + l] -= float(turned * share);
       }
     }
   });

@@ -125,6 +125,7 @@ void reduceLanes(const Reduction& r, const float* x, int lanes, size_t from, siz
 double reduceAll(const Reduction& r, const float* x, int keptBlock, size_t from, size_t to) {
   Position p(r.reduced, from);
   double best = -std::numeric_limits<double>::infinity();
+  Vec high = broadcast(-std::numeric_limits<float>::infinity());  // of whole registers; passes over NaNs as `best` does
   DBlock sums{};
   double rest = 0;
   for (size_t s = from; s < to; s++, p.next(r.reduced)) {
@@ -132,7 +133,10 @@ double reduceAll(const Reduction& r, const float* x, int keptBlock, size_t from,
     const int block = r.reduced.block >= 0 ? p.block(r.reduced) : keptBlock;
     const size_t lanes = r.blocked ? size_t(smaller(LANES, r.C - block * LANES)) : r.length;
     if (r.mode == REDUCE_MAX) {
-      for (size_t l = 0; l < lanes; l++) best = at[ptrdiff_t(l) * r.laneX] > best ? at[ptrdiff_t(l) * r.laneX] : best;
+      size_t l = 0;
+      if (r.laneX == 1)
+        for (; l + VL <= lanes; l += VL) high = max(load(at + l), high);
+      for (; l < lanes; l++) best = at[ptrdiff_t(l) * r.laneX] > best ? at[ptrdiff_t(l) * r.laneX] : best;
     } else {
       size_t l = 0;
       if (r.laneX == 1)
@@ -140,7 +144,10 @@ double reduceAll(const Reduction& r, const float* x, int keptBlock, size_t from,
       for (; l < lanes; l++) rest += at[ptrdiff_t(l) * r.laneX];
     }
   }
-  if (r.mode == REDUCE_MAX) return best;
+  if (r.mode == REDUCE_MAX) {
+    for (int l = 0; l < VL; l++) best = high[l] > best ? high[l] : best;
+    return best;
+  }
   for (int l = 0; l < LANES; l++) rest += sums.lane(l);
   return rest;
 }

@@ -56,6 +56,7 @@ describe('chooseConv', () => {
     ['direct', { x: [64, 64, 16, 16], o: 64, k: 5 }],
     ['direct', { x: [64, 64, 16, 16], o: 64, groups: 2 }],
     ['depthwise', { x: [64, 64, 16, 16], o: 64, groups: 64 }],
+    ['depthwise', { x: [64, 2, 32, 32], o: 2, groups: 2, k: 5 }],
   ])('takes %s for %j', (algorithm, shape) => {
     expect(algorithms(shape)).toEqual(all(algorithm));
   });
@@ -86,6 +87,7 @@ describe('chooseConv', () => {
     expect(events({ x: [64, 3, 16, 16], o: 8, k: 1, spikes: true })).toEqual([true, true]);
     expect(events({ x: [64, 64, 16, 16], o: 64, groups: 2, spikes: true })).toEqual([false, false]);
     expect(events({ x: [64, 64, 16, 16], o: 64, groups: 64, spikes: true })).toEqual([false, false]);
+    expect(algorithms({ x: [64, 4, 16, 16], o: 4, groups: 4, spikes: true })).toEqual(['direct', 'direct']);
   });
 
   it('falls back to Winograd where too many neurons fire for the events of a weight gradient', () => {

@@ -14,6 +14,7 @@
 
 import type { BatchNormAttrs } from '../ops/batch-norm.ts';
 import {
+  blocked,
   type ConvStep,
   canRunOnSpikes,
   convStep,
@@ -140,14 +141,14 @@ const stridedWinogradCycles: Estimate = (conv) => {
   return products + tiles * (from + to) * CYCLES.stridedTile + POINTS * inputs * to * CYCLES.winogradVector;
 };
 
-/** One product a channel and tap, and a load for each. */
+/** One product a channel and tap, and a load for each: of 16 channels, or of 16 neighbours in a plain map. */
 const depthwiseCycles: Estimate = ({ geometry: { n, c, oh, ow, kh, kw } }) =>
-  2 * n * blocks(c) * oh * ow * kh * kw;
+  2 * n * (blocked(c) ? blocks(c) * oh * ow : c * oh * blocks(ow)) * kh * kw;
 
 function candidateCycles(conv: ConvStep): ConvChoice['cycles'] {
   const { geometry, pass, spikes } = conv;
   const direct = directCycles(conv);
-  if (isDepthwise(geometry)) return { depthwise: depthwiseCycles(conv), direct };
+  if (isDepthwise(conv)) return { depthwise: depthwiseCycles(conv), direct };
   if (spikes)
     return isPlain3x3(geometry) && pass === 'gradWeight'
       ? { winograd: winogradCycles(conv), direct }

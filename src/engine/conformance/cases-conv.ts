@@ -44,6 +44,13 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   },
   { x: [2, 20, 9, 8], o: 20, k: [7, 7], padding: [3, 3, 3, 3], groups: 20 },
   { x: [1, 33, 9, 8], o: 33, k: [3, 3], padding: [1, 1, 1, 1], stride: [2, 3], groups: 33 },
+  // … of few channels: planes narrower and wider than a register, images in more runs than one, taps beyond the map.
+  { x: [70, 2, 5, 7], o: 2, k: [5, 5], padding: [2, 2, 2, 2], groups: 2 },
+  { x: [2, 4, 9, 35], o: 4, k: [7, 7], padding: [3, 3, 3, 3], groups: 4, time: 2, bias: true },
+  { x: [3, 3, 8, 11], o: 3, k: [2, 3], padding: [3, 0, 4, 1], groups: 3, dilation: [2, 3], bias: true },
+  { x: [2, 2, 11, 38], o: 2, k: [3, 4], padding: [1, 0, 2, 1], stride: [2, 2], groups: 2, bias: true },
+  { x: [1, 4, 7, 9], o: 4, k: [3, 3], stride: [3, 2], groups: 4, dilation: [1, 2] },
+  { x: [2, 4, 6, 6], o: 4, k: [3, 3], padding: [1, 1, 1, 1], groups: 4, spikes: true, time: 2 },
   { x: [2, 4, 6, 6], o: 20, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 3 },
   { x: [1, 17, 8, 8], o: 16, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 3, bias: true },
   { x: [2, 33, 5, 6], o: 5, k: [3, 3], spikes: true, stride: [2, 2] },
