@@ -7,9 +7,9 @@
 //   frame    input of a block and its padding, [row][column][16], columns split by stride (conv_source.h)
 //   weights  [channel block][tap][16]
 #pragma once
-#include <utility>
 #include "conv_emit.h"
 #include "conv_source.h"
+#include "parts.h"
 
 namespace soma::SOMA_ISA {
 
@@ -81,22 +81,6 @@ static inline void forPlanes(const Call& call, const ConvShape& s, int perImage,
 
 constexpr int DEPTHWISE_SUMS = 8;  // registers that are summed side by side
 
-// Calls body<N>(first) for `count` things, at most DEPTHWISE_SUMS at a time and in parts as equal as can be.
-template <class Body, size_t... N>
-static inline void inParts(int count, const Body& body, std::index_sequence<N...>) {
-  using Part = void (*)(const Body&, int);
-  static constexpr Part PARTS_OF[] = {[](const Body& b, int first) { b.template operator()<int(N) + 1>(first); }...};
-  const int parts = divideUp(count, DEPTHWISE_SUMS);
-  for (int i = 0; i < parts; i++) {
-    const int first = count * i / parts;
-    PARTS_OF[count * (i + 1) / parts - first - 1](body, first);
-  }
-}
-template <class Body>
-static inline void inParts(int count, const Body& body) {
-  inParts(count, body, std::make_index_sequence<DEPTHWISE_SUMS>());
-}
-
 // What becomes of a row of sums: a bias is added, and ReLU.
 struct DepthwiseEnd {
   Block bias{};
@@ -125,7 +109,7 @@ static inline void depthwisePixels(const float* in, const int32_t* taps, int cou
 
 static inline void depthwiseRow(const float* in, const int32_t* taps, int count, const float* weights, int columns,
                                 const DepthwiseEnd& end, float* out) {
-  inParts(columns, [&]<int PIXELS>(int column) {
+  inParts<DEPTHWISE_SUMS>(columns, [&]<int PIXELS>(int column) {
     depthwisePixels<PIXELS>(in + column * LANES, taps, count, weights, end, out + column * LANES);
   });
 }
@@ -246,7 +230,7 @@ static inline void runDepthwiseGradWeight(const Call& call, const ConvShape& s, 
       stage(x, n, cb * LANES, blockChannels(s, cb), -s.padTop, -s.padLeft, plan.frame, frame);
       stageGradient(g, n, cb * LANES, blockChannels(s, cb), 0, 0, Frame{s.OH, s.OW, 1, LANES}, plane);
       const size_t rowStride = s.sh * plan.frame.rowSize();
-      inParts(s.taps(), [&]<int TAPS>(int t) {
+      inParts<DEPTHWISE_SUMS>(s.taps(), [&]<int TAPS>(int t) {
         depthwiseCorrelate<TAPS>(s, frame, rowStride, plan.taps + t, plane, partial + t * LANES);
       });
     }

@@ -54,7 +54,7 @@ template <class To>
 static inline void planeProducts(const float* frame, size_t step, int rows, int columns, const int32_t* taps, int count,
                                  const float* weights, const To& to) {
   const int across = divideUp(columns, VL);
-  inParts(rows * across, [&]<int N>(int first) {
+  inParts<DEPTHWISE_SUMS>(rows * across, [&]<int N>(int first) {
     const float* at[N];
     Vec sum[N] = {};
     for (int i = 0; i < N; i++) at[i] = frame + size_t((first + i) / across) * step + (first + i) % across * VL;
@@ -160,7 +160,7 @@ static inline void runPlanesGradWeight(const Call& call, const ConvShape& s, con
     for (int n = int(int64_t(s.images) * run / plan.runs); n < end; n++) {
       const size_t plane = size_t(n) * s.C + c;
       stagePlane(x + plane * s.H * s.W, s.H, s.W, -s.padTop, -s.padLeft, plan.frame, frame);
-      inParts(s.taps(), [&]<int TAPS>(int t) {
+      inParts<DEPTHWISE_SUMS>(s.taps(), [&]<int TAPS>(int t) {
         correlatePlane<TAPS>(s, frame, step, plan.taps + t, g + plane * s.OH * s.OW, partial + size_t(t) * VL);
       });
     }

@@ -1,10 +1,8 @@
 // Tiles of matrix products, small enough that their sums stay in registers: of dot products, for operands that
 // both lie along the sum, and of outer products, whose lanes are columns of the result. Each sum has a fixed order.
 #pragma once
-#include <utility>
-
 #include "../simd.h"
-#include "scratch.h"
+#include "parts.h"
 
 namespace soma::SOMA_ISA {
 
@@ -34,28 +32,18 @@ void dotTile(const float* x, size_t xStride, const float* w, size_t wStride, int
 
 constexpr int DOT_ROWS = 4, DOT_OUTPUTS = VL == 16 ? 6 : 2;
 
-using DotFn = void (*)(const float*, size_t, const float*, size_t, int, float*, size_t);
-template <int R, size_t... N>
-DotFn dotTileFor(int outputs, std::index_sequence<N...>) {
-  static constexpr DotFn TILES[] = {dotTile<R, int(N) + 1>...};
-  return TILES[outputs - 1];
-}
-
 // y[r][o] += x[r] . w[o] over `count` numbers, for all rows and outputs.
 inline void dotTiles(int rows, const float* x, size_t xStride, int outputs, const float* w, size_t wStride, int count,
                      float* y, size_t yStride) {
-  constexpr auto widths = std::make_index_sequence<DOT_OUTPUTS>();
-  const int tiles = divideUp(outputs, DOT_OUTPUTS);
-  for (int i = 0; i < tiles; i++) {
-    const int o = outputs * i / tiles, width = outputs * (i + 1) / tiles - o;
-    for (int r = 0; r < rows;) {
-      const int height = rows - r >= DOT_ROWS ? DOT_ROWS : 1;
-      const DotFn tile = height == 1 ? dotTileFor<1>(width, widths) : dotTileFor<DOT_ROWS>(width, widths);
-      tile(x + size_t(r) * xStride, xStride, w + size_t(o) * wStride, wStride, count, y + size_t(r) * yStride + o,
-           yStride);
-      r += height;
-    }
-  }
+  inParts<DOT_OUTPUTS>(outputs, [&]<int N>(int o) {
+    const auto tile = [&]<int R>(int r) {
+      dotTile<R, N>(x + size_t(r) * xStride, xStride, w + size_t(o) * wStride, wStride, count,
+                    y + size_t(r) * yStride + o, yStride);
+    };
+    int r = 0;
+    for (; r + DOT_ROWS <= rows; r += DOT_ROWS) tile.template operator()<DOT_ROWS>(r);
+    for (; r < rows; r++) tile.template operator()<1>(r);
+  });
 }
 
 // ---- Outer products
