@@ -1,17 +1,18 @@
-// Convolutions of float maps, forward and both gradients: direct kernels, and those for depthwise ones.
+// Convolutions of float maps, forward and both gradients: direct kernels, those for depthwise ones, and for few channels.
 //
 // Those of 1x1 have kernels of their own, for the same weights.
 //
 // conv2d_weights, conv2d_grad_input_weights   w, packed weights: what conv2d and conv2d_grad_input read
 // conv2d_grad_input has one more integer: whether it may run event-driven; it then also reads scatter weights
 // (conv_scatter.h).
-#include "conv_depthwise_planes.h"
+#include "conv_depthwise.h"
 #include "conv_event_grad_input.h"
 #include "conv_forward.h"
 #include "conv_grad_input.h"
 #include "conv_grad_input_folded.h"
 #include "conv_grad_weight.h"
 #include "conv_narrow.h"
+#include "conv_planes.h"
 #include "conv_pointwise.h"
 #include "tables.h"
 
@@ -81,24 +82,33 @@ size_t gradWeightScratch(const Call& call, int threads) {
 
 void depthwiseForward(const Call& call) {
   const ConvShape s(call.ints);
-  if (isPlanes(s)) return runPlanesForward(call, s, call.f32(0), call.f32(1), call.f32(2), call.f32(3));
   const FloatMap x{call.f32(0), s.C, s.H, s.W};
   runDepthwiseForward(call, s, x, call.f32(1), call.f32(2), call.f32(3), call.u8(4));
 }
 void depthwiseGradInput(const Call& call) {
   const ConvShape s(call.ints);
-  if (isPlanes(s)) return runPlanesGradInput(call, s, call.f32(0), call.f32(2), call.f32(3));
   runDepthwiseGradInput(call, s, GradientMap(s, call.f32(0), call.u8(1)), call.f32(2), call.f32(3));
 }
 void depthwiseGradWeight(const Call& call) {
   const ConvShape s(call.ints);
-  if (isPlanes(s)) return runPlanesGradWeight(call, s, call.f32(0), call.f32(1), call.f32(3));
   const FloatMap x{call.f32(0), s.C, s.H, s.W};
   runDepthwiseGradWeight(call, s, x, GradientMap(s, call.f32(1), call.u8(2)), call.f32(3));
 }
 size_t depthwiseScratch(const Call& call, int threads) {
-  const ConvShape s(call.ints);
-  return isPlanes(s) ? PlanesPlan(s, nullptr, threads).bytes : DepthwisePlan(s, nullptr, threads).bytes;
+  return DepthwisePlan(ConvShape(call.ints), nullptr, threads).bytes;
+}
+
+void planesForward(const Call& call) {
+  runPlanesForward(call, ConvShape(call.ints), call.f32(0), call.f32(1), call.f32(2), call.f32(3));
+}
+void planesGradInput(const Call& call) {
+  runPlanesGradInput(call, ConvShape(call.ints), call.f32(0), call.f32(2), call.f32(3));
+}
+void planesGradWeight(const Call& call) {
+  runPlanesGradWeight(call, ConvShape(call.ints), call.f32(0), call.f32(1), call.f32(3));
+}
+size_t planesScratch(const Call& call, int threads) {
+  return PlanesPlan(ConvShape(call.ints), nullptr, threads).bytes;
 }
 
 const Kernel KERNELS[] = {
@@ -110,6 +120,9 @@ const Kernel KERNELS[] = {
     {"conv2d_depthwise", 5, ConvShape::INTS, 0, depthwiseForward, depthwiseScratch},
     {"conv2d_depthwise_grad_input", 4, ConvShape::INTS, 0, depthwiseGradInput, depthwiseScratch},
     {"conv2d_depthwise_grad_weight", 4, ConvShape::INTS, 0, depthwiseGradWeight, depthwiseScratch},
+    {"conv2d_planes", 5, ConvShape::INTS, 0, planesForward, planesScratch},
+    {"conv2d_planes_grad_input", 4, ConvShape::INTS, 0, planesGradInput, planesScratch},
+    {"conv2d_planes_grad_weight", 4, ConvShape::INTS, 0, planesGradWeight, planesScratch},
 };
 
 }  // namespace

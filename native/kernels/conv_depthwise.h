@@ -1,4 +1,4 @@
-// Depthwise convolutions (one filter a channel) of blocked maps; conv_depthwise_planes.h has those of plain ones. There is no sum over channels: lanes stay
+// Depthwise convolutions (one filter a channel) of blocked maps; conv_planes.h has those of plain ones. There is no sum over channels: lanes stay
 // apart, and all three kernels walk one channel block of one image at a time. A product takes a load, so what
 // is loaded besides is shared: forward, a weight by several pixels; in the gradient of the weights, a
 // gradient by several taps. The gradient of the input is the forward pass of the gradient with the filter
@@ -14,18 +14,19 @@
 namespace soma::SOMA_ISA {
 
 // Large enough for every tap of every output, and for the whole input.
-static inline Frame depthwiseFrame(const ConvShape& s, int lanes) {
+static inline Frame frameOfInput(const ConvShape& s, int lanes) {
   const int columns = larger((s.OW - 1) * s.sw + (s.kw - 1) * s.dilW + 1, s.W + s.padLeft);
   return {larger((s.OH - 1) * s.sh + (s.kh - 1) * s.dilH + 1, s.H + s.padTop), divideUp(columns, s.sw), s.sw, lanes};
 }
 // Of the gradient, large enough for every tap of every input where the stride is 1.
-static inline Frame depthwiseGradientFrame(const ConvShape& s, int lanes) {
+static inline Frame frameOfGradient(const ConvShape& s, int lanes) {
   return {s.H + (s.kh - 1) * s.dilH, s.W + (s.kw - 1) * s.dilW, 1, lanes};
 }
 
-static inline void listTaps(const ConvShape& s, const Frame& of, int32_t* taps) {
+// Offsets of a filter's taps in a frame that begins at `start`.
+static inline void listTaps(const ConvShape& s, const Frame& of, int32_t* taps, size_t start = 0) {
   for (int ky = 0; ky < s.kh; ky++)
-    for (int kx = 0; kx < s.kw; kx++) taps[ky * s.kw + kx] = int32_t(of.offset(ky * s.dilH, kx * s.dilW));
+    for (int kx = 0; kx < s.kw; kx++) *taps++ = int32_t(start + of.offset(ky * s.dilH, kx * s.dilW));
 }
 
 struct DepthwisePlan {
@@ -42,8 +43,8 @@ struct DepthwisePlan {
   DepthwisePlan(const ConvShape& s, char* base, int threads) {
     channelBlocks = blocks(s.C);
     runs = larger(1, smaller(s.images, divideUp(MIN_TASKS, channelBlocks)));
-    frame = depthwiseFrame(s, LANES);
-    gradientFrame = depthwiseGradientFrame(s, LANES);
+    frame = frameOfInput(s, LANES);
+    gradientFrame = frameOfGradient(s, LANES);
     frameSize = frame.size() > gradientFrame.size() ? frame.size() : gradientFrame.size();
     planeSize = size_t(s.OH) * s.OW * LANES;
 

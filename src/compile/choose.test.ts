@@ -56,7 +56,9 @@ describe('chooseConv', () => {
     ['direct', { x: [64, 64, 16, 16], o: 64, k: 5 }],
     ['direct', { x: [64, 64, 16, 16], o: 64, groups: 2 }],
     ['depthwise', { x: [64, 64, 16, 16], o: 64, groups: 64 }],
-    ['depthwise', { x: [64, 2, 32, 32], o: 2, groups: 2, k: 5 }],
+    ['planes', { x: [64, 2, 32, 32], o: 2, groups: 2, k: 5 }],
+    ['planes', { x: [64, 2, 32, 32], o: 1, k: 7 }],
+    ['planes', { x: [64, 3, 64, 64], o: 4 }],
   ])('takes %s for %j', (algorithm, shape) => {
     expect(algorithms(shape)).toEqual(all(algorithm));
   });
@@ -74,7 +76,6 @@ describe('chooseConv', () => {
     expect(algorithms({ x: [64, 1, 28, 28], o: 64 })).toEqual(['winograd', 'direct', 'direct']);
     // Runs of one tile.
     expect(algorithms({ x: [64, 3, 4, 4], o: 32 })).toEqual(all('direct'));
-    expect(algorithms({ x: [64, 3, 64, 64], o: 4 })).toEqual(all('direct'));
   });
 
   it('lets the kernel skip zeros where it can', () => {

@@ -14,20 +14,20 @@
 
 import type { BatchNormAttrs } from '../ops/batch-norm.ts';
 import {
-  blocked,
   type ConvStep,
   canRunOnSpikes,
   convStep,
   isDepthwise,
   isFew3x3,
   isPlain3x3,
+  isPlanes,
   isStrided3x3,
 } from './conv-step.ts';
 import { LANES } from './layout.ts';
 import { producer } from './match.ts';
 import type { Step } from './plan.ts';
 
-export const CONV_ALGORITHMS = ['winograd', 'direct', 'depthwise'] as const;
+export const CONV_ALGORITHMS = ['winograd', 'direct', 'depthwise', 'planes'] as const;
 export type ConvAlgorithm = (typeof CONV_ALGORITHMS)[number];
 
 export interface ConvChoice {
@@ -141,14 +141,19 @@ const stridedWinogradCycles: Estimate = (conv) => {
   return products + tiles * (from + to) * CYCLES.stridedTile + POINTS * inputs * to * CYCLES.winogradVector;
 };
 
-/** One product a channel and tap, and a load for each: of 16 channels, or of 16 neighbours in a plain map. */
+/** One product a channel and tap, and a load for each. */
 const depthwiseCycles: Estimate = ({ geometry: { n, c, oh, ow, kh, kw } }) =>
-  2 * n * (blocked(c) ? blocks(c) * oh * ow : c * oh * blocks(ow)) * kh * kw;
+  2 * n * blocks(c) * oh * ow * kh * kw;
+
+/** The same of 16 neighbours in a row, for each pair of channels. */
+const planesCycles: Estimate = ({ geometry: { n, c, o, oh, ow, kh, kw, groups } }) =>
+  2 * n * ((c * o) / groups) * oh * Math.ceil(ow / LANES) * kh * kw;
 
 function candidateCycles(conv: ConvStep): ConvChoice['cycles'] {
   const { geometry, pass, spikes } = conv;
   const direct = directCycles(conv);
-  if (isDepthwise(conv)) return { depthwise: depthwiseCycles(conv), direct };
+  if (isDepthwise(geometry)) return { depthwise: depthwiseCycles(conv), direct };
+  if (isPlanes(conv)) return { planes: planesCycles(conv), direct };
   if (spikes)
     return isPlain3x3(geometry) && pass === 'gradWeight'
       ? { winograd: winogradCycles(conv), direct }

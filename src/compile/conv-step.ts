@@ -53,8 +53,7 @@ export function convStep(step: Pick<Step, 'root' | 'nodes'>): ConvStep | null {
   }
 }
 
-/** Whether a float map of so many channels lies in blocks of them. */
-export const blocked = (channels: number) =>
+const blocked = (channels: number) =>
   isBlocked({ dtype: 'f32', shape: [1, channels, 1, 1], time: null, format: 'map' });
 
 /** 3×3 to blocked maps, the same stride both ways. */
@@ -96,9 +95,14 @@ export function gathersForward(g: ConvGeometry): boolean {
   return !isPlain3x3(g) || (g.h * g.w <= 36 && g.kh * g.kw * g.c * g.o >= 2 ** 18);
 }
 
-/** One filter a channel, where there are kernels for it: plain maps are not pooled, nor are they spikes. */
-export function isDepthwise({ geometry: g, pool, spikes }: ConvStep): boolean {
-  return g.groups > 1 && g.groups === g.c && g.o === g.c && (blocked(g.c) || !(pool || spikes));
+/** One filter a channel, over blocked maps. */
+export function isDepthwise(g: ConvGeometry): boolean {
+  return g.groups > 1 && g.groups === g.c && g.o === g.c && blocked(g.c);
+}
+
+/** Between plain maps, those of few channels. */
+export function isPlanes({ geometry: g, pool, spikes }: ConvStep): boolean {
+  return !(blocked(g.c) || blocked(g.o) || pool || spikes);
 }
 
 /** The gradient that reaches a convolution: as it is, or before a maximum is undone. */

@@ -51,6 +51,13 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [2, 2, 11, 38], o: 2, k: [3, 4], padding: [1, 0, 2, 1], stride: [2, 2], groups: 2, bias: true },
   { x: [1, 4, 7, 9], o: 4, k: [3, 3], stride: [3, 2], groups: 4, dilation: [1, 2] },
   { x: [2, 4, 6, 6], o: 4, k: [3, 3], padding: [1, 1, 1, 1], groups: 4, spikes: true, time: 2 },
+  // … in one group, or two.
+  { x: [40, 2, 9, 20], o: 1, k: [7, 7], padding: [3, 3, 3, 3], bias: true },
+  { x: [2, 2, 7, 33], o: 4, k: [1, 1], time: 2 },
+  { x: [3, 4, 8, 9], o: 3, k: [3, 2], padding: [2, 0, 1, 3], dilation: [1, 2], bias: true },
+  { x: [2, 3, 10, 37], o: 2, k: [4, 3], padding: [1, 2, 0, 1], stride: [2, 3], bias: true },
+  { x: [2, 4, 6, 18], o: 2, k: [3, 3], padding: [1, 1, 1, 1], groups: 2 },
+  { x: [1, 2, 7, 8], o: 4, k: [3, 3], padding: [1, 1, 1, 1], stride: [1, 2], groups: 2, time: 3 },
   { x: [2, 4, 6, 6], o: 20, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 3 },
   { x: [1, 17, 8, 8], o: 16, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 3, bias: true },
   { x: [2, 33, 5, 6], o: 5, k: [3, 3], spikes: true, stride: [2, 2] },

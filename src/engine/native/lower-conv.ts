@@ -147,6 +147,8 @@ export const lowerConv2d: Lower = (step, stored, _, keeps) => {
   switch (choice.algorithm) {
     case 'depthwise':
       return [...calls, compute('conv2d_depthwise', weight)];
+    case 'planes':
+      return [...calls, compute('conv2d_planes', weight)];
     case 'winograd': {
       if (isFew3x3(conv.geometry)) {
         const packed = winogradFewWeights(weight, conv);
@@ -172,8 +174,10 @@ export const lowerConv2dGradInput: Lower = (step, _, loop) => {
   const { c, o } = conv.geometry;
   const { g, argmax } = incomingGradient(step, 0);
   const [dx] = root.outputs;
-  if (choice.algorithm === 'depthwise')
-    return [{ kernel: 'conv2d_depthwise_grad_input', buffers: [g, argmax, w, dx], ints: convInts(conv) }];
+  if (choice.algorithm === 'depthwise' || choice.algorithm === 'planes') {
+    const kernel = `conv2d_${choice.algorithm}_grad_input`;
+    return [{ kernel, buffers: [g, argmax, w, dx], ints: convInts(conv) }];
+  }
   const events = choice.events ? scatterWeights(w, conv, true) : null;
   const scattering = events ? [events.call] : [];
   const compute = (kernel: string, weights: Place, ...more: number[]): KernelCall => ({
@@ -195,6 +199,7 @@ const GRAD_WEIGHT_KERNELS: Record<ConvAlgorithm, string> = {
   winograd: 'conv2d_grad_weight_winograd',
   direct: 'conv2d_grad_weight',
   depthwise: 'conv2d_depthwise_grad_weight',
+  planes: 'conv2d_planes_grad_weight',
 };
 
 export const lowerConv2dGradWeight: Lower = (step, _, loop) => {
