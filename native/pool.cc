@@ -103,6 +103,8 @@ void Pool::runTasks(int tasks, TaskFn fn, const void* body) {
   State& s = *state_;
   if (tasks <= 1 || s.workers.empty()) {
     for (int task = 0; task < tasks; task++) fn(body, task, 0);
+    // Stores around the caches (simd.h) wait for a fence or a locked operation, such as counting tasks that are done.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     return;
   }
   const uint32_t generation = s.generation.load(std::memory_order_relaxed) + 1;

@@ -37,6 +37,22 @@ constexpr int PARTS = 16 / VL;           // registers in a block of 16 channels
 
 static inline Vec load(const float* p) { return *reinterpret_cast<const VecU*>(p); }
 static inline void store(float* p, Vec v) { *reinterpret_cast<VecU*>(p) = v; }
+
+// Whether stream() goes around the caches, as it pays where a register is a whole line.
+#if defined(__AVX512F__)
+constexpr bool STREAMS = true;
+#else
+constexpr bool STREAMS = false;
+#endif
+// Stores to a multiple of 64 bytes what is not read again soon: the line is not fetched first. Pool orders such stores.
+static inline void stream(float* p, Vec v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, (__m512)v);
+#else
+  store(p, v);
+#endif
+}
+
 static inline Vec broadcast(float x) { return x - Vec{}; }
 
 static inline Vec fma(Vec a, Vec b, Vec c) {

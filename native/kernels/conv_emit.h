@@ -15,7 +15,12 @@ struct ConvSums {
 
 class ConvEmitter {
  public:
-  ConvEmitter(const ConvShape& shape, float* y, uint8_t* argmax) : s_(shape), y_(y), argmax_(argmax) {}
+  static constexpr size_t STREAM_BYTES = 8 << 20;  // of an output that will have left the caches before it is read
+
+  ConvEmitter(const ConvShape& shape, float* y, uint8_t* argmax)
+      : s_(shape), y_(y), argmax_(argmax),
+        streams_(STREAMS && uintptr_t(y) % 64 == 0 &&
+                 shape.images * mapSize(shape.O, shape.OH * shape.OW) * sizeof(float) > STREAM_BYTES) {}
 
   void emit(int image, const ConvSums& sums) const {
     const int end = sums.firstChannel + sums.channels;
@@ -54,17 +59,18 @@ class ConvEmitter {
     const auto holds = [&](int r, int c) {
       return inside || (unsigned(firstRow + r) < unsigned(s_.yH()) && unsigned(firstColumn + c) < unsigned(s_.yW()));
     };
-    // The next row of tiles is written next, or what follows the map.
-    for (int r = SIDE / step; r < 2 * SIDE / step; r++)
-      for (int c = 0; c < SIDE / step; c++) __builtin_prefetch(y_ + at(r, c), 1);
-    if (!s_.pool2) {
+    const auto storeAll = [&](const auto& storeAt) {
 #pragma GCC unroll 8
       for (int r = 0; r < SIDE; r++)
 #pragma GCC unroll 8
         for (int c = 0; c < SIDE; c++)
-          if (holds(r, c)) store(y_ + at(r, c), finish(tile[r][c], bias));
-      return;
-    }
+          if (holds(r, c)) storeAt(y_ + at(r, c), finish(tile[r][c], bias));
+    };
+    if (streams_ && !s_.pool2) return storeAll([](float* p, Vec v) { stream(p, v); });
+    // The next row of tiles is written next, or what follows the map.
+    for (int r = SIDE / step; r < 2 * SIDE / step; r++)
+      for (int c = 0; c < SIDE / step; c++) __builtin_prefetch(y_ + at(r, c), 1);
+    if (!s_.pool2) return storeAll([](float* p, Vec v) { store(p, v); });
 #pragma GCC unroll 4
     for (int r = 0; r < SIDE / 2; r++)
 #pragma GCC unroll 4
@@ -157,6 +163,7 @@ class ConvEmitter {
   const ConvShape s_;
   float* const y_;
   uint8_t* const argmax_;
+  const bool streams_;
 };
 
 }  // namespace soma::SOMA_ISA

@@ -1,8 +1,8 @@
 // dw[o][c][tap] = sum over images and pixels of g[o] * x[c] under the tap: the dense way, for every shape.
 //
 // A task owns one block of input channels, up to four blocks of output channels and a run of images. For
-// each band of rows it stages x once and g once a block, and sums with register tiles whose lanes are
-// output channels. Runs of images have partial sums of their own, added in order at the end.
+// each band of rows it stages x once, and g once a block unless it lies as wanted, and sums with register tiles whose
+// lanes are output channels. Runs of images have partial sums of their own, added in order at the end.
 #pragma once
 #include "conv_source.h"
 #include "conv_tile.h"
@@ -174,10 +174,11 @@ static inline void runGradWeight(const Call& call, const ConvShape& s, const Sou
         const int channels = smaller(LANES, C - cb * LANES);
         stage(x, n, group * C + cb * LANES, channels, firstRow * s.sh - s.padTop, -s.padLeft, plan.frame, frame);
         for (int ob = firstBlock; ob < endBlock; ob++) {
-          stageGradient(g, n, group * O + ob * LANES, smaller(LANES, O - ob * LANES), firstRow, 0,
-                Frame{rows, s.OW, 1, LANES}, gradient);
-          correlateBand({frame, s.sh * plan.frame.rowSize(), gradient, rows, s.OW}, plan.taps, s.taps(), channels,
-                        plan.lanes, plan.pair(run, s, group, cb, ob));
+          const int o = group * O + ob * LANES, outputs = smaller(LANES, O - ob * LANES);
+          const float* from = isWholeBlock(g.channels, o, outputs) ? g.row(n, o / LANES, firstRow) : nullptr;
+          if (!from) stageGradient(g, n, o, outputs, firstRow, 0, Frame{rows, s.OW, 1, LANES}, gradient);
+          correlateBand({frame, s.sh * plan.frame.rowSize(), from ? from : gradient, rows, s.OW}, plan.taps, s.taps(),
+                        channels, plan.lanes, plan.pair(run, s, group, cb, ob));
         }
       }
   });

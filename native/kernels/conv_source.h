@@ -23,6 +23,11 @@ static inline size_t mapSize(int channels, int pixels) {
   return size_t(isBlocked(channels) ? blocks(channels) * LANES : channels) * pixels;
 }
 
+// Whether channels [c0, c0 + count) are a block of a blocked map: all 16, or the last ones, behind which it holds zeros.
+static inline bool isWholeBlock(int channels, int c0, int count) {
+  return isBlocked(channels) && c0 % LANES == 0 && (count == LANES || c0 + count == channels);
+}
+
 struct FloatMap {
   const float* data;
   int channels, height, width;
@@ -33,6 +38,10 @@ struct FloatMap {
   }
   const float* row(int n, int cb, int y) const { return image(n) + (size_t(cb) * height + y) * width * LANES; }
   Block block(int n, int cb, int y, int x) const { return loadBlock(row(n, cb, y) + size_t(x) * LANES); }
+  // A row of one channel of a plain map, null in a blocked one.
+  const float* plainRow(int n, int c, int y) const {
+    return isBlocked(channels) ? nullptr : image(n) + (size_t(c) * height + y) * width;
+  }
 };
 
 struct SpikeMap {
@@ -47,6 +56,7 @@ struct SpikeMap {
     return float(words(n, c / LANES)[y * width + x] >> (c % LANES) & 1);
   }
   const float* row(int, int, int) const { return nullptr; }
+  const float* plainRow(int, int, int) const { return nullptr; }
   Block block(int n, int cb, int y, int x) const {
     unsigned bits = words(n, cb)[y * width + x];
     Block b;
@@ -86,6 +96,9 @@ struct GradientMap {
   }
   // A row of a blocked map, null behind a pooling.
   const float* row(int n, int cb, int y) const { return pooled ? nullptr : data + blockIndex(n, cb, y * width); }
+  const float* plainRow(int n, int c, int y) const {
+    return pooled || isBlocked(channels) ? nullptr : data + ((size_t(n) * channels + c) * height + y) * width;
+  }
   Block block(int n, int cb, int y, int x) const {
     int p = storedPixel(y, x);
     if (p < 0) return Block{};
@@ -122,13 +135,27 @@ static inline void stageRow(const float* row, int width, int left, int columns, 
   for (; column < columns; column++) storeBlock(to + column * LANES, Block{});
 }
 
+// A row of a frame from rows of `width` pixels of the channels of a plain map, each `plane` behind the last.
+static inline void stagePlainRow(const float* row, size_t plane, int count, int width, int left, const Frame& f,
+                                 float* to) {
+  std::memset(to, 0, f.rowSize() * sizeof(float));
+  for (int phase = 0; phase < f.phases; phase++, to += f.columns * f.lanes) {
+    const int first = left + phase;  // pixel of column 0
+    const int from = first < 0 ? divideUp(-first, f.phases) : 0;
+    const int end = smaller(f.columns, divideUp(larger(0, width - first), f.phases));
+    for (int l = 0; l < count; l++) {
+      const float* channel = row + l * plane;
+      for (int column = from; column < end; column++) to[column * f.lanes + l] = channel[first + column * f.phases];
+    }
+  }
+}
+
 // Copies channels [c0, c0 + count) of image n, count <= frame.lanes, into a frame whose padded pixel
 // (0, 0) is the source's pixel (top, left); pixels outside of the source and unused lanes become zero.
 template <class Source>
 static inline void stage(const Source& source, int n, int c0, int count, int top, int left, const Frame& f,
                          float* out) {
-  const bool aligned = isBlocked(source.channels) && f.lanes == LANES && c0 % LANES == 0 &&
-                       (count == LANES || c0 + count == source.channels);
+  const bool aligned = f.lanes == LANES && isWholeBlock(source.channels, c0, count);
   for (int Y = 0; Y < f.rows; Y++) {
     const int y = top + Y;
     float* pixel = out + Y * f.rowSize();
@@ -139,6 +166,10 @@ static inline void stage(const Source& source, int n, int c0, int count, int top
     const float* row = aligned && f.phases == 1 ? source.row(n, c0 / LANES, y) : nullptr;
     if (row) {
       stageRow(row, source.width, left, f.columns, pixel);
+      continue;
+    }
+    if (const float* plain = source.plainRow(n, c0, y)) {
+      stagePlainRow(plain, size_t(source.height) * source.width, count, source.width, left, f, pixel);
       continue;
     }
     for (int phase = 0; phase < f.phases; phase++) {
@@ -159,8 +190,7 @@ static inline void stage(const Source& source, int n, int c0, int count, int top
 // The same for a gradient; behind a pooling each stored value fills its two columns at once.
 static inline void stageGradient(const GradientMap& g, int n, int c0, int count, int top, int left, const Frame& f,
                                  float* out) {
-  const bool aligned = isBlocked(g.channels) && f.lanes == LANES && c0 % LANES == 0 &&
-                       (count == LANES || c0 + count == g.channels);
+  const bool aligned = f.lanes == LANES && isWholeBlock(g.channels, c0, count);
   if (!g.pooled || !aligned || f.phases != 1 || left > 0 || f.columns < -left) {
     stage(g, n, c0, count, top, left, f, out);
     return;

@@ -91,7 +91,10 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [2, 1, 9, 62], o: 33, k: [3, 3], padding: [2, 0, 2, 1], time: 1 },
   { x: [1, 4, 3, 67], o: 17, k: [3, 3], padding: [0, 2, 0, 0], bias: true },
   { x: [3, 2, 1, 1], o: 5, k: [3, 3], padding: [2, 2, 2, 2], time: 3 },
-  // The same with stride 2, every padding, and maps that end where a tap does and where it does not.
+  // Outputs that are stored around the caches: more than 8 MB.
+  { x: [1, 5, 363, 362], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
+  { x: [1, 1, 363, 362], o: 5, k: [3, 3], padding: [1, 1, 1, 1] },
+  // Tiles with stride 2, every padding, and maps that end where a tap does and where it does not.
   { x: [1, 5, 1, 1], o: 5, k: [3, 3], padding: [1, 1, 1, 1], stride: [2, 2], bias: true },
   { x: [2, 17, 13, 9], o: 33, k: [3, 3], stride: [2, 2], bias: true },
   { x: [3, 33, 8, 7], o: 16, k: [3, 3], padding: [2, 2, 2, 2], stride: [2, 2], time: 3 },
