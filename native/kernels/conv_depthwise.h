@@ -1,5 +1,5 @@
-// Depthwise convolutions (one filter a channel) of blocked maps; conv_planes.h has those of plain ones. There is no sum over channels: lanes stay
-// apart, and all three kernels walk one channel block of one image at a time. A product takes a load, so what
+// Depthwise convolutions (one filter a channel) of blocked maps; conv_planes.h has those of plain ones. There is no sum
+// over channels: lanes stay apart, and all three kernels walk one channel block of one image at a time. A product takes a load, so what
 // is loaded besides is shared: forward, a weight by several pixels; in the gradient of the weights, a
 // gradient by several taps. The gradient of the input is the forward pass of the gradient with the filter
 // turned round; where the stride is not 1 it is scattered instead.
@@ -21,12 +21,6 @@ static inline Frame frameOfInput(const ConvShape& s, int lanes) {
 // Of the gradient, large enough for every tap of every input where the stride is 1.
 static inline Frame frameOfGradient(const ConvShape& s, int lanes) {
   return {s.H + (s.kh - 1) * s.dilH, s.W + (s.kw - 1) * s.dilW, 1, lanes};
-}
-
-// Offsets of a filter's taps in a frame that begins at `start`.
-static inline void listTaps(const ConvShape& s, const Frame& of, int32_t* taps, size_t start = 0) {
-  for (int ky = 0; ky < s.kh; ky++)
-    for (int kx = 0; kx < s.kw; kx++) *taps++ = int32_t(start + of.offset(ky * s.dilH, kx * s.dilW));
 }
 
 struct DepthwisePlan {

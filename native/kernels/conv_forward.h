@@ -75,9 +75,7 @@ static inline void runForwardPacked(const Call& call, const ConvShape& s, const 
   const int C = s.groupC(), O = s.groupO();
   const size_t groupWeights = packedSize(C, O, s.taps()), groupBias = size_t(blocks(O)) * LANES;
 
-  for (int ky = 0; ky < s.kh; ky++)
-    for (int kx = 0; kx < s.kw; kx++)
-      plan.taps[ky * s.kw + kx] = int32_t(plan.frame.offset(ky * s.dilH, kx * s.dilW));
+  listTaps(s, plan.frame, plan.taps);
   for (int g = 0; g < s.groups; g++) packBias(bias ? bias + g * O : nullptr, O, plan.bias + g * groupBias);
 
   const size_t pixels = size_t(s.yH()) * s.yW();

@@ -151,9 +151,7 @@ static inline void runGradWeight(const Call& call, const ConvShape& s, const Sou
                                  float* dw) {
   const GradWeightPlan plan(s, call.scratch, call.pool->threads());
   const int C = s.groupC(), O = s.groupO();
-  for (int ky = 0; ky < s.kh; ky++)
-    for (int kx = 0; kx < s.kw; kx++)
-      plan.taps[ky * s.kw + kx] = int32_t(plan.frame.offset(ky * s.dilH, kx * s.dilW));
+  listTaps(s, plan.frame, plan.taps);
 
   const int runTasks = s.groups * plan.inputBlocks * plan.spans;
   call.pool->run(plan.runs * runTasks, [&](int task, int thread) {

@@ -1,5 +1,5 @@
-// Convolutions between plain maps, those of few channels, in any number of groups. A register holds neighbouring pixels of
-// a row, a weight is the same for all of them.
+// Convolutions between plain maps, those of few channels, in any number of groups. A register holds neighbouring pixels
+// of a row, a weight is the same for all of them.
 //
 //   frames   input of a group and its padding, [channel][row][phase][column], columns split by stride (conv_source.h)
 //   taps     offsets in the frames: [channel][tap], the order of an output's weights
@@ -39,27 +39,18 @@ struct PlanesPlan {
   }
 };
 
-// Copies a plane into a frame whose padded pixel (0, 0) is the plane's pixel (top, left); the rest becomes zero.
-static inline void stagePlane(const float* plane, int height, int width, int top, int left, const Frame& f,
-                              float* out) {
-  std::memset(out, 0, (f.size() + VL) * sizeof(float));
-  const int first = larger(0, left), end = smaller(width, left + f.columns * f.phases);
-  if (first >= end) return;
-  for (int y = larger(0, top); y < smaller(height, top + f.rows); y++) {
-    const float* from = plane + size_t(y) * width;
-    if (f.phases == 1) {
-      std::memcpy(out + f.offset(y - top, first - left), from + first, size_t(end - first) * sizeof(float));
-    } else {
-      for (int x = first; x < end; x++) out[f.offset(y - top, x - left)] = from[x];
-    }
+// Copies planes [first, first + count) of an image into frames whose padded pixel (0, 0) is pixel (top, left).
+static inline void stagePlanes(const PlanesPlan& plan, const FloatMap& map, int n, int first, int count, int top,
+                               int left, const Frame& f, float* frames) {
+  for (int i = 0; i < count; i++, frames += plan.frameSize) {
+    stage(map, n, first + i, 1, top, left, f, frames);
+    std::memset(frames + f.size(), 0, VL * sizeof(float));
   }
 }
 
 static inline void stageInputs(const ConvShape& s, const PlanesPlan& plan, const float* x, int n, int group,
                                float* frames) {
-  const float* plane = x + (size_t(n) * s.C + group * s.groupC()) * s.H * s.W;
-  for (int c = 0; c < s.groupC(); c++, plane += s.H * s.W)
-    stagePlane(plane, s.H, s.W, -s.padTop, -s.padLeft, plan.frame, frames + c * plan.frameSize);
+  stagePlanes(plan, {x, s.C, s.H, s.W}, n, group * s.groupC(), s.groupC(), -s.padTop, -s.padLeft, plan.frame, frames);
 }
 
 // Sums of taps times weights for rows x columns pixels, the rows `step` apart in a frame: to(row, column, sums).
@@ -117,10 +108,8 @@ static inline void gatherPlanesGradInput(const Call& call, const ConvShape& s, c
     }
   forPlanes(call, s, s.groups, [&](int n, int group, int thread) {
     float* frames = plan.framesOf(thread);
-    const float* plane = g + (size_t(n) * s.O + group * s.groupO()) * s.OH * s.OW;
-    for (int o = 0; o < s.groupO(); o++, plane += s.OH * s.OW)
-      stagePlane(plane, s.OH, s.OW, s.padTop - (s.kh - 1) * s.dilH, s.padLeft - (s.kw - 1) * s.dilW, f,
-                 frames + o * plan.frameSize);
+    stagePlanes(plan, {g, s.O, s.OH, s.OW}, n, group * s.groupO(), s.groupO(), s.padTop - (s.kh - 1) * s.dilH,
+                s.padLeft - (s.kw - 1) * s.dilW, f, frames);
     for (int c = group * s.groupC(); c < (group + 1) * s.groupC(); c++) {
       float* to = dx + (size_t(n) * s.C + c) * s.H * s.W;
       planeProducts(frames, f.rowSize(), s.H, s.W, plan.taps, count, plan.weights + size_t(c) * count,

@@ -23,7 +23,7 @@ static inline size_t mapSize(int channels, int pixels) {
   return size_t(isBlocked(channels) ? blocks(channels) * LANES : channels) * pixels;
 }
 
-// Whether channels [c0, c0 + count) are a block of a blocked map: all 16, or the last ones, behind which it holds zeros.
+// Whether channels [c0, c0 + count) are a block of a blocked map: all 16, or the last ones, behind which it has zeros.
 static inline bool isWholeBlock(int channels, int c0, int count) {
   return isBlocked(channels) && c0 % LANES == 0 && (count == LANES || c0 + count == channels);
 }
@@ -97,7 +97,7 @@ struct GradientMap {
   // A row of a blocked map, null behind a pooling.
   const float* row(int n, int cb, int y) const { return pooled ? nullptr : data + blockIndex(n, cb, y * width); }
   const float* plainRow(int n, int c, int y) const {
-    return pooled || isBlocked(channels) ? nullptr : data + ((size_t(n) * channels + c) * height + y) * width;
+    return pooled ? nullptr : FloatMap{data, channels, height, width}.plainRow(n, c, y);
   }
   Block block(int n, int cb, int y, int x) const {
     int p = storedPixel(y, x);
@@ -122,6 +122,12 @@ struct Frame {
   size_t offset(int Y, int X) const { return Y * rowSize() + (size_t(X % phases) * columns + X / phases) * lanes; }
 };
 
+// Offsets of a filter's taps in a frame that begins at `start`.
+static inline void listTaps(const ConvShape& s, const Frame& of, int32_t* taps, size_t start = 0) {
+  for (int ky = 0; ky < s.kh; ky++)
+    for (int kx = 0; kx < s.kw; kx++) *taps++ = int32_t(start + of.offset(ky * s.dilH, kx * s.dilW));
+}
+
 // Channels in the lanes of a frame: few channels need not fill 16 lanes.
 static inline int frameLanes(int channels) { return channels <= 4 ? 4 : LANES; }
 static inline int frameBlocks(int channels) { return channels <= 4 ? 1 : blocks(channels); }
@@ -143,6 +149,10 @@ static inline void stagePlainRow(const float* row, size_t plane, int count, int 
     const int first = left + phase;  // pixel of column 0
     const int from = first < 0 ? divideUp(-first, f.phases) : 0;
     const int end = smaller(f.columns, divideUp(larger(0, width - first), f.phases));
+    if (f.lanes == 1 && f.phases == 1) {
+      if (from < end) std::memcpy(to + from, row + first + from, size_t(end - from) * sizeof(float));
+      continue;
+    }
     for (int l = 0; l < count; l++) {
       const float* channel = row + l * plane;
       for (int column = from; column < end; column++) to[column * f.lanes + l] = channel[first + column * f.phases];

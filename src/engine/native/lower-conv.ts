@@ -146,9 +146,8 @@ export const lowerConv2d: Lower = (step, stored, _, keeps) => {
   }
   switch (choice.algorithm) {
     case 'depthwise':
-      return [...calls, compute('conv2d_depthwise', weight)];
     case 'planes':
-      return [...calls, compute('conv2d_planes', weight)];
+      return [...calls, compute(`conv2d_${choice.algorithm}`, weight)];
     case 'winograd': {
       if (isFew3x3(conv.geometry)) {
         const packed = winogradFewWeights(weight, conv);
