@@ -60,9 +60,9 @@ function still() {
 
 /** Trained variables, without those of neurons, which not every peer can train. */
 const weights = net.parameters
-  .map(({ source }) => source.variable.name)
-  .filter((variable) => !/\.(beta|threshold)$/.test(variable));
-const counts = weights.map((variable) => session.readVariable(variable).length);
+  .map(({ source }) => source.variable)
+  .filter(({ name }) => !/\.(beta|threshold)$/.test(name));
+const counts = weights.map(({ shape }) => shape.reduce((product, n) => product * n, 1));
 const facts = { parameters: counts.reduce((sum, count) => sum + count, 0) };
 
 async function step() {
@@ -72,7 +72,7 @@ async function step() {
 }
 
 if (task === 'check') {
-  const parts = [...weights.map((variable) => session.readVariable(variable)), images];
+  const parts = [...weights.map(({ name }) => session.readVariable(name)), images];
   const numbers = [...parts, Float32Array.from(feeds.labels)].map((part) => Buffer.from(part.slice().buffer));
   writeFileSync(file, Buffer.concat(numbers));
   const losses = [];

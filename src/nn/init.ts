@@ -15,11 +15,18 @@ function fans(shape: readonly number[]): { fanIn: number; fanOut: number } {
   return { fanIn: shape[1] * field, fanOut: shape[0] * field };
 }
 
+/** Drawn one by one; `Float32Array.from` would make an object of each number on its way. */
+function fill(shape: readonly number[], draw: () => number): Float32Array {
+  const values = new Float32Array(size(shape));
+  for (let i = 0; i < values.length; i++) values[i] = draw();
+  return values;
+}
+
 function uniform(limit: (shape: readonly number[]) => number): Initializer {
   return (shape, seed, name) => {
     const rng = random(seed, 'init', name);
     const bound = limit(shape);
-    return Float32Array.from({ length: size(shape) }, () => rng.uniform(-bound, bound));
+    return fill(shape, () => rng.uniform(-bound, bound));
   };
 }
 
@@ -46,7 +53,7 @@ export const heNormal: Initializer = (shape, seed, name) => {
     const z = rng.normal();
     return Math.abs(z) <= 2 ? z * deviation : draw();
   };
-  return Float32Array.from({ length: size(shape) }, draw);
+  return fill(shape, draw);
 };
 
 /** One value everywhere. */
