@@ -281,17 +281,27 @@ static inline unsigned equalBits(const uint8_t* bytes, int value) {
 
 // Stores the lanes, each in 0 … 255, as bytes.
 static inline void storeBytes(uint8_t* bytes, VecI v) {
+#if defined(__AVX512F__)
+  _mm512_mask_cvtepi32_storeu_epi8(bytes, __mmask16(-1), (__m512i)v);
+#else
   typedef uint8_t Bytes __attribute__((vector_size(VL)));
   const Bytes narrow = __builtin_convertvector(v, Bytes);
   std::memcpy(bytes, &narrow, VL);
+#endif
 }
 
-// VL bytes as integers.
+// VL bytes as integers. Written out where GCC would move them one by one.
 static inline VecI loadBytes(const uint8_t* bytes) {
+#if defined(__AVX512F__)
+  return (VecI)_mm512_maskz_cvtepu8_epi32(__mmask16(-1), _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+#elif defined(__AVX2__)
+  return (VecI)_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
+#else
   typedef uint8_t Bytes __attribute__((vector_size(VL)));
   Bytes narrow;
   std::memcpy(&narrow, bytes, VL);
   return __builtin_convertvector(narrow, VecI);
+#endif
 }
 
 // The first `count` floats, zeros in the other lanes; count may be beyond [0, VL].

@@ -38,6 +38,9 @@ class UndoAttention {
     ofLargest_ = in.ofLargest.read(image, group);
   }
 
+  const Block& scale() const { return scale_; }
+  const Block& offset() const { return offset_; }
+
   // `x` is the value that was scaled.
   Vec operator()(Vec g, Vec x, int part) {
     if (ATTENTION == NO_ATTENTION) return g;

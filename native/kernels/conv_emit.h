@@ -1,6 +1,7 @@
 // The end of a convolution that was summed in scratch: bias, 2x2 maximum, clamp, and the layout of y.
 #pragma once
 #include "conv_source.h"
+#include "stream.h"
 
 namespace soma::SOMA_ISA {
 
@@ -15,12 +16,9 @@ struct ConvSums {
 
 class ConvEmitter {
  public:
-  static constexpr size_t STREAM_BYTES = 8 << 20;  // of an output that will have left the caches before it is read
-
   ConvEmitter(const ConvShape& shape, float* y, uint8_t* argmax)
       : s_(shape), y_(y), argmax_(argmax),
-        streams_(STREAMS && uintptr_t(y) % 64 == 0 &&
-                 shape.images * mapSize(shape.O, shape.OH * shape.OW) * sizeof(float) > STREAM_BYTES) {}
+        streams_(leavesCaches(y, shape.images * mapSize(shape.O, shape.OH * shape.OW))) {}
 
   void emit(int image, const ConvSums& sums) const {
     const int end = sums.firstChannel + sums.channels;

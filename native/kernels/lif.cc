@@ -88,13 +88,14 @@ void lif(const Call& call) {
 
 struct LifGradPlan {
   PartialGradient* partial;
-  float* histories;
+  float *histories, *rooms;
   size_t bytes;
 
   LifGradPlan(const LifShape& s, char* base, int threads) {
     Scratch scratch(base);
     partial = scratch.take<PartialGradient>(size_t(s.channelBlocks) * s.runs);
     histories = scratch.take<float>(size_t(threads) * historySize(s));
+    rooms = scratch.take<float>(size_t(threads) * UndoSpikes::room(s));
     bytes = scratch.used();
   }
 
@@ -123,25 +124,36 @@ void reduceParameters(const LifShape& s, const PartialGradient* partial, const f
   if (dTheta && !s.thresholdPerChannel) *dTheta = float(allTheta);
 }
 
+//   ints: LifShape, the width of maps that were pooled, the attention's strides
+//   floats: the surrogate's parameter and scale, the attention's factor (spike_gradient.h)
 // [current, beta, theta, gradient of spikes | null, of membranes | null, dCurrent | null, dBeta | null, dTheta | null,
-//  mean, invStd, scale and shift of a normalisation | null, what is added to dCurrent | null]
+//  mean, invStd, scale and shift of a normalisation | null, what is added to dCurrent | null, argmax | null,
+//  four of the attention]
 void lifGrad(const Call& call) {
   const LifShape s(call.ints);
   const LifGradPlan plan(s, call.scratch, call.pool->threads());
-  const LifBackward b{call.f32(0), parametersOf(call, 8), call.f32(3), call.f32(4), call.f32(12), call.f32(5),
-                      {s.surrogate, call.floats[0], call.floats[1]}};
+  const int32_t* undone = call.ints + LifShape::INTS;
+  const ChannelGradient attention(call, 14, undone + 1, call.floats[LifShape::FLOATS]);
+  const SpikeGradient ofSpikes(s, call.f32(3), call.u8(13), attention, *undone);
+  const float *current = call.f32(0), *gMembrane = call.f32(4), *added = call.f32(12);
+  float* dCurrent = call.f32(5);
+  const LifBackward b{current, parametersOf(call, 8), ofSpikes, gMembrane, added, dCurrent,
+                      {s.surrogate, call.floats[0], call.floats[1]},
+                      LifBackward::canStream(s, ofSpikes, current, gMembrane, added, dCurrent)};
   float *dBeta = call.f32(6), *dTheta = call.f32(7);
-  const auto run = [&]<int RESET, bool DELAY, bool PARAMETERS>() {
+  const auto run = [&]<int RESET, bool DELAY, bool PARAMETERS, bool UNDO>() {
     call.pool->run(s.channelBlocks * s.runs, [&](int task, int thread) {
       float* history = plan.histories + size_t(thread) * LifGradPlan::historySize(s);
-      backwardTask<RESET, DELAY, PARAMETERS>(s, b, task, history, plan.partial[task]);
+      float* room = plan.rooms + size_t(thread) * UndoSpikes::room(s);
+      backwardTask<RESET, DELAY, PARAMETERS, UNDO>(s, b, task, history, room, plan.partial[task]);
     });
   };
+  const bool parameters = dBeta || dTheta, undo = b.ofSpikes.isUndone();
   withReset(s, [&]<int RESET, bool DELAY>() {
-    if (dBeta || dTheta)
-      run.template operator()<RESET, DELAY, true>();
+    if (parameters)
+      undo ? run.template operator()<RESET, DELAY, true, true>() : run.template operator()<RESET, DELAY, true, false>();
     else
-      run.template operator()<RESET, DELAY, false>();
+      undo ? run.template operator()<RESET, DELAY, false, true>() : run.template operator()<RESET, DELAY, false, false>();
   });
   if (dBeta || dTheta) reduceParameters(s, plan.partial, b.parameters.beta, dBeta, dTheta);
 }
@@ -151,7 +163,7 @@ size_t lifGradScratch(const Call& call, int threads) {
 
 const Kernel KERNELS[] = {
     {"lif", 9, LifShape::INTS, LifShape::FLOATS, lif, nullptr},
-    {"lif_grad", 13, LifShape::INTS, LifShape::FLOATS, lifGrad, lifGradScratch},
+    {"lif_grad", 18, LifShape::INTS + SpikeGradient::INTS, LifShape::FLOATS + 1, lifGrad, lifGradScratch},
 };
 
 }  // namespace

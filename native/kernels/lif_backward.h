@@ -2,6 +2,8 @@
 // back. The spike inside a reset is detached; the theta that a subtraction takes away is not.
 #pragma once
 #include "lif_neuron.h"
+#include "spike_gradient.h"
+#include "stream.h"
 #include "surrogate.h"
 
 namespace soma::SOMA_ISA {
@@ -9,9 +11,18 @@ namespace soma::SOMA_ISA {
 struct LifBackward {
   const float* current;
   LifParameters parameters;
-  const float *gSpikes, *gMembrane, *added;
+  SpikeGradient ofSpikes;
+  const float *gMembrane, *added;
   float* dCurrent;
   Surrogate surrogate;
+  bool streams;  // dCurrent, which lies where nothing is read
+
+  // Where every gradient of a current is its own, large, and does not lie where another was.
+  static bool canStream(const LifShape& s, const SpikeGradient& ofSpikes, const float* current, const float* gMembrane,
+                        const float* added, const float* dCurrent) {
+    const bool apart = dCurrent != current && dCurrent != ofSpikes.g && dCurrent != gMembrane && dCurrent != added;
+    return apart && s.timedCurrent && leavesCaches(dCurrent, s.T * s.timeStride());
+  }
 };
 
 // Floats between successive times from which on a value does not stay in a cache of one core.
@@ -29,16 +40,16 @@ static inline void askAhead(const LifShape& s, const LifBackward& b, size_t offs
     for (int k = 0; k < TOGETHER; k++) {
       const size_t at = offset + t * s.timeStride() + k * LANES;
       __builtin_prefetch(b.current + offset + t * s.currentStride() + (k + TOGETHER) * LANES);
-      if (b.gSpikes) __builtin_prefetch(b.gSpikes + at);
+      if (b.ofSpikes.g && !b.ofSpikes.isUndone()) __builtin_prefetch(b.ofSpikes.g + at);
       if (b.added) __builtin_prefetch(b.added + at);
     }
 }
 
 // Register `part` of K strands, back through time. `history` holds T * K registers; sums[k] is strand k's, where
-// parameters have gradients.
-template <int K, int RESET, bool DELAY, bool PARAMETERS>
-static inline void backwardPart(const LifShape& s, const LifBackward& b, const Strand& strand, int part, float* history,
-                                ParameterGradient (&sums)[K]) {
+// parameters have gradients. UNDO: the gradient of spikes is what `undo` gives.
+template <int K, int RESET, bool DELAY, bool PARAMETERS, bool UNDO>
+static inline void backwardPart(const LifShape& s, const LifBackward& b, const UndoSpikes& undo, const Strand& strand, int part,
+                                float* history, ParameterGradient (&sums)[K]) {
   const int lane = part * VL, lanes = strand.lanes - lane;
   const unsigned real = ((1u << strand.filled) - 1) >> lane & ((1u << VL) - 1);
   const Vec beta = strand.beta.part[part], theta = strand.theta.part[part], zero{};
@@ -53,9 +64,13 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const S
     if (s.reluGrad) g = select(currentAt(t, k) <= zero, zero, g);
     g = keepBits(real, g);
     if (b.added) g = g + loadLanes<K>(b.added + at, lanes);
+    if (K > 1 && b.streams) return stream(b.dCurrent + at, g);
     storeLanes<K>(b.dCurrent + at, g, lanes);
   };
-  if (K > 1 && s.timeStride() >= FAR_APART) askAhead(s, b, strand.offset + lane);
+  if (K > 1 && s.timeStride() >= FAR_APART) {
+    askAhead(s, b, strand.offset + lane);
+    for (int t = 0; UNDO && t < s.T; t++) undo.askAhead(t);
+  }
   integrateStrand<K, RESET, DELAY>(s.T, strand, part, b.parameters.normalises(), currentAt,
                                    [&](int t, int k, Vec U) { store(history + (t * K + k) * VL, U); });
 
@@ -67,14 +82,15 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const S
     Vec gU[K];
 #pragma GCC unroll 4
     for (int k = 0; k < K; k++) gU[k] = b.gMembrane ? loadLanes<K>(b.gMembrane + at + k * LANES, lanes) : zero;
-    if (b.gSpikes) {
+    if (b.ofSpikes.g) {
       Vec slope[K];
 #pragma GCC unroll 4
       for (int k = 0; k < K; k++) slope[k] = U[k] - theta;
       b.surrogate.replace(slope);
 #pragma GCC unroll 4
       for (int k = 0; k < K; k++) {
-        const Vec viaSpike = loadLanes<K>(b.gSpikes + at + k * LANES, lanes) * slope[k];
+        const Vec gSpike = UNDO ? undo(t, k, lane) : loadLanes<K>(b.ofSpikes.g + at + k * LANES, lanes);
+        const Vec viaSpike = gSpike * slope[k];
         gU[k] = gU[k] + viaSpike;
         sumTheta[k] = sumTheta[k] - viaSpike;
       }
@@ -128,14 +144,18 @@ struct PartialGradient {
   }
 };
 
-template <int RESET, bool DELAY, bool PARAMETERS>
-static inline void backwardTask(const LifShape& s, const LifBackward& b, int task, float* history, PartialGradient& partial) {
+template <int RESET, bool DELAY, bool PARAMETERS, bool UNDO>
+static inline void backwardTask(const LifShape& s, const LifBackward& b, int task, float* history, float* room,
+                                PartialGradient& partial) {
   partial = {};
-  eachStrand(s, b.parameters, task / s.runs, task % s.runs,
-             [&](const Strand& strand, int, int firstChannel, int) {
+  const int block = task / s.runs;
+  UndoSpikes undo(s, b.ofSpikes, block, room);
+  eachStrand(s, b.parameters, block, task % s.runs,
+             [&](const Strand& strand, int n, int firstChannel, int position) {
+    if (UNDO) undo.seek(n, position - block * s.HW);
     const auto walk = [&]<int K>(int part) {
       ParameterGradient sums[K];
-      backwardPart<K, RESET, DELAY, PARAMETERS>(s, b, strand, part, history, sums);
+      backwardPart<K, RESET, DELAY, PARAMETERS, UNDO>(s, b, undo, strand, part, history, sums);
       if constexpr (PARAMETERS)
         for (int k = 0; k < K; k++) partial.add(s, strand, part, firstChannel, sums[k]);
     };

@@ -122,6 +122,12 @@ describe('compile', () => {
     expect(shared.stored).toBe(true);
   });
 
+  it('undoes the pool and the attention behind spikes where their neurons read the gradient', () => {
+    const { plan } = trainingStep(spec('neurallnet', 32), findSystem('neurallnet').training, 2, null);
+    const undone = 'mul+maxPool2dGrad+broadcastTo+add+batchNormApply+neuronGrad';
+    expect(kinds(plan).filter((kind) => kind.includes('maxPool2dGrad'))).toEqual([undone, undone, undone]);
+  });
+
   it('folds a normalisation by running statistics into the layer before it', () => {
     const graph = new Graph();
     const x = graph.input('x', f32([1, 3, 8, 8]));

@@ -1,12 +1,9 @@
 /**
  * Fusion around batch normalisation. Forward: a residual that is added, or a 2×2 maximum, then ReLU, then the
  * means and maxima that a channel attention reads. Backward: the gradient of these is undone while it is read, and
- * what they kept of the forward pass is computed again from the normalisation's input. Neurons behind it compute their
- * current in the same way.
+ * what they kept of the forward pass is computed again from the normalisation's input.
  */
 import type { Node, Value } from '../graph/value.ts';
-import { type BatchNormAttrs, batchNormApply } from '../ops/batch-norm.ts';
-import type { OpName } from '../ops/table.ts';
 import { type ChannelGradient, channelGradient, mapSummaries } from './fuse-attention.ts';
 import { isBlocked } from './layout.ts';
 import { canAdd, isHalvingPool, producer, type Uses } from './match.ts';
@@ -22,25 +19,6 @@ export function fuseNorm(root: Node, uses: Uses): Node[] {
   if (relu?.op.name === 'relu') nodes.push(relu);
   return added ? nodes : [...nodes, ...mapSummaries(last(), uses.consumers(last()))];
 }
-
-/**
- * The normalisation that makes a neuron's current, as a node that computes it again from the statistics: neurons and their
- * gradient then read what was normalised, and the current is never stored. Nothing where somebody else reads it, or in
- * evaluation, where the normalisation is folded into the layer before it.
- */
-export function renormalised(neuron: Node, uses: Uses): Node[] {
-  const [current] = neuron.inputs;
-  const norm = producer(current, 'batchNorm');
-  if (!current || !norm || !(norm.attrs as BatchNormAttrs).training) return [];
-  const readers = uses.readers(current);
-  if (!readers?.every(({ op, inputs }) => NEURON_OPS.has(op.name) && inputs.lastIndexOf(current) === 0))
-    return [];
-  const [x, gamma, beta] = norm.inputs;
-  const [y, mean, invStd] = norm.outputs;
-  return [{ ...norm, op: batchNormApply, inputs: [x, mean, invStd, gamma, beta], outputs: [y] }];
-}
-
-const NEURON_OPS: ReadonlySet<string> = new Set<OpName>(['neuron', 'neuronGrad']);
 
 /** What a step with this gradient as its root undoes on the way. */
 export interface UndoneNorm {

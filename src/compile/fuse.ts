@@ -11,9 +11,10 @@ import type { OpName } from '../ops/table.ts';
 import { canRunOnSpikes, convStep } from './conv-step.ts';
 import { foldable } from './fold.ts';
 import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
-import { fuseNorm, renormalised, undoneNorm } from './fuse-norm.ts';
+import { fuseNeuron, fuseNeuronGrad } from './fuse-neuron.ts';
+import { fuseNorm, undoneNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
-import { canAdd, isHalvingPool, type Uses } from './match.ts';
+import { isHalvingPool, type Uses } from './match.ts';
 
 /** The nodes of the step that has `root` as its root, in order of execution. */
 export function fuse(root: Node, uses: Uses): Node[] {
@@ -48,14 +49,8 @@ const RULES: Partial<Record<OpName, Rule>> = {
     const undone = reshape?.op.name === 'reshape' && flattens(reshape.outputs[0], root.outputs[0]);
     return undone ? [root, reshape] : [root];
   },
-  neuron: (root, uses) => [...renormalised(root, uses), root],
-  neuronGrad: (root, uses) => {
-    const next = uses.soleConsumer(root.outputs[0]);
-    const masked =
-      next?.op.name === 'reluGrad' && next.inputs[0] === root.inputs[0] && next.inputs[1] === root.outputs[0];
-    const follows = next && (masked || isResidual(next, root, uses));
-    return [...renormalised(root, uses), root, ...(follows ? [next] : [])];
-  },
+  neuron: fuseNeuron,
+  neuronGrad: fuseNeuronGrad,
   batchNorm: fuseNorm,
   batchNormGrad: (root) => [...undoneNorm(root, anywhere).nodes, root],
   add: (root) => {
@@ -75,11 +70,6 @@ const RULES: Partial<Record<OpName, Rule>> = {
   reduceMean: (root, uses) => withSibling(root, uses),
   reduceMax: (root, uses) => withSibling(root, uses),
 };
-
-/** A sum of gradients that is not undone with an attention. */
-function isResidual(sum: Node, root: Node, uses: Uses): boolean {
-  return canAdd(root, sum, uses) && channelGradient(sum.outputs[0], anywhere).nodes.length === 0;
-}
 
 function withFolded(layer: Node, uses: Uses): Node[] {
   const norm = foldable(layer, uses);

@@ -192,6 +192,37 @@ const bypassed = each(
   },
 );
 
+const WEIGHED = [
+  { pool: true, attends: true },
+  { pool: true, attends: false },
+  { pool: false, attends: true },
+] as const;
+
+/** Neurons whose spikes are pooled, and weighed by an attention that reads their means. */
+const weighed = each(
+  [
+    ...NORMS.filter(({ shape }) => canPool(shape)).flatMap((item, i) =>
+      WEIGHED.map((form, f) => ({
+        ...{ ...item, ...form, ...RULES[(i + f) % RULES.length] },
+        ...{ normed: true, membrane: (i + f) % 4 === 0 },
+      })),
+    ),
+    // Too large for the caches; a normalisation in f64 would have some of so many spikes differ.
+    { shape: [1, 16, 131, 130], time: 8, ...WEIGHED[0], ...RULES[0], normed: false, membrane: false },
+  ],
+  (t, { shape, time, pool, attends, normed, membrane, ...rule }) => {
+    const x = normed ? source(t, { shape, time }) : t.f32(shape, { time });
+    const attrs = { ...rule, model: 'lif', surrogate: arctan(2), steps: time ?? 3 } as const;
+    const parameters = [t.parameter([]), t.parameter([], { low: 0.5, high: 0.8 })];
+    const fired = neurons(normed ? normalise(t, x) : x, parameters, attrs);
+    const spikes = toFloat(fired.spikes);
+    const seen = attends ? attend(t, spikes, { mean: true, maximum: false }) : spikes;
+    const y = flatten(pool ? maxPool2d(seen, { kernel: 2 }) : seen);
+    const summary = membrane ? reduceMean(fired.membrane, { axes: [2, 3] }) : null;
+    gradients(t, x, summary ? add(y, linear(summary, t.parameter([y.shape[1], shape[1]]), null)) : y);
+  },
+);
+
 /** Layers whose normalisation by running statistics is folded into their weights. */
 const folded = each(
   [
@@ -218,5 +249,6 @@ export const normCases: Record<string, Case[]> = {
   'normalised network': network,
   'normalisation before neurons': firing,
   'neurons beside a shortcut': bypassed,
+  'neurons whose spikes are weighed': weighed,
   'folded normalisation': folded,
 };

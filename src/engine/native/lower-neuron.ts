@@ -1,5 +1,6 @@
 /** Neurons over time, lowered to native/kernels/lif.cc. */
 import { fusedNode } from '../../compile/conv-step.ts';
+import { spikeGradient } from '../../compile/fuse-neuron.ts';
 import { isMap } from '../../compile/layout.ts';
 import { otherSummand } from '../../compile/match.ts';
 import type { Step } from '../../compile/plan.ts';
@@ -12,6 +13,7 @@ import type { NeuronName } from '../../neurons/table.ts';
 import type { NeuronAttrs } from '../../ops/neuron.ts';
 import type { KernelCall, Lower, Stored } from './kernel-call.ts';
 import { flag, needed, temporary } from './kernel-call.ts';
+import { attentionOperands } from './lower-attention.ts';
 
 /** The number by which the kernels know a kind of reset. */
 const RESET_NUMBER = { subtract: 0, zero: 1, none: 2 } satisfies Record<(typeof RESETS)[number], number>;
@@ -67,20 +69,27 @@ const NEURON_KERNELS: Record<NeuronName, NeuronKernels | null> = {
     backward: (step, stored) => {
       const { root } = step;
       const { current, norm } = currentOf(step);
-      const mask = fusedNode(step, 'reluGrad');
-      const sum = fusedNode(step, 'add');
+      const follows = step.nodes[step.nodes.indexOf(root) + 1];
+      const masks = follows?.op.name === 'reluGrad';
       const [dCurrent, dBeta, dThreshold] = root.outputs;
+      const reaches = root.inputs[3];
+      const ofSpikes = reaches ? spikeGradient(reaches, (node) => step.nodes.includes(node)) : null;
+      const attention = attentionOperands(ofSpikes ?? {});
+      const argmax = ofSpikes?.argmax ?? null;
+      const { ints, floats } = lifInts(root, masks);
       return {
         kernel: 'lif_grad',
         buffers: [
           ...[current, needed(root, 1), needed(root, 2)],
-          root.inputs[3] ?? null,
+          ofSpikes?.g ?? null,
           root.inputs[4] ?? null,
-          ...[(mask ?? sum ?? root).outputs[0], dBeta, dThreshold].map(stored),
+          ...[(follows ?? root).outputs[0], dBeta, dThreshold].map(stored),
           ...norm,
-          sum ? otherSummand(sum, dCurrent) : null,
+          follows && !masks ? otherSummand(follows, dCurrent) : null,
+          ...[argmax, ...attention.buffers],
         ],
-        ...lifInts(root, mask !== undefined),
+        ints: [...ints, argmax ? dCurrent.shape[3] : 0, ...attention.strides],
+        floats: [...floats, attention.factor],
       };
     },
   },
