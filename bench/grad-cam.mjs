@@ -63,9 +63,20 @@ function numbersOf(session, variables) {
     .map((name) => session.readVariable(name));
 }
 
+/** The peer's spiking network has the surrogate of its paper and no other. */
+function expectPeer(path, { system, options }) {
+  if (system !== 'scnn') return;
+  const { surrogate, slope } = soma.findSystem(system).options.parse({});
+  if (options.surrogate !== surrogate || options.slope !== slope)
+    throw new Error(
+      `grad-cam(${path}): expected the default surrogate of ${system}, ${surrogate} with slope ${slope}, got ${options.surrogate} with slope ${options.slope}; take another run`,
+    );
+}
+
 async function compare(path) {
   const run = new soma.RunFolder(path);
   const config = await run.config();
+  expectPeer(path, config);
   const session = soma.openEngine().createSession();
   const weights = config.settings.evaluate;
   const network = soma.networkOf(run, config, session, weights);
