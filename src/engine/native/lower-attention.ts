@@ -17,12 +17,7 @@ export function perMapStride(value: TensorType | null | undefined): number {
 }
 
 /** Operands of ChannelGradient in channel_gradient.h. */
-export function attentionOperands({
-  scale,
-  offset,
-  maximum,
-  factor = 1,
-}: Partial<ChannelGradient>): {
+export function attentionOperands({ scale, offset, maximum, factor = 1 }: Partial<ChannelGradient>): {
   buffers: (Value | null)[];
   strides: number[];
   factor: number;
