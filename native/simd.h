@@ -281,13 +281,9 @@ static inline unsigned equalBits(const uint8_t* bytes, int value) {
 
 // Stores the lanes, each in 0 … 255, as bytes.
 static inline void storeBytes(uint8_t* bytes, VecI v) {
-#if defined(__AVX512F__)
-  _mm512_mask_cvtepi32_storeu_epi8(bytes, __mmask16(-1), (__m512i)v);
-#else
   typedef uint8_t Bytes __attribute__((vector_size(VL)));
   const Bytes narrow = __builtin_convertvector(v, Bytes);
   std::memcpy(bytes, &narrow, VL);
-#endif
 }
 
 // VL bytes as integers. Written out where GCC would move them one by one.

@@ -1,8 +1,8 @@
 // Depthwise convolutions (one filter a channel) of blocked maps; conv_planes.h has those of plain ones. There is no sum
-// over channels: lanes stay apart, and all three kernels walk one channel block of one image at a time. A product takes a load, so what
-// is loaded besides is shared: forward, a weight by several pixels; in the gradient of the weights, a
-// gradient by several taps. The gradient of the input is the forward pass of the gradient with the filter
-// turned round; where the stride is not 1 it is scattered instead.
+// over channels: lanes stay apart, and all three kernels walk one channel block of one image at a time. A product takes
+// a load, so what is loaded besides is shared: forward, a weight by several pixels; in the gradient of the weights, a
+// gradient by several taps. The gradient of the input is the forward pass of the gradient with the filter turned round;
+// where the stride is not 1 it is scattered instead.
 //
 //   frame    input of a block and its padding, [row][column][16], columns split by stride (conv_source.h)
 //   weights  [channel block][tap][16]

@@ -134,12 +134,9 @@ void lifGrad(const Call& call) {
   const LifGradPlan plan(s, call.scratch, call.pool->threads());
   const int32_t* undone = call.ints + LifShape::INTS;
   const ChannelGradient attention(call, 14, undone + 1, call.floats[LifShape::FLOATS]);
-  const SpikeGradient ofSpikes(s, call.f32(3), call.u8(13), attention, *undone);
-  const float *current = call.f32(0), *gMembrane = call.f32(4), *added = call.f32(12);
-  float* dCurrent = call.f32(5);
-  const LifBackward b{current, parametersOf(call, 8), ofSpikes, gMembrane, added, dCurrent,
-                      {s.surrogate, call.floats[0], call.floats[1]},
-                      LifBackward::canStream(s, ofSpikes, current, gMembrane, added, dCurrent)};
+  LifBackward b{call.f32(0), parametersOf(call, 8), {s, call.f32(3), call.u8(13), attention, *undone},
+                call.f32(4), call.f32(12), call.f32(5), {s.surrogate, call.floats[0], call.floats[1]}};
+  b.streams = b.canStream(s);
   float *dBeta = call.f32(6), *dTheta = call.f32(7);
   const auto run = [&]<int RESET, bool DELAY, bool PARAMETERS, bool UNDO>() {
     call.pool->run(s.channelBlocks * s.runs, [&](int task, int thread) {
@@ -155,7 +152,7 @@ void lifGrad(const Call& call) {
     else
       undo ? run.template operator()<RESET, DELAY, false, true>() : run.template operator()<RESET, DELAY, false, false>();
   });
-  if (dBeta || dTheta) reduceParameters(s, plan.partial, b.parameters.beta, dBeta, dTheta);
+  if (parameters) reduceParameters(s, plan.partial, b.parameters.beta, dBeta, dTheta);
 }
 size_t lifGradScratch(const Call& call, int threads) {
   return LifGradPlan(LifShape(call.ints), nullptr, threads).bytes;

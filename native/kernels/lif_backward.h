@@ -15,11 +15,10 @@ struct LifBackward {
   const float *gMembrane, *added;
   float* dCurrent;
   Surrogate surrogate;
-  bool streams;  // dCurrent, which lies where nothing is read
+  bool streams = false;  // stores dCurrent around the caches
 
   // Where every gradient of a current is its own, large, and does not lie where another was.
-  static bool canStream(const LifShape& s, const SpikeGradient& ofSpikes, const float* current, const float* gMembrane,
-                        const float* added, const float* dCurrent) {
+  bool canStream(const LifShape& s) const {
     const bool apart = dCurrent != current && dCurrent != ofSpikes.g && dCurrent != gMembrane && dCurrent != added;
     return apart && s.timedCurrent && leavesCaches(dCurrent, s.T * s.timeStride());
   }
@@ -69,7 +68,7 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const U
   };
   if (K > 1 && s.timeStride() >= FAR_APART) {
     askAhead(s, b, strand.offset + lane);
-    for (int t = 0; UNDO && t < s.T; t++) undo.askAhead(t);
+    if (UNDO) undo.askAhead();
   }
   integrateStrand<K, RESET, DELAY>(s.T, strand, part, b.parameters.normalises(), currentAt,
                                    [&](int t, int k, Vec U) { store(history + (t * K + k) * VL, U); });

@@ -64,10 +64,12 @@ class UndoSpikes {
   }
 
   // Of the strands that come next.
-  void askAhead(int t) const {
-    const size_t at = start_ + t * stride_ + (in_.argmax ? window_[TOGETHER - 1] : size_t(TOGETHER - 1) * LANES) + LANES;
-    __builtin_prefetch(in_.g + at);
-    if (in_.argmax) __builtin_prefetch(in_.argmax + at);
+  void askAhead() const {
+    size_t at = start_ + (in_.argmax ? window_[TOGETHER - 1] : size_t(TOGETHER - 1) * LANES) + LANES;
+    for (int t = 0; t < s_.T; t++, at += stride_) {
+      __builtin_prefetch(in_.g + at);
+      if (in_.argmax) __builtin_prefetch(in_.argmax + at);
+    }
   }
 
  private:

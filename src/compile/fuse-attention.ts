@@ -32,10 +32,7 @@ export function channelGradient(value: Value, within: (node: Node) => boolean): 
 }
 
 function termsOf(value: Value, within: (node: Node) => boolean): Terms | undefined {
-  const made = (op: OpName) => {
-    const node = producer(value, op);
-    return node && within(node) ? node : undefined;
-  };
+  const made = (op: OpName) => producer(value, op, within);
   const sum = made('add');
   if (sum) {
     const [a, b] = sum.inputs;

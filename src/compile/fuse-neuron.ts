@@ -8,16 +8,13 @@ import type { BroadcastAttrs } from '../ops/reduce.ts';
 import type { OpName } from '../ops/table.ts';
 import { type ChannelGradient, channelGradient } from './fuse-attention.ts';
 import { isBlocked } from './layout.ts';
-import { canAdd, isHalvingPool, isPerMap, producer, type Uses } from './match.ts';
-
-const anywhere = () => true;
+import { anywhere, canAdd, isHalvingPool, isPerMap, otherSummand, producer, type Uses } from './match.ts';
 
 export function fuseNeuron(root: Node, uses: Uses): Node[] {
   return [...renormalised(root, uses), root];
 }
 
 export function fuseNeuronGrad(root: Node, uses: Uses): Node[] {
-  const ofSpikes = root.inputs[SPIKES];
   const next = uses.soleConsumer(root.outputs[0]);
   const masked =
     next?.op.name === 'reluGrad' && next.inputs[0] === root.inputs[0] && next.inputs[1] === root.outputs[0];
@@ -25,7 +22,7 @@ export function fuseNeuronGrad(root: Node, uses: Uses): Node[] {
   // Membranes and shortcuts may have the same gradient; then it is stored.
   const readOnce = ({ outputs: [value] }: Node) => uses.soleConsumer(value) !== undefined;
   return [
-    ...(ofSpikes ? spikeGradient(ofSpikes, readOnce).nodes : []),
+    ...(spikeGradient(root, readOnce)?.nodes ?? []),
     ...renormalised(root, uses),
     root,
     ...(follows ? [next] : []),
@@ -64,24 +61,22 @@ export interface SpikeGradient extends ChannelGradient {
   readonly argmax: Value | null;
 }
 
-/** Reads `value` as such a gradient, made of nodes that are `within`. */
-export function spikeGradient(value: Value, within: (node: Node) => boolean): SpikeGradient {
+/** What reaches the spikes of `neuronGrad`, as such a gradient made of nodes that are `within`; null where nothing does. */
+export function spikeGradient(neuronGrad: Node, within: (node: Node) => boolean): SpikeGradient | null {
+  const value = neuronGrad.inputs[SPIKES];
+  if (!value) return null;
   const plain: SpikeGradient = { nodes: [], g: value, argmax: null };
   if (!isBlocked(value)) return plain;
-  const made = (from: Value | null | undefined, op: OpName) => {
-    const node = producer(from, op);
-    return node && within(node) ? node : undefined;
-  };
-  const sum = made(value, 'add');
+  const sum = producer(value, 'add', within);
   const terms = sum?.inputs ?? [value];
-  const pooled = terms.find((term) => made(term, 'maxPool2dGrad'));
-  const unpool = made(pooled, 'maxPool2dGrad');
+  const pooled = terms.find((term) => producer(term, 'maxPool2dGrad', within));
+  const unpool = producer(pooled, 'maxPool2dGrad', within);
   const [g, argmax] = unpool?.inputs ?? [];
-  if (!unpool || !g || !argmax || !isHalvingPool(unpool, 'maxPool2dGrad')) {
+  if (!pooled || !unpool || !g || !argmax || !isHalvingPool(unpool, 'maxPool2dGrad')) {
     const whole = channelGradient(value, within);
     return whole.maximum ? plain : { ...whole, argmax: null };
   }
-  const stretched = sum && made(terms[terms[0] === pooled ? 1 : 0], 'broadcastTo');
+  const stretched = sum && producer(otherSummand(sum, pooled), 'broadcastTo', within);
   const offset = stretched?.inputs[0] ?? undefined;
   if (sum && (!stretched || !offset || !isPerMap(offset, value))) return plain;
   const scaled = channelGradient(g, within);

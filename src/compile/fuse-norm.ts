@@ -49,17 +49,17 @@ export function undoneNorm(root: Node, within: (node: Node) => boolean): UndoneN
 
   let [result] = norm.outputs;
   let g = grad;
-  const unpool = producer(g, 'maxPool2dGrad');
+  const unpool = producer(g, 'maxPool2dGrad', within);
   const pool = producer(unpool?.inputs[1], 'maxPool2d');
-  const pooled = unpool && pool && within(unpool) && isBlocked(x) && isHalvingPool(pool, 'maxPool2d');
+  const pooled = unpool && pool && isBlocked(x) && isHalvingPool(pool, 'maxPool2d');
   const poolInput = pooled && pool.inputs[0] === result;
   if (poolInput && unpool.inputs[0]) {
     [result] = pool.outputs;
     g = unpool.inputs[0];
   }
-  const mask = producer(g, 'reluGrad');
+  const mask = producer(g, 'reluGrad', within);
   const relu = producer(mask?.inputs[0], 'relu');
-  const masked = mask && relu && within(mask) && relu.inputs[0] === result;
+  const masked = mask && relu && relu.inputs[0] === result;
   if (masked && mask.inputs[1]) {
     [result] = relu.outputs;
     g = mask.inputs[1];

@@ -14,7 +14,7 @@ import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
 import { fuseNeuron, fuseNeuronGrad } from './fuse-neuron.ts';
 import { fuseNorm, undoneNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
-import { isHalvingPool, type Uses } from './match.ts';
+import { anywhere, isHalvingPool, type Uses } from './match.ts';
 
 /** The nodes of the step that has `root` as its root, in order of execution. */
 export function fuse(root: Node, uses: Uses): Node[] {
@@ -75,8 +75,6 @@ function withFolded(layer: Node, uses: Uses): Node[] {
   const norm = foldable(layer, uses);
   return norm ? [layer, norm] : [layer];
 }
-
-const anywhere = () => true;
 
 /** Mean and maximum of the same maps. */
 function withSibling(root: Node, uses: Uses): Node[] {

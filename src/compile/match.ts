@@ -17,9 +17,17 @@ export interface Uses {
   precedes(value: Value, node: Node): boolean;
 }
 
-/** The node that makes a value, if it is one of this op. */
-export function producer(value: Value | null | undefined, op: OpName): Node | undefined {
-  return value?.source.kind === 'node' && value.source.node.op.name === op ? value.source.node : undefined;
+export const anywhere = () => true;
+
+/** The node that makes a value, if it is one of this op and `within` what the caller looks at. */
+export function producer(
+  value: Value | null | undefined,
+  op: OpName,
+  within: (node: Node) => boolean = anywhere,
+): Node | undefined {
+  if (value?.source.kind !== 'node') return undefined;
+  const { node } = value.source;
+  return node.op.name === op && within(node) ? node : undefined;
 }
 
 export function sameType(a: TensorType, b: TensorType): boolean {

@@ -203,8 +203,11 @@ const weighed = each(
   [
     ...NORMS.filter(({ shape }) => canPool(shape)).flatMap((item, i) =>
       WEIGHED.map((form, f) => ({
-        ...{ ...item, ...form, ...RULES[(i + f) % RULES.length] },
-        ...{ normed: true, membrane: (i + f) % 4 === 0 },
+        ...item,
+        ...form,
+        ...RULES[(i + f) % RULES.length],
+        normed: true,
+        membrane: (i + f) % 4 === 0,
       })),
     ),
     // Too large for the caches; a normalisation in f64 would have some of so many spikes differ.

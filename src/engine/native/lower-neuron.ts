@@ -72,8 +72,7 @@ const NEURON_KERNELS: Record<NeuronName, NeuronKernels | null> = {
       const follows = step.nodes[step.nodes.indexOf(root) + 1];
       const masks = follows?.op.name === 'reluGrad';
       const [dCurrent, dBeta, dThreshold] = root.outputs;
-      const reaches = root.inputs[3];
-      const ofSpikes = reaches ? spikeGradient(reaches, (node) => step.nodes.includes(node)) : null;
+      const ofSpikes = spikeGradient(root, (node) => step.nodes.includes(node));
       const attention = attentionOperands(ofSpikes ?? {});
       const argmax = ofSpikes?.argmax ?? null;
       const { ints, floats } = lifInts(root, masks);
