@@ -12,6 +12,7 @@ namespace soma::SOMA_ISA {
 struct GradWeightPlan {
   static constexpr size_t BAND_FLOATS = 24 * 1024;  // x and g of a band, together
   static constexpr int MIN_TASKS = 16, SPAN = 4;
+  static constexpr int PAIR = 2;  // blocks of outputs that are summed together
 
   int lanes, inputBlocks, outputBlocks, spans, runs;
   int bandRows, bands;
@@ -38,14 +39,14 @@ struct GradWeightPlan {
     bands = divideUp(s.OH, bandRows);
     frame.rows = frameRows(bandRows);
     frameSize = frame.size();
-    gradientSize = size_t(bandRows) * s.OW * LANES;
+    gradientSize = size_t(bandRows) * s.OW * LANES;  // of one block
     pairSize = size_t(s.taps()) * lanes * LANES;
 
     Scratch scratch(base);
     taps = scratch.take<int32_t>(s.taps());
     partial = scratch.take<float>(size_t(runs) * s.groups * inputBlocks * outputBlocks * pairSize);
     frames = scratch.take<float>(threads * frameSize);
-    gradients = scratch.take<float>(threads * gradientSize);
+    gradients = scratch.take<float>(threads * PAIR * gradientSize);
     bytes = scratch.used();
   }
 
@@ -59,13 +60,16 @@ struct GradientBand {
   const float* x;  // frame
   size_t xRow;     // floats between the input rows of neighbouring output rows
   const float* g;  // [rows][columns][16]
+  size_t gBlock;   // floats to the next block of outputs
   int rows, columns;
 };
 
-// Adds to sums[tap][lane][16] for TAPS taps x CHANNELS channels x REGISTERS registers of outputs.
+// Adds to sums[tap][lane][16] for TAPS taps x CHANNELS channels x REGISTERS registers of outputs; the sums of the next
+// block of outputs are `sumsBlock` floats on.
 template <int LANES_IN, int TAPS, int CHANNELS, int REGISTERS>
 static inline void correlate(const GradientBand& band, const int32_t* taps, int firstChannel, int firstLane,
-                             float* sums) {
+                             float* sums, size_t sumsBlock = 0) {
+  const auto ofRegister = [](int v, size_t block) { return v * VL / LANES * block + v * VL % LANES; };
   Vec sum[TAPS][CHANNELS][REGISTERS] = {};
   for (int r = 0; r < band.rows; r++) {
     const float* x = band.x + r * band.xRow + firstChannel;
@@ -75,7 +79,7 @@ static inline void correlate(const GradientBand& band, const int32_t* taps, int 
     for (int column = 0; column < band.columns; column++, g += LANES) {
       Vec gradient[REGISTERS];
 #pragma GCC unroll 32
-      for (int v = 0; v < REGISTERS; v++) gradient[v] = load(g + v * VL);
+      for (int v = 0; v < REGISTERS; v++) gradient[v] = load(g + ofRegister(v, band.gBlock));
 #pragma GCC unroll 32
       for (int t = 0; t < TAPS; t++)
 #pragma GCC unroll 32
@@ -92,7 +96,7 @@ static inline void correlate(const GradientBand& band, const int32_t* taps, int 
     for (int c = 0; c < CHANNELS; c++)
 #pragma GCC unroll 32
       for (int v = 0; v < REGISTERS; v++) {
-        float* to = sums + (size_t(t) * LANES_IN + firstChannel + c) * LANES + firstLane + v * VL;
+        float* to = sums + (size_t(t) * LANES_IN + firstChannel + c) * LANES + firstLane + ofRegister(v, sumsBlock);
         store(to, load(to) + sum[t][c][v]);
       }
 }
@@ -137,6 +141,23 @@ static inline void correlateBlock(const GradientBand& band, const int32_t* taps,
   }
 }
 
+// Whole blocks of channels and `outputBlocks` blocks of outputs. Where a block is a register, two of them share the
+// values of eight channels: fewer loads a product than one with all sixteen.
+static inline void correlateBlocks(const GradientBand& band, const int32_t* taps, int count, int outputBlocks,
+                                   float* sums, size_t sumsBlock) {
+  int ob = 0;
+  if constexpr (VL == LANES)
+    for (; ob + 2 <= outputBlocks; ob += 2) {
+      const GradientBand two{band.x, band.xRow, band.g + ob * band.gBlock, band.gBlock, band.rows, band.columns};
+      for (int t = 0; t < count; t++)
+        for (int c = 0; c < LANES; c += 8)
+          correlate<LANES, 1, 8, 2>(two, taps + t, c, 0, sums + ob * sumsBlock + size_t(t) * LANES * LANES, sumsBlock);
+    }
+  for (; ob < outputBlocks; ob++)
+    correlateBlock({band.x, band.xRow, band.g + ob * band.gBlock, 0, band.rows, band.columns}, taps, count,
+                   sums + ob * sumsBlock);
+}
+
 static inline void correlateBand(const GradientBand& band, const int32_t* taps, int count, int channels, int lanes,
                                  float* sums) {
   if (lanes == LANES) return correlateBlock(band, taps, count, sums, channels);
@@ -160,7 +181,7 @@ static inline void runGradWeight(const Call& call, const ConvShape& s, const Sou
     const int firstBlock = task % plan.spans * GradWeightPlan::SPAN;
     const int endBlock = smaller(plan.outputBlocks, firstBlock + GradWeightPlan::SPAN);
     float* frame = plan.frames + thread * plan.frameSize;
-    float* gradient = plan.gradients + thread * plan.gradientSize;
+    float* gradients = plan.gradients + thread * GradWeightPlan::PAIR * plan.gradientSize;
     for (int ob = firstBlock; ob < endBlock; ob++)
       std::memset(plan.pair(run, s, group, cb, ob), 0, plan.pairSize * sizeof(float));
 
@@ -171,12 +192,25 @@ static inline void runGradWeight(const Call& call, const ConvShape& s, const Sou
         const int firstRow = band * plan.bandRows, rows = smaller(plan.bandRows, s.OH - firstRow);
         const int channels = smaller(LANES, C - cb * LANES);
         stage(x, n, group * C + cb * LANES, channels, firstRow * s.sh - s.padTop, -s.padLeft, plan.frame, frame);
-        for (int ob = firstBlock; ob < endBlock; ob++) {
-          const int o = group * O + ob * LANES, outputs = smaller(LANES, O - ob * LANES);
-          const float* from = isWholeBlock(g.channels, o, outputs) ? g.row(n, o / LANES, firstRow) : nullptr;
-          if (!from) stageGradient(g, n, o, outputs, firstRow, 0, Frame{rows, s.OW, 1, LANES}, gradient);
-          correlateBand({frame, s.sh * plan.frame.rowSize(), from ? from : gradient, rows, s.OW}, plan.taps, s.taps(),
-                        channels, plan.lanes, plan.pair(run, s, group, cb, ob));
+        for (int ob = firstBlock; ob < endBlock; ob += GradWeightPlan::PAIR) {
+          const int outputBlocks = smaller(GradWeightPlan::PAIR, endBlock - ob);
+          const int o = group * O + ob * LANES, outputs = smaller(outputBlocks * LANES, O - ob * LANES);
+          GradientBand gradient{frame, s.sh * plan.frame.rowSize(), gradients, plan.gradientSize, rows, s.OW};
+          if (const float* row = isWholeBlocks(g.channels, o, outputs) ? g.row(n, o / LANES, firstRow) : nullptr) {
+            gradient.g = row;
+            gradient.gBlock = size_t(g.storedPixels()) * LANES;
+          } else {
+            for (int b = 0; b < outputBlocks; b++)
+              stageGradient(g, n, o + b * LANES, smaller(LANES, outputs - b * LANES), firstRow, 0,
+                            Frame{rows, s.OW, 1, LANES}, gradients + b * plan.gradientSize);
+          }
+          float* sums = plan.pair(run, s, group, cb, ob);
+          if (channels == LANES) {
+            correlateBlocks(gradient, plan.taps, s.taps(), outputBlocks, sums, plan.pairSize);
+            continue;
+          }
+          for (int b = 0; b < outputBlocks; b++, gradient.g += gradient.gBlock, sums += plan.pairSize)
+            correlateBand(gradient, plan.taps, s.taps(), channels, plan.lanes, sums);
         }
       }
   });

@@ -37,6 +37,7 @@ struct PointwisePlan {
   static constexpr int MIN_PIXELS = 2 * TILE_PIXELS;  // of a map that is not brought together with others
   static constexpr int FRAME_FLOATS = 96 * 1024;      // input of a task: a good third of a level 2 cache
   static constexpr int MIN_TASKS = 8;
+  static constexpr int CHUNK_BLOCKS = 20;  // of inputs that caches hold although they begin at the same place in each way
 
   int images, inputs, outputs, pixels;  // pixels: of an image, those that the stride meets
   bool thins, spreads;                  // what is read, what is written
@@ -57,15 +58,16 @@ struct PointwisePlan {
     const int size = larger(1, pixels);
     together = larger(divideUp(TILE_PIXELS, size), smaller(fitting / size, divideUp(images, MIN_TASKS)));
     together = smaller(together, larger(1, images));
-    groups = divideUp(images, together);
+    // A multiple of the threads, lest one works while the others are done.
+    groups = smaller(divideUp(divideUp(images, together), threads) * threads, larger(1, images));
     runs = larger(1, divideUp(pixels, fitting));
     run = divideUp(pixels, runs);
 
     Scratch scratch(base);
-    const size_t ofTask = gathered ? size_t(together) * pixels * LANES : 0;
+    const size_t ofTask = gathered ? (size_t(together) * pixels + 1) * LANES : 0;
     frameSize = blocks(inputs) * ofTask;
     sumsSize = blocks(outputs) * ofTask;
-    bias = scratch.take<float>(size_t(panels(outputs)) * PANEL);
+    bias = scratch.take<float>(size_t(panels(outputs) + 1) * PANEL);
     frames = scratch.take<float>(threads * frameSize);
     sums = scratch.take<float>(threads * sumsSize);
     bytes = scratch.used();
@@ -76,24 +78,34 @@ struct PointwisePlan {
 static inline void runPointwise(const Call& call, const ConvShape& s, Pointwise pass, const float* x,
                                 const float* weights, const float* bias, float* y) {
   static constexpr int32_t ONLY_TAP = 0;
+  static constexpr size_t PAGE = 4096;
   const PointwisePlan plan(s, pass, call.scratch, call.pool->threads());
   const int C = plan.inputs, O = plan.outputs;
   const size_t block = size_t(plan.pixels) * LANES, whole = size_t(s.H) * s.W * LANES;
   const size_t inputBlock = plan.thins ? whole : block, outputBlock = plan.spreads ? whole : block;
   const size_t input = blocks(C) * inputBlock, output = blocks(O) * outputBlock;
-  std::memset(plan.bias, 0, size_t(panels(O)) * PANEL * sizeof(float));
+  std::memset(plan.bias, 0, size_t(panels(O) + 1) * PANEL * sizeof(float));  // and of a panel without any
   if (bias) std::memcpy(plan.bias, bias, size_t(O) * sizeof(float));
 
   const auto convolve = [&](const float* from, size_t blockSize, int pixels, float* to) {
     TileGeometry geometry{};
-    geometry.channels = C;
     geometry.lanes = LANES;
     geometry.outputPixel = LANES;
     geometry.inputBlock = geometry.outputBlock = blockSize;
-    geometry.relu = s.relu && pass == Pointwise::FORWARD;
-    for (int panel = 0; panel < panels(O); panel++)
-      convolvePanel(geometry, {&ONLY_TAP, 1}, from, weights + panel * panelSize(C, 1), plan.bias + panel * PANEL,
-                    panel, O, 1, pixels, to);
+    const bool collide = !plan.gathered && blockSize * sizeof(float) % PAGE == 0;
+    const int chunks = collide ? divideUp(blocks(C), PointwisePlan::CHUNK_BLOCKS) : 1;
+    for (int chunk = 0; chunk < chunks; chunk++) {
+      const int first = blocks(C) * chunk / chunks, end = blocks(C) * (chunk + 1) / chunks;
+      geometry.channels = smaller(C, end * LANES) - first * LANES;
+      geometry.add = chunk > 0;
+      geometry.relu = s.relu && pass == Pointwise::FORWARD && chunk == chunks - 1;
+      for (int panel = 0; panel < panels(O); panel++) {
+        const float* packed =
+            weights + panel * panelSize(C, 1) + size_t(first) * LANES * panelRegisters(O, panel) * VL;
+        convolvePanel(geometry, {&ONLY_TAP, 1}, from + first * blockSize, packed,
+                      plan.bias + (chunk > 0 ? panels(O) : panel) * PANEL, panel, O, 1, pixels, to);
+      }
+    }
   };
 
   if (!plan.gathered) {
@@ -105,8 +117,9 @@ static inline void runPointwise(const Call& call, const ConvShape& s, Pointwise 
     return;
   }
   call.pool->run(plan.groups, [&](int task, int thread) {
-    const int first = task * plan.together, count = smaller(plan.together, plan.images - first);
-    const size_t row = count * block;  // a channel block of all images
+    const auto start = [&](int group) { return int(int64_t(plan.images) * group / plan.groups); };
+    const int first = start(task), count = start(task + 1) - first;
+    const size_t row = count * block + LANES;  // a channel block of all images; a line more, lest rows collide
     float* frame = plan.frames + thread * plan.frameSize;
     float* sums = plan.sums + thread * plan.sumsSize;
     for (int n = 0; n < count; n++)
@@ -129,18 +142,19 @@ static inline void runPointwise(const Call& call, const ConvShape& s, Pointwise 
   });
 }
 
-// dw[o][c] = sum over pixels of g[o]·x[c]. A task owns SPAN registers of outputs and some blocks of channels, whose
-// pixels it takes a piece at a time, so that g of a piece stays in the first-level cache. Where tasks would be few,
-// each has its share of the pieces too, and sums of its own, added in order at the end.
+// dw[o][c] = sum over pixels of g[o]·x[c]. A task owns some spans of outputs, SPAN registers each, and some blocks of
+// channels, whose pixels it takes a piece at a time: x of a piece stays in the second-level cache for all spans, g of one
+// span in the first. Where tasks would be few, each has its share of the pieces too, and sums of its own, added in order
+// at the end.
 struct PointwiseGradPlan {
   static constexpr int SPAN = VL == 16 ? 3 : 2, CHANNELS = VL == 16 ? 8 : 4;  // 24 sums of 32 registers, or 8 of 16
-  static constexpr int WIDTH = SPAN * VL;                                    // outputs of a task
+  static constexpr int WIDTH = SPAN * VL;                                    // outputs of a span
   static constexpr int PIECE = 128;                                          // pixels
-  static constexpr int MIN_TASKS = 16, MAX_BLOCKS = 12;
+  static constexpr int MIN_TASKS = 16, MAX_SPANS = 4, MAX_BLOCKS = 12;       // of a task
 
   int pixels, together;  // of an image, those that the stride meets; images of a piece
   int parts, part;       // pieces of an image, where it has more than one, and their pixels
-  int pieces, spans, groups, runs;
+  int pieces, spans, spanGroups, groups, runs;
   size_t runSize;
   float* partial;  // [run][span][channel][WIDTH]
   size_t thinned;  // pixels of a piece, where a stride skips some; else 0
@@ -153,8 +167,9 @@ struct PointwiseGradPlan {
     part = divideUp(pixels, parts);
     pieces = divideUp(s.images, together) * parts;
     spans = divideUp(blocks(s.O) * LANES, WIDTH);
+    spanGroups = divideUp(spans, MAX_SPANS);
     groups = divideUp(blocks(s.C), MAX_BLOCKS);
-    runs = larger(1, smaller(pieces, divideUp(MIN_TASKS, spans * groups)));
+    runs = larger(1, smaller(pieces, divideUp(MIN_TASKS, spanGroups * groups)));
     runSize = size_t(spans) * blocks(s.C) * LANES * WIDTH;
     Scratch scratch(base);
     partial = scratch.take<float>(runs * runSize);
@@ -166,10 +181,11 @@ struct PointwiseGradPlan {
   size_t metSize() const { return MAX_BLOCKS * LANES * thinned; }
 };
 
-// Adds to sums[CHANNELS][WIDTH] what REGISTERS registers of g make with CHANNELS channels of x.
+// Adds to sums[CHANNELS][WIDTH] what REGISTERS registers of g make with CHANNELS channels of x; asks for the values that
+// lie `ahead` of those of x.
 template <int REGISTERS>
-static inline void multiplyPixels(const float* x, size_t xImage, const float* const* g, size_t gImage, int images,
-                                  int pixels, float* sums) {
+static inline void multiplyPixels(const float* x, size_t xImage, size_t ahead, const float* const* g, size_t gImage,
+                                  int images, int pixels, float* sums) {
   constexpr int CHANNELS = PointwiseGradPlan::CHANNELS, WIDTH = PointwiseGradPlan::WIDTH;
   Vec sum[CHANNELS][REGISTERS];
 #pragma GCC unroll 32
@@ -182,6 +198,7 @@ static inline void multiplyPixels(const float* x, size_t xImage, const float* co
       Vec gradient[REGISTERS];
 #pragma GCC unroll 32
       for (int v = 0; v < REGISTERS; v++) gradient[v] = load(g[v] + i);
+      __builtin_prefetch(value + ahead);
 #pragma GCC unroll 32
       for (int c = 0; c < CHANNELS; c++) {
         const Vec channel = broadcast(value[c]);
@@ -204,25 +221,23 @@ static inline void runPointwiseGradWeight(const Call& call, const ConvShape& s, 
   const size_t xBlock = size_t(s.H) * s.W * LANES, xImage = blocks(s.C) * xBlock;
   const int registers = blocks(s.O) * LANES / VL;
 
-  call.pool->run(plan.runs * plan.spans * plan.groups, [&](int task, int thread) {
+  call.pool->run(plan.runs * plan.spanGroups * plan.groups, [&](int task, int thread) {
     float* met = plan.pixelsMet + thread * plan.metSize();
-    const int group = task % plan.groups, span = task / plan.groups % plan.spans;
-    const int run = task / plan.groups / plan.spans;
-    const int firstBlock = group * Plan::MAX_BLOCKS, endBlock = smaller(blocks(s.C), firstBlock + Plan::MAX_BLOCKS);
-    const int count = smaller(Plan::SPAN, registers - span * Plan::SPAN);
-    float* sums = plan.partial + run * plan.runSize + size_t(span) * blocks(s.C) * LANES * Plan::WIDTH;
-    std::memset(sums + size_t(firstBlock) * LANES * Plan::WIDTH, 0,
-                size_t(endBlock - firstBlock) * LANES * Plan::WIDTH * sizeof(float));
+    const int group = task % plan.groups, spanGroup = task / plan.groups % plan.spanGroups;
+    const int run = task / plan.groups / plan.spanGroups;
+    const int firstBlock = blocks(s.C) * group / plan.groups, endBlock = blocks(s.C) * (group + 1) / plan.groups;
+    const int firstSpan = plan.spans * spanGroup / plan.spanGroups;
+    const int endSpan = plan.spans * (spanGroup + 1) / plan.spanGroups;
+    const auto sumsOf = [&](int span, int channel) {
+      return plan.partial + run * plan.runSize + (size_t(span) * blocks(s.C) * LANES + channel) * Plan::WIDTH;
+    };
+    for (int span = firstSpan; span < endSpan; span++)
+      std::memset(sumsOf(span, firstBlock * LANES), 0, size_t(endBlock - firstBlock) * LANES * Plan::WIDTH * sizeof(float));
     const int firstPiece = int(int64_t(plan.pieces) * run / plan.runs);
     const int endPiece = int(int64_t(plan.pieces) * (run + 1) / plan.runs);
     for (int piece = firstPiece; piece < endPiece; piece++) {
       const int n = piece / plan.parts * plan.together, p = piece % plan.parts * plan.part;
       const int images = smaller(plan.together, s.images - n), pixels = smaller(plan.part, plan.pixels - p);
-      const float* gradient[Plan::SPAN];
-      for (int v = 0; v < count; v++) {
-        const int channel = (span * Plan::SPAN + v) * VL;
-        gradient[v] = g + n * gImage + channel / LANES * block + p * LANES + channel % LANES;
-      }
       // The piece's values: from the first block on, of the next one, of the next image.
       const float* values = x + n * xImage + firstBlock * xBlock + p * LANES;
       size_t nextBlock = xBlock, nextImage = xImage;
@@ -233,15 +248,19 @@ static inline void runPointwiseGradWeight(const Call& call, const ConvShape& s, 
                  met + ((cb - firstBlock) * plan.thinned + size_t(i) * pixels) * LANES);
         values = met, nextBlock = plan.thinned * LANES, nextImage = size_t(pixels) * LANES;
       }
-      for (int c = firstBlock * LANES; c < smaller(s.C, endBlock * LANES); c += Plan::CHANNELS) {
-        const float* value = values + (c / LANES - firstBlock) * nextBlock + c % LANES;
-        float* to = sums + size_t(c) * Plan::WIDTH;
-        if (count == 1)
-          multiplyPixels<1>(value, nextImage, gradient, gImage, images, pixels, to);
-        else if (count == Plan::SPAN)
-          multiplyPixels<Plan::SPAN>(value, nextImage, gradient, gImage, images, pixels, to);
-        else
-          multiplyPixels<2>(value, nextImage, gradient, gImage, images, pixels, to);
+      for (int span = firstSpan; span < endSpan; span++) {
+        const int count = smaller(Plan::SPAN, registers - span * Plan::SPAN);
+        const float* gradient[Plan::SPAN];
+        for (int v = 0; v < count; v++) {
+          const int channel = (span * Plan::SPAN + v) * VL;
+          gradient[v] = g + n * gImage + channel / LANES * block + p * LANES + channel % LANES;
+        }
+        const auto multiply = count == 1            ? multiplyPixels<1>
+                              : count == Plan::SPAN ? multiplyPixels<Plan::SPAN>
+                                                    : multiplyPixels<2>;
+        for (int c = firstBlock * LANES; c < smaller(s.C, endBlock * LANES); c += Plan::CHANNELS)
+          multiply(values + (c / LANES - firstBlock) * nextBlock + c % LANES, nextImage, nextBlock, gradient, gImage,
+                   images, pixels, sumsOf(span, c));
       }
     }
   });

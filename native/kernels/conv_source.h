@@ -23,9 +23,10 @@ static inline size_t mapSize(int channels, int pixels) {
   return size_t(isBlocked(channels) ? blocks(channels) * LANES : channels) * pixels;
 }
 
-// Whether channels [c0, c0 + count) are a block of a blocked map: all 16, or the last ones, behind which it has zeros.
-static inline bool isWholeBlock(int channels, int c0, int count) {
-  return isBlocked(channels) && c0 % LANES == 0 && (count == LANES || c0 + count == channels);
+// Whether channels [c0, c0 + count) are blocks of a blocked map: all 16 of each, or the last ones, behind which it has
+// zeros.
+static inline bool isWholeBlocks(int channels, int c0, int count) {
+  return isBlocked(channels) && c0 % LANES == 0 && (count % LANES == 0 || c0 + count == channels);
 }
 
 struct FloatMap {
@@ -165,7 +166,7 @@ static inline void stagePlainRow(const float* row, size_t plane, int count, int 
 template <class Source>
 static inline void stage(const Source& source, int n, int c0, int count, int top, int left, const Frame& f,
                          float* out) {
-  const bool aligned = f.lanes == LANES && isWholeBlock(source.channels, c0, count);
+  const bool aligned = f.lanes == LANES && isWholeBlocks(source.channels, c0, count);
   for (int Y = 0; Y < f.rows; Y++) {
     const int y = top + Y;
     float* pixel = out + Y * f.rowSize();
@@ -200,7 +201,7 @@ static inline void stage(const Source& source, int n, int c0, int count, int top
 // The same for a gradient; behind a pooling each stored value fills its two columns at once.
 static inline void stageGradient(const GradientMap& g, int n, int c0, int count, int top, int left, const Frame& f,
                                  float* out) {
-  const bool aligned = f.lanes == LANES && isWholeBlock(g.channels, c0, count);
+  const bool aligned = f.lanes == LANES && isWholeBlocks(g.channels, c0, count);
   if (!g.pooled || !aligned || f.phases != 1 || left > 0 || f.columns < -left) {
     stage(g, n, c0, count, top, left, f, out);
     return;

@@ -102,11 +102,10 @@ static inline void runWinogradGradWeight(const Call& call, const ConvShape& s, c
       transformBlocks<true>(plan.grid, g, first, tiles, firstO, endO, 0, 0, gradients, plan.gradientPoint);
       for (int p = 0; p < WINOGRAD_POINTS; p++) {
         float* to = sums + p * plan.sumPoint;
-        for (int c = 0; c < endC - firstC; c++)
-          for (int o = 0; o < endO - firstO; o++, to += LANES * LANES)
-            correlateBlock({inputs + p * plan.inputPoint + size_t(c) * Plan::BLOCK_TILES * LANES, 0,
-                            gradients + p * plan.gradientPoint + size_t(o) * Plan::BLOCK_TILES * LANES, 1, tiles},
-                           &onlyTap, 1, to);
+        constexpr size_t BLOCK = size_t(Plan::BLOCK_TILES) * LANES;
+        for (int c = 0; c < endC - firstC; c++, to += (endO - firstO) * LANES * LANES)
+          correlateBlocks({inputs + p * plan.inputPoint + c * BLOCK, 0, gradients + p * plan.gradientPoint, BLOCK, 1, tiles},
+                          &onlyTap, 1, endO - firstO, to, LANES * LANES);
       }
     }
 
