@@ -4,6 +4,7 @@
 #include <algorithm>
 #include "../kernel.h"
 #include "../simd.h"
+#include "quotient.h"
 #include "scratch.h"
 #include "tables.h"
 
@@ -61,9 +62,10 @@ void adaptiveAvgPool(const Call& call) {
               sum += *pixel;
           }
         const double count = double(rows.length()) * columns.length();
-        if (!s.blocked) *y = float(sum / count);
-        // Lanes beyond C are zero, and so is their mean.
-        for (int l = 0; s.blocked && l < LANES; l++) y[l] = float(sums.lane(l) / count);
+        if (s.blocked)
+          storeQuotient(y, sums, count);  // lanes beyond C are zero, and so is their mean
+        else
+          *y = float(sum / count);
       }
   });
 }

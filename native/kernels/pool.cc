@@ -4,8 +4,10 @@
 // Lanes of a blocked map beyond C hold zero; they are pooled like others and written as zero.
 #include <algorithm>
 #include <limits>
+#include <vector>
 #include "../kernel.h"
 #include "../simd.h"
+#include "quotient.h"
 #include "scratch.h"
 #include "tables.h"
 
@@ -40,6 +42,38 @@ inline Range coveringWindows(int at, int stride, int pad, int kernel, int out) {
   return {first <= 0 ? 0 : divideUp(first, stride), smaller(out, last + 1)};
 }
 
+// Both, of all rows and columns, so that no pixel divides.
+struct Ranges {
+  std::vector<Range> rows, columns;
+
+  static Ranges ofWindows(const PoolShape& s) {
+    Ranges of;
+    for (int i = 0; i < s.OH; i++) of.rows.push_back(windowRange(i, s.sh, s.padTop, s.kh, s.H));
+    for (int j = 0; j < s.OW; j++) of.columns.push_back(windowRange(j, s.sw, s.padLeft, s.kw, s.W));
+    return of;
+  }
+  static Ranges covering(const PoolShape& s) {
+    Ranges of;
+    for (int i = 0; i < s.H; i++) of.rows.push_back(coveringWindows(i, s.sh, s.padTop, s.kh, s.OH));
+    for (int j = 0; j < s.W; j++) of.columns.push_back(coveringWindows(j, s.sw, s.padLeft, s.kw, s.OW));
+    return of;
+  }
+};
+
+// Calls body(row, column) for all of both ranges; the common 2x2 without a loop.
+template <class Body>
+inline void forWindow(const Range& rows, const Range& columns, const Body& body) {
+  if (rows.to - rows.from == 2 && columns.to - columns.from == 2) {
+    body(rows.from, columns.from);
+    body(rows.from, columns.from + 1);
+    body(rows.from + 1, columns.from);
+    body(rows.from + 1, columns.from + 1);
+    return;
+  }
+  for (int row = rows.from; row < rows.to; row++)
+    for (int column = columns.from; column < columns.to; column++) body(row, column);
+}
+
 template <class Body>
 void forPlanes(const Call& call, const PoolShape& s, int work, const Body& body) {
   const int perTask = std::max(1, (1 << 13) / std::max(1, work));
@@ -55,33 +89,32 @@ void maxPool(const Call& call) {
   float* y = call.f32(1);
   uint8_t* argmax = call.u8(2);
   const bool largeWindow = s.kh * s.kw > 128;  // more than storeBytes holds
+  const Ranges windows = Ranges::ofWindows(s);
   forPlanes(call, s, s.OH * s.OW * s.kh * s.kw * L, [&](int plane) {
     const float* x = call.f32(0) + size_t(plane) * s.H * s.W * L;
     const int lanes = s.lanesOf(plane);
     for (int i = 0; i < s.OH; i++)
       for (int j = 0; j < s.OW; j++) {
-        const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
-        const Range columns = windowRange(j, s.sw, s.padLeft, s.kw, s.W);
+        const Range rows = windows.rows[i], columns = windows.columns[j];
         const size_t to = (size_t(plane) * s.OH * s.OW + size_t(i) * s.OW + j) * L;
         Vec best[PARTS];
         VecI index[PARTS] = {};
         for (Vec& v : best) v = broadcast(-std::numeric_limits<float>::infinity());
-        for (int row = rows.from; row < rows.to; row++)
-          for (int column = columns.from; column < columns.to; column++) {
-            const float* pixel = x + (size_t(row) * s.W + column) * L;
-            const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
-            if (s.blocked) {
-              for (int part = 0; part < PARTS; part++) {
-                const Vec v = load(pixel + part * VL);
-                const VecI greater = v > best[part];
-                best[part] = select(greater, v, best[part]);
-                index[part] = greater ? k - VecI{} : index[part];
-              }
-            } else if (*pixel > best[0][0]) {
-              best[0][0] = *pixel;
-              index[0][0] = k;
+        forWindow(rows, columns, [&](int row, int column) {
+          const float* pixel = x + (size_t(row) * s.W + column) * L;
+          const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
+          if (s.blocked) {
+            for (int part = 0; part < PARTS; part++) {
+              const Vec v = load(pixel + part * VL);
+              const VecI greater = v > best[part];
+              best[part] = select(greater, v, best[part]);
+              index[part] = greater ? k - VecI{} : index[part];
             }
+          } else if (*pixel > best[0][0]) {
+            best[0][0] = *pixel;
+            index[0][0] = k;
           }
+        });
         if (!s.blocked) {
           if (y) y[to] = best[0][0];
           if (argmax) argmax[to] = uint8_t(index[0][0]);
@@ -157,18 +190,16 @@ inline void storeSum(float* to, float sum) { *to = sum; }
 // blocked maps, float for plain ones; add(sum, window, i, j, k) adds what the pixel gets from window (i, j),
 // whose values start at `window`, where it is element k.
 template <class Sum, class Add>
-void gatherPlane(const PoolShape& s, float* dx, const Add& add) {
+void gatherPlane(const PoolShape& s, const Ranges& covering, float* dx, const Add& add) {
   constexpr int L = sizeof(Sum) / sizeof(float);
   for (int row = 0; row < s.H; row++)
     for (int column = 0; column < s.W; column++) {
-      const Range is = coveringWindows(row, s.sh, s.padTop, s.kh, s.OH);
-      const Range js = coveringWindows(column, s.sw, s.padLeft, s.kw, s.OW);
+      const Range is = covering.rows[row], js = covering.columns[column];
       Sum sum{};
-      for (int i = is.from; i < is.to; i++)
-        for (int j = js.from; j < js.to; j++) {
-          const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
-          add(sum, (size_t(i) * s.OW + j) * L, i, j, k);
-        }
+      forWindow(is, js, [&](int i, int j) {
+        const int k = (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
+        add(sum, (size_t(i) * s.OW + j) * L, i, j, k);
+      });
       storeSum(dx + (size_t(row) * s.W + column) * L, sum);
     }
 }
@@ -176,17 +207,18 @@ void gatherPlane(const PoolShape& s, float* dx, const Add& add) {
 void maxPoolGrad(const Call& call) {
   const PoolShape s(call.ints);
   const int L = s.blocked ? LANES : 1;
+  const Ranges covering = Ranges::covering(s);
   forPlanes(call, s, s.H * s.W * L, [&](int plane) {
     const float* g = call.f32(0) + size_t(plane) * s.OH * s.OW * L;
     const uint8_t* argmax = call.u8(1) + size_t(plane) * s.OH * s.OW * L;
     float* dx = call.f32(2) + size_t(plane) * s.H * s.W * L;
     if (s.blocked) {
-      gatherPlane<Block>(s, dx, [&](Block& sum, size_t window, int, int, int k) {
+      gatherPlane<Block>(s, covering, dx, [&](Block& sum, size_t window, int, int, int k) {
         for (int part = 0; part < PARTS; part++)
           sum.part[part] += keepBits(equalBits(argmax + window + part * VL, k), load(g + window + part * VL));
       });
     } else {
-      gatherPlane<float>(s, dx, [&](float& sum, size_t window, int, int, int k) {
+      gatherPlane<float>(s, covering, dx, [&](float& sum, size_t window, int, int, int k) {
         if (argmax[window] == k) sum += g[window];
       });
     }
@@ -194,25 +226,24 @@ void maxPoolGrad(const Call& call) {
 }
 
 // Elements that a window's average divides by.
-inline float windowCount(const PoolShape& s, bool countPadding, int i, int j) {
-  if (countPadding) return float(s.kh * s.kw);
-  const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
-  const Range columns = windowRange(j, s.sw, s.padLeft, s.kw, s.W);
-  return float((rows.to - rows.from) * (columns.to - columns.from));
+inline int windowCount(const PoolShape& s, bool countPadding, const Ranges& windows, int i, int j) {
+  if (countPadding) return s.kh * s.kw;
+  const Range rows = windows.rows[i], columns = windows.columns[j];
+  return (rows.to - rows.from) * (columns.to - columns.from);
 }
 
 void avgPool(const Call& call) {
   const PoolShape s(call.ints);
   const bool countPadding = call.ints[PoolShape::INTS];
   const int L = s.blocked ? LANES : 1;
+  const Ranges windows = Ranges::ofWindows(s);
   forPlanes(call, s, s.OH * s.OW * s.kh * s.kw * L, [&](int plane) {
     const float* x = call.f32(0) + size_t(plane) * s.H * s.W * L;
     float* y = call.f32(1) + size_t(plane) * s.OH * s.OW * L;
     const int lanes = s.lanesOf(plane);
     for (int i = 0; i < s.OH; i++)
       for (int j = 0; j < s.OW; j++) {
-        const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
-        const Range columns = windowRange(j, s.sw, s.padLeft, s.kw, s.W);
+        const Range rows = windows.rows[i], columns = windows.columns[j];
         DBlock sums{};
         double sum = 0;
         for (int row = rows.from; row < rows.to; row++)
@@ -224,10 +255,11 @@ void avgPool(const Call& call) {
               sum += *pixel;
             }
           }
-        const double count = windowCount(s, countPadding, i, j);
+        const double count = windowCount(s, countPadding, windows, i, j);
         float* to = y + (size_t(i) * s.OW + j) * L;
         if (s.blocked) {
-          for (int l = 0; l < LANES; l++) to[l] = l < lanes ? float(sums.lane(l) / count) : 0;
+          storeQuotient(to, sums, count);
+          std::fill(to + lanes, to + LANES, 0.0f);  // a window without elements has no average
         } else {
           *to = float(sum / count);
         }
@@ -239,18 +271,20 @@ void avgPoolGrad(const Call& call) {
   const PoolShape s(call.ints);
   const bool countPadding = call.ints[PoolShape::INTS];
   const int L = s.blocked ? LANES : 1;
+  const Ranges windows = Ranges::ofWindows(s), covering = Ranges::covering(s);
   forPlanes(call, s, s.H * s.W * L, [&](int plane) {
     const float* g = call.f32(0) + size_t(plane) * s.OH * s.OW * L;
     float* dx = call.f32(1) + size_t(plane) * s.H * s.W * L;
+    const auto share = [&](int i, int j) { return 1.0f / float(windowCount(s, countPadding, windows, i, j)); };
     if (s.blocked) {
-      gatherPlane<Block>(s, dx, [&](Block& sum, size_t window, int i, int j, int) {
-        const Vec count = broadcast(windowCount(s, countPadding, i, j));
-        for (int part = 0; part < PARTS; part++) sum.part[part] += load(g + window + part * VL) / count;
+      gatherPlane<Block>(s, covering, dx, [&](Block& sum, size_t window, int i, int j, int) {
+        const Vec factor = broadcast(share(i, j));
+        for (int part = 0; part < PARTS; part++)
+          sum.part[part] = fma(load(g + window + part * VL), factor, sum.part[part]);
       });
     } else {
-      gatherPlane<float>(s, dx, [&](float& sum, size_t window, int i, int j, int) {
-        sum += g[window] / windowCount(s, countPadding, i, j);
-      });
+      gatherPlane<float>(s, covering, dx,
+                         [&](float& sum, size_t window, int i, int j, int) { sum += g[window] * share(i, j); });
     }
   });
 }
