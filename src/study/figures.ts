@@ -13,7 +13,8 @@ const rows = (labels: readonly string[]) => ({
   scale: { domain: [...labels] },
   axis: { title: null, grid: false, ticks: false, domain: false },
 });
-const x = { type: 'quantitative' as const, scale: { zero: false, nice: true } };
+/** Padded, lest a mark at the end of the axis lies on the names. */
+const x = { type: 'quantitative' as const, scale: { zero: false, nice: true, padding: 8 } };
 
 /** Accuracy of each arm with its interval, its seeds, and what the paper reports. */
 export function armFigure(arms: readonly ArmResult[]): FigureSource {
