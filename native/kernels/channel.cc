@@ -43,37 +43,57 @@ void mapSummary(const Call& call) {
   });
 }
 
+// One map of 16 channels, pixel by pixel: floats as they lie, or spikes, a word a pixel.
+struct FloatMaps {
+  const float* at;
+
+  FloatMaps(const Call& call, size_t offset) : at(call.f32(0) + offset) {}
+  Vec operator()(size_t pixel, int part) const { return load(at + pixel * LANES + part * VL); }
+};
+struct SpikeMaps {
+  const uint16_t* at;
+
+  SpikeMaps(const Call& call, size_t offset) : at(call.spikes(0) + offset / LANES) {}
+  Vec operator()(size_t pixel, int part) const {
+    return keepBits(unsigned(at[pixel]) >> (part * VL) & ((1u << VL) - 1), broadcast(1.0f));
+  }
+};
+
 // y = x·scale. [x, scale, y]; the scale's stride
+template <class Maps>
 void channelScale(const Call& call) {
   const ChannelShape s(call.ints);
   const PerMap scale{call.f32(1), call.ints[ChannelShape::INTS]};
   forMaps(call, s, [&](int image, int group) {
-    const float* x = call.f32(0) + s.offset(image, group);
-    float* y = call.f32(2) + s.offset(image, group);
+    const size_t at = s.offset(image, group);
+    const Maps x(call, at);
+    float* y = call.f32(2) + at;
     const Block factor = scale.read(image, group);
-    for (int i = 0; i < s.pixels() * LANES; i += LANES)
+    for (int pixel = 0; pixel < s.pixels(); pixel++)
       for (int part = 0; part < PARTS; part++)
-        store(y + i + part * VL, load(x + i + part * VL) * factor.part[part]);
+        store(y + size_t(pixel) * LANES + part * VL, x(pixel, part) * factor.part[part]);
   });
 }
 
-// The gradient of the scale: Σ a·b over each map. [a, b, sums]; the sums' stride
+// The gradient of the scale: Σ x·g over each map. [x, g, sums]; the sums' stride
+template <class Maps>
 void channelDot(const Call& call) {
   const ChannelShape s(call.ints);
   const MapSummary sums{{call.f32(2), call.ints[ChannelShape::INTS]}, {}};
   forMaps(call, s, [&](int image, int group) {
-    const float* a = call.f32(0) + s.offset(image, group);
-    const float* b = call.f32(1) + s.offset(image, group);
-    Block products{};
+    const size_t at = s.offset(image, group);
+    const Maps x(call, at);
+    const float* g = call.f32(1) + at;
+    size_t pixel = 0;
     double total[LANES] = {};
     for (int i = 0; i < s.H; i++) {
-      for (int j = 0; j < s.W; j++, a += LANES, b += LANES)
+      Block products{};
+      for (int j = 0; j < s.W; j++, pixel++)
         for (int part = 0; part < PARTS; part++)
-          products.part[part] = fma(load(a + part * VL), load(b + part * VL), products.part[part]);
+          products.part[part] = fma(x(pixel, part), load(g + pixel * LANES + part * VL), products.part[part]);
       float row[LANES];
       storeBlock(row, products);
       for (int l = 0; l < LANES; l++) total[l] += row[l];
-      products = Block{};
     }
     float sum[LANES];
     for (int l = 0; l < LANES; l++) sum[l] = float(total[l]);
@@ -113,8 +133,10 @@ void channelGrad(const Call& call) {
 
 const Kernel KERNELS[] = {
     {"map_summary", 3, ChannelShape::INTS + 2, 0, mapSummary, nullptr},
-    {"channel_scale", 3, ChannelShape::INTS + 1, 0, channelScale, nullptr},
-    {"channel_dot", 3, ChannelShape::INTS + 1, 0, channelDot, nullptr},
+    {"channel_scale", 3, ChannelShape::INTS + 1, 0, channelScale<FloatMaps>, nullptr},
+    {"channel_scale_spike", 3, ChannelShape::INTS + 1, 0, channelScale<SpikeMaps>, nullptr},
+    {"channel_dot", 3, ChannelShape::INTS + 1, 0, channelDot<FloatMaps>, nullptr},
+    {"channel_dot_spike", 3, ChannelShape::INTS + 1, 0, channelDot<SpikeMaps>, nullptr},
     {"channel_grad", 7, ChannelShape::INTS + ChannelGradient::INTS + 1, 1, channelGrad, nullptr},
 };
 

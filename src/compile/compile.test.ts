@@ -128,6 +128,12 @@ describe('compile', () => {
     expect(kinds(plan).filter((kind) => kind.includes('maxPool2dGrad'))).toEqual([undone, undone, undone]);
   });
 
+  it('reads the spikes that an attention weighs where they lie, forward and back', () => {
+    const { plan } = trainingStep(spec('neurallnet', 32), findSystem('neurallnet').training, 2, null);
+    const casts = kinds(plan).filter((kind) => kind.split('+').includes('cast'));
+    expect(new Set(casts)).toEqual(new Set(['cast+mul', 'cast+mul+reduceSum']));
+  });
+
   it('folds a normalisation by running statistics into the layer before it', () => {
     const graph = new Graph();
     const x = graph.input('x', f32([1, 3, 8, 8]));

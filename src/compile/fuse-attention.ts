@@ -64,6 +64,16 @@ function merge(a: Terms | undefined, b: Terms | undefined): Terms | undefined {
   return both ? undefined : { ...a, ...b, nodes: [...a.nodes, ...b.nodes].sort((x, y) => x.id - y.id) };
 }
 
+/** The node that makes floats of the spikes that `product` scales map by map, or sums into `dot`: kernels read the spikes. */
+export function readSpikes(product: Node, dot: Node | undefined): Node | undefined {
+  const [y] = product.outputs;
+  const casts = product.inputs.map((input) => producer(input, 'cast'));
+  const i = casts.findIndex((cast) => cast !== undefined);
+  const [cast, other] = [casts[i], product.inputs[1 - i]];
+  if (!cast || !other || !isBlocked(y) || !sameType(cast.outputs[0], y)) return undefined;
+  return dot || isPerMap(other, y) ? cast : undefined;
+}
+
 /** Mean and maximum of the same maps: one pass gives both. */
 export function mapSummaries(x: Value, readers: readonly Node[]): Node[] {
   if (!isBlocked(x) || x.dtype !== 'f32') return [];

@@ -10,7 +10,7 @@ import type { Node, Value } from '../graph/value.ts';
 import type { OpName } from '../ops/table.ts';
 import { canRunOnSpikes, convStep } from './conv-step.ts';
 import { foldable } from './fold.ts';
-import { channelGradient, isMapDot, mapSummaries } from './fuse-attention.ts';
+import { channelGradient, isMapDot, mapSummaries, readSpikes } from './fuse-attention.ts';
 import { fuseNeuron, fuseNeuronGrad } from './fuse-neuron.ts';
 import { fuseNorm, undoneNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
@@ -65,7 +65,8 @@ const RULES: Partial<Record<OpName, Rule>> = {
   },
   mul: (root, uses) => {
     const sum = uses.soleConsumer(root.outputs[0]);
-    return isMapDot(root, sum) ? [root, sum] : [root];
+    const dot = isMapDot(root, sum) ? sum : undefined;
+    return [readSpikes(root, dot), root, dot].filter((node) => node !== undefined);
   },
   reduceMean: (root, uses) => withSibling(root, uses),
   reduceMax: (root, uses) => withSibling(root, uses),

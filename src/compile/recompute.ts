@@ -4,6 +4,7 @@
  * Bits stay the same: it is the same kernel on the same values.
  */
 import { elements, type Value } from '../graph/value.ts';
+import type { OpName } from '../ops/table.ts';
 import { stepCost } from './cost.ts';
 import { storageBytes } from './layout.ts';
 import { lifetimes } from './lives.ts';
@@ -14,7 +15,16 @@ import type { Step } from './plan.ts';
 const LARGE_BYTES = 1 << 20;
 /** So many MACs take about as long as writing their sum to memory: a first convolution of 3×3 on 3 channels has 27. */
 const CHEAP_MACS = 32;
-const CHEAP_OPS: ReadonlySet<string> = new Set(['conv2d', 'relu', 'elu', 'sigmoid', 'affine', 'add', 'mul']);
+const CHEAP_OPS: ReadonlySet<string> = new Set<OpName>([
+  'conv2d',
+  'relu',
+  'elu',
+  'sigmoid',
+  'affine',
+  'add',
+  'cast',
+  'mul',
+]);
 
 export interface RecomputeContext {
   readonly guards: readonly Value[];

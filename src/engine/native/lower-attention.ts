@@ -58,12 +58,28 @@ export const lowerReluGrad: Lower = (step, stored, loop, keeps) => {
 export const lowerMul: Lower = (step, stored, loop, keeps) => {
   const { root, nodes } = step;
   const [a, b, y] = [needed(root, 0), needed(root, 1), root.outputs[0]];
-  const sum = nodes.at(1)?.outputs[0];
-  if (sum) return [{ kernel: 'channel_dot', buffers: [a, b, sum], ints: [...mapInts(a), perMapStride(sum)] }];
-  const [x, scale] = isPerMap(a, y) ? [b, a] : [a, b];
-  if (!isBlocked(y) || !sameType(x, y) || !isPerMap(scale, y))
+  const sum = nodes.find(({ op }) => op.name === 'reduceSum')?.outputs[0];
+  const cast = nodes.find(({ op }) => op.name === 'cast');
+  const [x, other] = (cast ? cast.outputs[0] === b : isPerMap(a, y)) ? [b, a] : [a, b];
+  const maps = cast ? needed(cast, 0) : x;
+  const suffix = cast ? '_spike' : '';
+  if (sum)
+    return [
+      {
+        kernel: `channel_dot${suffix}`,
+        buffers: [maps, other, sum],
+        ints: [...mapInts(other), perMapStride(sum)],
+      },
+    ];
+  if (!isBlocked(y) || !sameType(x, y) || !isPerMap(other, y))
     return plain.lowerMul(step, stored, loop, keeps);
-  return [{ kernel: 'channel_scale', buffers: [x, scale, y], ints: [...mapInts(y), perMapStride(scale)] }];
+  return [
+    {
+      kernel: `channel_scale${suffix}`,
+      buffers: [maps, other, y],
+      ints: [...mapInts(y), perMapStride(other)],
+    },
+  ];
 };
 
 /** Mean or maximum of whole maps, or both. */
