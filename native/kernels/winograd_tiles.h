@@ -49,11 +49,13 @@ static inline void copyTile(const Source& source, int n, int cb, int top, int le
 template <int SIDE>
 inline constexpr float OUTSIDE[SIDE * LANES] = {};
 
-// Asks for the part of the next row of tiles that lies below this tile, or of what follows the map.
+// Asks for what the tile below this one reads and this one does not, or for what follows the map. Tiles begin 4 pixels
+// after each other, or 8 with a stride.
 template <int SIDE>
 static inline void prefetchBelow(const float* map, size_t rowStride, int top, int left) {
-  for (int row = top + SIDE; row < top + 2 * SIDE - 2; row++)
-    for (int column = left; column < left + SIDE - 2; column++)
+  constexpr int STEP = SIDE / 4 * 4;
+  for (int row = top + SIDE; row < top + SIDE + STEP; row++)
+    for (int column = left; column < left + STEP; column++)
       __builtin_prefetch(map + ptrdiff_t(row * rowStride) + ptrdiff_t(column) * LANES);
 }
 
