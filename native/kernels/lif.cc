@@ -124,11 +124,25 @@ void reduceParameters(const LifShape& s, const PartialGradient* partial, const f
   if (dTheta && !s.thresholdPerChannel) *dTheta = float(allTheta);
 }
 
+// Gradients of γ and β of the normalisation, in task order.
+void reduceNorm(const LifShape& s, const PartialGradient* partial, const float* invStd, float* dGamma, float* dBeta) {
+  for (int c = 0; c < s.C; c++) {
+    double gradient = 0, product = 0;
+    for (int run = 0; run < s.runs; run++) {
+      const PartialGradient& p = partial[c / LANES * s.runs + run];
+      gradient += p.normGradient[c % LANES];
+      product += p.normProduct[c % LANES];
+    }
+    if (dGamma) dGamma[c] = float(product * invStd[c]);
+    if (dBeta) dBeta[c] = float(gradient);
+  }
+}
+
 //   ints: LifShape, the width of maps that were pooled, the attention's strides
 //   floats: the surrogate's parameter and scale, the attention's factor (spike_gradient.h)
 // [current, beta, theta, gradient of spikes | null, of membranes | null, dCurrent | null, dBeta | null, dTheta | null,
 //  mean, invStd, scale and shift of a normalisation | null, what is added to dCurrent | null, argmax | null,
-//  four of the attention]
+//  four of the attention, gradients of the normalisation's own parameters | null]
 void lifGrad(const Call& call) {
   const LifShape s(call.ints);
   const LifGradPlan plan(s, call.scratch, call.pool->threads());
@@ -137,7 +151,8 @@ void lifGrad(const Call& call) {
   LifBackward b{call.f32(0), parametersOf(call, 8), {s, call.f32(3), call.u8(13), attention, *undone},
                 call.f32(4), call.f32(12), call.f32(5), {s.surrogate, call.floats[0], call.floats[1]}};
   b.streams = b.canStream(s);
-  float *dBeta = call.f32(6), *dTheta = call.f32(7);
+  float *dBeta = call.f32(6), *dTheta = call.f32(7), *dNormGamma = call.f32(18), *dNormBeta = call.f32(19);
+  b.sumsNorm = dNormGamma || dNormBeta;
   const auto run = [&]<int RESET, bool DELAY, bool PARAMETERS, bool UNDO>() {
     call.pool->run(s.channelBlocks * s.runs, [&](int task, int thread) {
       float* history = plan.histories + size_t(thread) * LifGradPlan::historySize(s);
@@ -153,6 +168,7 @@ void lifGrad(const Call& call) {
       undo ? run.template operator()<RESET, DELAY, false, true>() : run.template operator()<RESET, DELAY, false, false>();
   });
   if (parameters) reduceParameters(s, plan.partial, b.parameters.beta, dBeta, dTheta);
+  if (b.sumsNorm) reduceNorm(s, plan.partial, b.parameters.invStd, dNormGamma, dNormBeta);
 }
 size_t lifGradScratch(const Call& call, int threads) {
   return LifGradPlan(LifShape(call.ints), nullptr, threads).bytes;
@@ -160,7 +176,7 @@ size_t lifGradScratch(const Call& call, int threads) {
 
 const Kernel KERNELS[] = {
     {"lif", 9, LifShape::INTS, LifShape::FLOATS, lif, nullptr},
-    {"lif_grad", 18, LifShape::INTS + SpikeGradient::INTS, LifShape::FLOATS + 1, lifGrad, lifGradScratch},
+    {"lif_grad", 20, LifShape::INTS + SpikeGradient::INTS, LifShape::FLOATS + 1, lifGrad, lifGradScratch},
 };
 
 }  // namespace

@@ -15,7 +15,8 @@ struct LifBackward {
   const float *gMembrane, *added;
   float* dCurrent;
   Surrogate surrogate;
-  bool streams = false;  // stores dCurrent around the caches
+  bool sumsNorm = false;  // for the normalisation's own gradients
+  bool streams = false;   // stores dCurrent around the caches
 
   // Where every gradient of a current is its own, large, and does not lie where another was.
   bool canStream(const LifShape& s) const {
@@ -30,6 +31,11 @@ constexpr size_t FAR_APART = 1 << 18;
 // Sums over a strand's time, before clip's own gradient.
 struct ParameterGradient {
   Vec beta, theta;
+};
+
+// The gradient of a current, and its product with what the current was normalised from less its mean.
+struct NormSums {
+  Vec gradient{}, product{};
 };
 
 // Memory does not foresee what lies so far apart: asks for what the strands at `offset` read on their way back, and for the
@@ -48,7 +54,7 @@ static inline void askAhead(const LifShape& s, const LifBackward& b, size_t offs
 // parameters have gradients. UNDO: the gradient of spikes is what `undo` gives.
 template <int K, int RESET, bool DELAY, bool PARAMETERS, bool UNDO>
 static inline void backwardPart(const LifShape& s, const LifBackward& b, const UndoSpikes& undo, const Strand& strand, int part,
-                                float* history, ParameterGradient (&sums)[K]) {
+                                float* history, ParameterGradient (&sums)[K], NormSums& norm) {
   const int lane = part * VL, lanes = strand.lanes - lane;
   const unsigned real = ((1u << strand.filled) - 1) >> lane & ((1u << VL) - 1);
   const Vec beta = strand.beta.part[part], theta = strand.theta.part[part], zero{};
@@ -63,6 +69,10 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const U
     if (s.reluGrad) g = select(currentAt(t, k) <= zero, zero, g);
     g = keepBits(real, g);
     if (b.added) g = g + loadLanes<K>(b.added + at, lanes);
+    if (b.sumsNorm) {
+      norm.gradient = norm.gradient + g;
+      norm.product = fma(g, currentAt(t, k) - strand.norm.mean.part[part], norm.product);
+    }
     if (K > 1 && b.streams) return stream(b.dCurrent + at, g);
     storeLanes<K>(b.dCurrent + at, g, lanes);
   };
@@ -124,6 +134,12 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const U
 // Partial sums of one task, by lane (by channel in a plain map).
 struct PartialGradient {
   double beta[LANES], theta[LANES];
+  double normGradient[LANES], normProduct[LANES];  // by lane
+
+  void add(int part, const NormSums& norm) {
+    addLanes(normGradient, false, part, 0, VL, norm.gradient);
+    addLanes(normProduct, false, part, 0, VL, norm.product);
+  }
 
   void add(const LifShape& s, const Strand& strand, int part, int firstChannel, const ParameterGradient& sum) {
     const int lanes = smaller(VL, strand.lanes - part * VL);
@@ -154,7 +170,9 @@ static inline void backwardTask(const LifShape& s, const LifBackward& b, int tas
     if (UNDO) undo.seek(n, position - block * s.HW);
     const auto walk = [&]<int K>(int part) {
       ParameterGradient sums[K];
-      backwardPart<K, RESET, DELAY, PARAMETERS, UNDO>(s, b, undo, strand, part, history, sums);
+      NormSums norm;
+      backwardPart<K, RESET, DELAY, PARAMETERS, UNDO>(s, b, undo, strand, part, history, sums, norm);
+      if (b.sumsNorm) partial.add(part, norm);
       if constexpr (PARAMETERS)
         for (int k = 0; k < K; k++) partial.add(s, strand, part, firstChannel, sums[k]);
     };

@@ -163,7 +163,7 @@ void writeGroup(const NormShape& s, const Incoming& in, const NormLine& line, co
 }
 
 // [x, γ, β | null, mean, invStd, g, result of ReLU | null, argmax | null, four of the attention, dx | null, dγ | null,
-//  dβ | null]
+//  dβ | null, what dγ and dβ are where they are known | null]
 void batchNormGrad(const Call& call) {
   const NormShape s(call.ints);
   const NormPlan plan(s, call.scratch);
@@ -171,26 +171,29 @@ void batchNormGrad(const Call& call) {
   const Incoming in{call.f32(5), call.f32(6), call.u8(7),
                     ChannelGradient(call, 8, call.ints + NormShape::INTS, call.floats[0])};
   float *dx = call.f32(12), *dGamma = call.f32(13), *dBeta = call.f32(14);
+  const float *knownGamma = call.f32(15), *knownBeta = call.f32(16);
   for (int c = 0; c < s.C; c++) plan.r[c] = invStd[c] * gamma[c];
   const auto lineOf = [&](int group) {
     return NormLine{channelLanes(s, group, mean), channelLanes(s, group, plan.r), beta ? channelLanes(s, group, beta) : Block{}};
   };
 
   const auto run = [&]<int ATTENTION, bool RELU>() {
-    sumChannels(call, s, plan, [&](int group, int from, int to) {
-      const NormLine line = lineOf(group);
-      Products products;
-      if (!canSumResults(s, in, gamma, beta, group)) {
-        for (int image = from; image < to; image++) sumGroup<ATTENTION, RELU>(s, in, line, image, group, x, products);
-        return products.totals();
-      }
-      for (int image = from; image < to; image++) sumResults<ATTENTION>(s, in, line, image, group, products);
-      LaneTotals totals = products.totals();
-      for (int l = 0; l < s.channels(group); l++) totals.second[l] /= plan.r[s.firstChannel(group) + l];
-      return totals;
-    });
+    if (!knownGamma)
+      sumChannels(call, s, plan, [&](int group, int from, int to) {
+        const NormLine line = lineOf(group);
+        Products products;
+        if (!canSumResults(s, in, gamma, beta, group)) {
+          for (int image = from; image < to; image++) sumGroup<ATTENTION, RELU>(s, in, line, image, group, x, products);
+          return products.totals();
+        }
+        for (int image = from; image < to; image++) sumResults<ATTENTION>(s, in, line, image, group, products);
+        LaneTotals totals = products.totals();
+        for (int l = 0; l < s.channels(group); l++) totals.second[l] /= plan.r[s.firstChannel(group) + l];
+        return totals;
+      });
     for (int c = 0; c < s.C; c++) {
-      const double sum = plan.first[c], along = plan.second[c] * invStd[c];
+      const double sum = knownBeta ? knownBeta[c] : plan.first[c];
+      const double along = knownGamma ? knownGamma[c] : plan.second[c] * invStd[c];
       if (dGamma) dGamma[c] = float(along);
       if (dBeta) dBeta[c] = float(sum);
       plan.p[c] = s.training ? float(sum / s.count()) : 0;
@@ -214,7 +217,7 @@ void batchNormGrad(const Call& call) {
 size_t normScratch(const Call& call, int) { return NormPlan(NormShape(call.ints), nullptr).bytes; }
 
 const Kernel KERNELS[] = {
-    {"batch_norm_grad", 15, NormShape::INTS + ChannelGradient::INTS, 1, batchNormGrad, normScratch},
+    {"batch_norm_grad", 17, NormShape::INTS + ChannelGradient::INTS, 1, batchNormGrad, normScratch},
 };
 
 }  // namespace

@@ -115,7 +115,7 @@ describe('compile', () => {
     };
     const alone = trace(false);
     expect(alone.steps).toContain('batchNorm');
-    expect(alone.steps).toContain('batchNormApply+neuronGrad');
+    expect(alone.steps).toContain('batchNormApply+neuronGrad+batchNormSums');
     expect(alone.stored).toBe(false);
     const shared = trace(true);
     expect(shared.steps.filter((kind) => kind.includes('batchNormApply'))).toEqual([]);
@@ -124,7 +124,7 @@ describe('compile', () => {
 
   it('undoes the pool and the attention behind spikes where their neurons read the gradient', () => {
     const { plan } = trainingStep(spec('neurallnet', 32), findSystem('neurallnet').training, 2, null);
-    const undone = 'mul+maxPool2dGrad+broadcastTo+add+batchNormApply+neuronGrad';
+    const undone = 'mul+maxPool2dGrad+broadcastTo+add+batchNormApply+neuronGrad+batchNormSums';
     expect(kinds(plan).filter((kind) => kind.includes('maxPool2dGrad'))).toEqual([undone, undone, undone]);
   });
 
@@ -132,6 +132,15 @@ describe('compile', () => {
     const { plan } = trainingStep(spec('neurallnet', 32), findSystem('neurallnet').training, 2, null);
     const casts = kinds(plan).filter((kind) => kind.split('+').includes('cast'));
     expect(new Set(casts)).toEqual(new Set(['cast+mul', 'cast+mul+reduceSum']));
+  });
+
+  it('sums the gradient of a current for its normalisation while it is written', () => {
+    const { plan } = trainingStep(spec('neurallnet', 32), findSystem('neurallnet').training, 2, null);
+    const gradients = plan.steps.filter(({ root }) => root.op.name === 'batchNormGrad');
+    expect(gradients.map(({ outputs }) => outputs.length)).toEqual([1, 1, 1]);
+    const summed = plan.steps.flatMap(({ nodes }) => nodes.filter(({ op }) => op.name === 'batchNormSums'));
+    for (const [i, { inputs }] of gradients.entries())
+      expect(summed[i].outputs.every((sum) => inputs.includes(sum))).toBe(true);
   });
 
   it('folds a normalisation by running statistics into the layer before it', () => {

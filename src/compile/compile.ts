@@ -102,7 +102,8 @@ function group(nodes: readonly Node[], read: ReadonlySet<Value>, fusing: boolean
     if (taken.has(node)) continue;
     const members = fusing ? fuse(node, { soleConsumer, consumers: free, readers, precedes }) : [node];
     for (const member of members.slice(members.indexOf(node) + 1)) taken.add(member);
-    groups.push({ root: node, nodes: members });
+    // A rule may put a variant of the node in its place.
+    groups.push({ root: members.includes(node) ? node : members[members.length - 1], nodes: members });
   }
   return groups;
 }

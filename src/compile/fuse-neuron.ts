@@ -1,12 +1,14 @@
 /**
  * Fusion around neurons. A normalisation in front computes their current while they read it. Backward, the gradient that
- * reaches their spikes is undone while it is read: a 2×2 maximum of the spikes and a channel attention that read their means.
+ * reaches their spikes is undone while it is read: a 2×2 maximum of the spikes and a channel attention that read their means;
+ * and the gradient of their current is summed up for the normalisation while it is written.
  */
 import type { Node, Value } from '../graph/value.ts';
-import { type BatchNormAttrs, batchNormApply } from '../ops/batch-norm.ts';
+import { type BatchNormAttrs, batchNormApply, batchNormSums } from '../ops/batch-norm.ts';
 import type { BroadcastAttrs } from '../ops/reduce.ts';
 import type { OpName } from '../ops/table.ts';
 import { type ChannelGradient, channelGradient } from './fuse-attention.ts';
+import { undoneNorm } from './fuse-norm.ts';
 import { isBlocked } from './layout.ts';
 import { anywhere, canAdd, isHalvingPool, isPerMap, otherSummand, producer, type Uses } from './match.ts';
 
@@ -26,7 +28,30 @@ export function fuseNeuronGrad(root: Node, uses: Uses): Node[] {
     ...renormalised(root, uses),
     root,
     ...(follows ? [next] : []),
+    ...(next && summedBy(next, uses) ? [sumsOf(next)] : []),
   ];
+}
+
+/** The gradient of a normalisation, of which neurons may have computed what is a sum over all images. */
+export function fuseNormGrad(root: Node, uses: Uses): Node[] {
+  if (!summedBy(root, uses)) return [...undoneNorm(root, anywhere).nodes, root];
+  const [dx, ...sums] = root.outputs;
+  return [{ ...root, inputs: [...root.inputs, ...sums], outputs: [dx] }];
+}
+
+/** Whether the gradient that `normGrad` reads comes from neurons that compute their current by that normalisation. */
+function summedBy(normGrad: Node, uses: Uses): boolean {
+  if (normGrad.op.name !== 'batchNormGrad') return false;
+  const [x, , mean, , g] = normGrad.inputs;
+  const neuron = producer(g, 'neuronGrad');
+  if (!x || !g || !neuron || neuron.outputs[0] !== g || !isBlocked(x)) return false;
+  const [norm] = renormalised(neuron, uses);
+  return norm?.inputs[0] === x && norm.inputs[1] === mean && uses.soleConsumer(g) === normGrad;
+}
+
+function sumsOf(normGrad: Node): Node {
+  const [x, , mean, invStd, g] = normGrad.inputs;
+  return { ...normGrad, op: batchNormSums, inputs: [x, mean, invStd, g], outputs: normGrad.outputs.slice(1) };
 }
 
 /** Where the neurons' gradient has that of their spikes among its inputs: behind a current and two parameters. */

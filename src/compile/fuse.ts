@@ -11,8 +11,8 @@ import type { OpName } from '../ops/table.ts';
 import { canRunOnSpikes, convStep } from './conv-step.ts';
 import { foldable } from './fold.ts';
 import { channelGradient, isMapDot, mapSummaries, readSpikes } from './fuse-attention.ts';
-import { fuseNeuron, fuseNeuronGrad } from './fuse-neuron.ts';
-import { fuseNorm, undoneNorm } from './fuse-norm.ts';
+import { fuseNeuron, fuseNeuronGrad, fuseNormGrad } from './fuse-neuron.ts';
+import { fuseNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
 import { anywhere, isHalvingPool, type Uses } from './match.ts';
 
@@ -52,7 +52,7 @@ const RULES: Partial<Record<OpName, Rule>> = {
   neuron: fuseNeuron,
   neuronGrad: fuseNeuronGrad,
   batchNorm: fuseNorm,
-  batchNormGrad: (root) => [...undoneNorm(root, anywhere).nodes, root],
+  batchNormGrad: fuseNormGrad,
   add: (root) => {
     const { nodes } = channelGradient(root.outputs[0], anywhere);
     return nodes.length > 0 ? [...nodes] : [root];

@@ -101,23 +101,50 @@ export const batchNormApply: OpDef = {
   },
 };
 
-/** (x, γ, mean, invStd, g) → gradients of x, γ and β. */
+/**
+ * (x, mean, invStd, g) → gradients of γ and β: no op of its own, but how a fused step that computes g sums it up on the way,
+ * so that batchNormGrad need not.
+ */
+export const batchNormSums: OpDef = {
+  name: 'batchNormSums',
+  infer([x]) {
+    if (!x) throw mismatch('batchNormSums()', 'x', 'nothing');
+    return [flat(x.shape[1]), flat(x.shape[1])];
+  },
+  reference({ inputs: [x, mean, invStd, g], outputs: [dGamma, dBeta] }) {
+    if (!x || !mean || !invStd || !g) return;
+    const { sum, product } = gradientSums(x, mean, invStd, g);
+    dGamma?.data.set(product);
+    dBeta?.data.set(sum);
+  },
+};
+
+/** Σ g and Σ g·(x − mean)·invStd of each channel. */
+function gradientSums(x: Tensor, mean: Tensor, invStd: Tensor, g: Tensor) {
+  const { of, n } = channels(x.type);
+  const sum = new Float64Array(n);
+  const product = new Float64Array(n);
+  for (let i = 0; i < x.data.length; i++) {
+    const c = of(i);
+    sum[c] += g.data[i];
+    product[c] += g.data[i] * (x.data[i] - mean.data[c]) * invStd.data[c];
+  }
+  return { sum, product };
+}
+
+/** (x, γ, mean, invStd, g[, gradients of γ and β, where they are known]) → gradients of x, γ and β. */
 export const batchNormGrad: OpDef<BatchNormAttrs> = {
   name: 'batchNormGrad',
   infer([x]) {
     if (!x) throw mismatch('batchNormGrad()', 'x', 'nothing');
     return [{ ...x }, flat(x.shape[1]), flat(x.shape[1])];
   },
-  reference({ inputs: [x, gamma, mean, invStd, g], outputs: [dx, dGamma, dBeta], attrs }) {
+  reference({ inputs: [x, gamma, mean, invStd, g, known, knownSum], outputs: [dx, dGamma, dBeta], attrs }) {
     if (!x || !gamma || !mean || !invStd || !g) return;
-    const { of, count, n } = channels(x.type);
-    const sum = new Float64Array(n);
-    const product = new Float64Array(n);
+    const { of, count } = channels(x.type);
+    const { sum, product } =
+      known && knownSum ? { sum: knownSum.data, product: known.data } : gradientSums(x, mean, invStd, g);
     const normalised = (i: number) => (x.data[i] - mean.data[of(i)]) * invStd.data[of(i)];
-    for (let i = 0; i < x.data.length; i++) {
-      sum[of(i)] += g.data[i];
-      product[of(i)] += g.data[i] * normalised(i);
-    }
     if (dGamma) dataOf(dGamma).set(product);
     if (dBeta) dataOf(dBeta).set(sum);
     if (!dx) return;

@@ -69,7 +69,8 @@ const NEURON_KERNELS: Record<NeuronName, NeuronKernels | null> = {
     backward: (step, stored) => {
       const { root } = step;
       const { current, norm } = currentOf(step);
-      const follows = step.nodes[step.nodes.indexOf(root) + 1];
+      const sums = fusedNode(step, 'batchNormSums');
+      const follows = sums ? undefined : step.nodes[step.nodes.indexOf(root) + 1];
       const masks = follows?.op.name === 'reluGrad';
       const [dCurrent, dBeta, dThreshold] = root.outputs;
       const ofSpikes = spikeGradient(root, (node) => step.nodes.includes(node));
@@ -86,6 +87,7 @@ const NEURON_KERNELS: Record<NeuronName, NeuronKernels | null> = {
           ...norm,
           follows && !masks ? otherSummand(follows, dCurrent) : null,
           ...[argmax, ...attention.buffers],
+          ...[sums?.outputs[0], sums?.outputs[1]].map(stored),
         ],
         ints: [...ints, argmax ? dCurrent.shape[3] : 0, ...attention.strides],
         floats: [...floats, attention.factor],

@@ -56,7 +56,8 @@ export const lowerBatchNormGrad: Lower = ({ root, nodes }, stored) => {
       kernel: 'batch_norm_grad',
       buffers: [
         ...[x, scale, shift, mean, invStd, incoming.g, result, argmax, ...attention.buffers],
-        ...root.outputs.map(stored),
+        ...[0, 1, 2].map((i) => stored(root.outputs[i])),
+        ...[5, 6].map((i) => root.inputs[i] ?? null),
       ],
       ints: [...normInts(x, root.attrs as BatchNormAttrs, rectified, argmax !== null), ...attention.strides],
       floats: [attention.factor],
