@@ -102,17 +102,20 @@ struct LifGradPlan {
   static size_t historySize(const LifShape& s) { return size_t(s.T) * TOGETHER * VL; }
 };
 
-// Adds the partial sums in task order. The gradient of clip is one on the closed interval.
+// A channel's partial sums, added in task order.
+double ofChannel(const LifShape& s, const PartialGradient* partial, int c, double (PartialGradient::*sums)[LANES]) {
+  double total = 0;
+  for (int run = 0; run < s.runs; run++) total += (partial[c / LANES * s.runs + run].*sums)[c % LANES];
+  return total;
+}
+
+// The gradient of clip is one on the closed interval.
 void reduceParameters(const LifShape& s, const PartialGradient* partial, const float* beta, float* dBeta,
                       float* dTheta) {
   double allBeta = 0, allTheta = 0;
   for (int c = 0; c < s.C; c++) {
-    double channelBeta = 0, channelTheta = 0;
-    for (int run = 0; run < s.runs; run++) {
-      const PartialGradient& p = partial[c / LANES * s.runs + run];
-      channelBeta += p.beta[c % LANES];
-      channelTheta += p.theta[c % LANES];
-    }
+    double channelBeta = ofChannel(s, partial, c, &PartialGradient::beta);
+    const double channelTheta = ofChannel(s, partial, c, &PartialGradient::theta);
     const float raw = beta[s.betaPerChannel ? c : 0];
     if (!(raw >= 0 && raw <= 1)) channelBeta = 0;
     allBeta += channelBeta;
@@ -124,17 +127,11 @@ void reduceParameters(const LifShape& s, const PartialGradient* partial, const f
   if (dTheta && !s.thresholdPerChannel) *dTheta = float(allTheta);
 }
 
-// Gradients of γ and β of the normalisation, in task order.
+// Gradients of γ and β of the normalisation.
 void reduceNorm(const LifShape& s, const PartialGradient* partial, const float* invStd, float* dGamma, float* dBeta) {
   for (int c = 0; c < s.C; c++) {
-    double gradient = 0, product = 0;
-    for (int run = 0; run < s.runs; run++) {
-      const PartialGradient& p = partial[c / LANES * s.runs + run];
-      gradient += p.normGradient[c % LANES];
-      product += p.normProduct[c % LANES];
-    }
-    if (dGamma) dGamma[c] = float(product * invStd[c]);
-    if (dBeta) dBeta[c] = float(gradient);
+    if (dGamma) dGamma[c] = float(ofChannel(s, partial, c, &PartialGradient::normProduct) * invStd[c]);
+    if (dBeta) dBeta[c] = float(ofChannel(s, partial, c, &PartialGradient::normGradient));
   }
 }
 
