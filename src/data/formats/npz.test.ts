@@ -139,4 +139,14 @@ describe('npz', () => {
     damaged[130] ^= 0xff;
     expect(await failure('bits.npz', damaged)).toMatch(/train_images\.npy: expected a complete zip archive/);
   });
+
+  it('refuses a member that ends early, also one that is known to before anybody reads it', async () => {
+    const archive = Buffer.from(zip(medmnist(SPLITS), 'deflated'));
+    const entry = archive.indexOf(Buffer.from('PK\x01\x02', 'latin1'));
+    archive.writeUInt32LE(archive.readUInt32LE(entry + 24) + 65, entry + 24);
+    for (let i = 0; i < 20; i++)
+      expect(await failure('early.npz', archive)).toMatch(
+        /expected a complete zip archive.*not enough bytes/,
+      );
+  });
 });

@@ -3,6 +3,7 @@
  * deflated one is inflated once into a temporary file and held against the CRC-32 of the directory.
  */
 import { open } from 'node:fs/promises';
+import { PassThrough, pipeline } from 'node:stream';
 import yauzl from 'yauzl';
 import { DataError, reason } from '../fault.ts';
 import { type ByteSource, fileBytes, spoolBytes } from './bytes.ts';
@@ -68,7 +69,10 @@ function member(path: string, zip: yauzl.ZipFile, entry: yauzl.Entry): ZipMember
             throw new Error('the archive ends before');
           return await fileBytes(path, fileDataStart, entry.uncompressedSize);
         }
-        const { bytes, crc } = await spoolBytes(await zip.openReadStreamPromise(entry));
+        // A small member may turn out damaged before anybody reads it: the pipeline listens from the start.
+        const content = pipeline(await zip.openReadStreamPromise(entry), new PassThrough(), () => {});
+        content.on('error', () => {});
+        const { bytes, crc } = await spoolBytes(content);
         if (crc === entry.crc32) return bytes;
         await bytes.close();
         throw new Error('its checksum (CRC-32) differs from the directory’s');
