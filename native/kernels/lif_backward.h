@@ -63,7 +63,7 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const U
   const auto currentAt = [&](int t, int k) {
     return loadLanes<K>(current + t * s.currentStride() + k * LANES, lanes);
   };
-  // With respect to a current; the gradient of a ReLU before it is zero where it clamped.
+  // With respect to a current; the gradient of a ReLU before it is zero where it clamped. Sums may be wanted without it.
   const auto storeGradient = [&](int t, int k, Vec g) {
     const size_t at = offset + t * s.timeStride() + k * LANES;
     if (s.reluGrad) g = select(currentAt(t, k) <= zero, zero, g);
@@ -73,9 +73,11 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const U
       norm.gradient = norm.gradient + g;
       norm.product = fma(g, currentAt(t, k) - strand.norm.mean.part[part], norm.product);
     }
+    if (!b.dCurrent) return;
     if (K > 1 && b.streams) return stream(b.dCurrent + at, g);
     storeLanes<K>(b.dCurrent + at, g, lanes);
   };
+  const bool wantsGradient = b.dCurrent || b.sumsNorm;
   if (K > 1 && s.timeStride() >= FAR_APART) {
     askAhead(s, b, strand.offset + lane);
     if (UNDO) undo.askAhead();
@@ -120,13 +122,13 @@ static inline void backwardPart(const LifShape& s, const LifBackward& b, const U
       }
       sumBeta[k] = fma(gU[k], carried, sumBeta[k]);
       gState[k] = beta * gU[k];
-      if (s.timedCurrent && b.dCurrent) storeGradient(t, k, gU[k]);
+      if (s.timedCurrent && wantsGradient) storeGradient(t, k, gU[k]);
       gCurrent[k] = gCurrent[k] + gU[k];
       U[k] = previous;
     }
   }
   for (int k = 0; k < K; k++) {
-    if (!s.timedCurrent && b.dCurrent) storeGradient(0, k, gCurrent[k]);
+    if (!s.timedCurrent && wantsGradient) storeGradient(0, k, gCurrent[k]);
     if constexpr (PARAMETERS) sums[k] = {sumBeta[k], sumTheta[k]};
   }
 }

@@ -13,11 +13,11 @@ import { maxPool2d } from '../../ops/pool.ts';
 import { flatten, reduceMax, reduceMean, reduceSum, reshapeTo } from '../../ops/reduce.ts';
 import { type Case, type Draw, each, type Tracing } from './case.ts';
 
-/** y and the gradients of Σ weights · y with respect to x and all parameters. */
-function gradients(t: Tracing, x: Value, y: Value): void {
+/** y and the gradients of Σ weights · y with respect to x, where one is given, and all parameters. */
+function gradients(t: Tracing, x: Value | null, y: Value): void {
   const axes = y.shape.map((_, axis) => axis);
   const loss = reduceSum(mul(y, t.f32(y.shape, { time: y.time })), { axes, time: true });
-  t.outputs(y, ...differentiate(loss, [x, ...t.graph.variables.values()]).values());
+  t.outputs(y, ...differentiate(loss, [...(x ? [x] : []), ...t.graph.variables.values()]).values());
 }
 
 /** Far enough from zero that a variance by Σ x² alone would be wrong. */
@@ -226,6 +226,21 @@ const weighed = each(
   },
 );
 
+/** Neurons behind a normalisation of which only the parameters learn: nobody reads the gradient of the current. */
+const scalesOnly = each(
+  [
+    { shape: [2, 17, 5, 4], time: 3 },
+    { shape: [3, 20, 3, 3], time: null },
+    { shape: [2, 3, 4, 5], time: 2 },
+  ],
+  (t, { shape, time }) => {
+    const attrs = { ...RULES[0], model: 'lif', surrogate: arctan(2), steps: time ?? 3 } as const;
+    const parameters = [t.parameter([]), t.parameter([], { low: 0.5, high: 0.8 })];
+    const { spikes } = neurons(normalise(t, source(t, { shape, time })), parameters, attrs);
+    gradients(t, null, flatten(toFloat(spikes)));
+  },
+);
+
 /** Layers whose normalisation by running statistics is folded into their weights. */
 const folded = each(
   [
@@ -251,6 +266,7 @@ export const normCases: Record<string, Case[]> = {
   'channel attention': attention,
   'normalised network': network,
   'normalisation before neurons': firing,
+  'normalisation whose parameters alone learn': scalesOnly,
   'neurons beside a shortcut': bypassed,
   'neurons whose spikes are weighed': weighed,
   'folded normalisation': folded,
