@@ -312,6 +312,11 @@ static inline void storeFirst(float* p, Vec v, int count) {
   for (int l = 0; l < count; l++) p[l] = v[l];
 }
 
+// One for each bit of a word of spikes that is set, of its register `part`.
+static inline Vec spikesAsFloats(unsigned word, int part) {
+  return keepBits(word >> (part * VL) & ((1u << VL) - 1), broadcast(1.0f));
+}
+
 // ---- Doubles, for sums over many elements: 16 of them beside a Block
 
 typedef double DVec __attribute__((vector_size(SOMA_VEC_BYTES), may_alias));
@@ -331,6 +336,10 @@ static inline void addTo(DBlock& sums, const float* p) {
 static inline void addProductTo(DBlock& sums, const float* p, const float* q) {
   for (int i = 0; i < 2 * PARTS; i++)
     sums.part[i] += loadAsDoubles(p + i * (VL / 2)) * loadAsDoubles(q + i * (VL / 2));
+}
+static inline void storeQuotient(float* to, const DBlock& sums, double count) {
+  for (int i = 0; i < 2 * PARTS; i++)
+    *reinterpret_cast<HalfVec*>(to + i * (VL / 2)) = __builtin_convertvector(sums.part[i] / count, HalfVec);
 }
 
 // ---- Up to VL floats, n in [0, VL]; lanes beyond n are zero, and no memory beyond them is touched

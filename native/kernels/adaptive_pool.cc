@@ -4,7 +4,6 @@
 #include <algorithm>
 #include "../kernel.h"
 #include "../simd.h"
-#include "quotient.h"
 #include "scratch.h"
 #include "tables.h"
 

@@ -54,9 +54,7 @@ struct SpikeMaps {
   const uint16_t* at;
 
   SpikeMaps(const Call& call, size_t offset) : at(call.spikes(0) + offset / LANES) {}
-  Vec operator()(size_t pixel, int part) const {
-    return keepBits(unsigned(at[pixel]) >> (part * VL) & ((1u << VL) - 1), broadcast(1.0f));
-  }
+  Vec operator()(size_t pixel, int part) const { return spikesAsFloats(at[pixel], part); }
 };
 
 // y = x·scale. [x, scale, y]; the scale's stride

@@ -141,23 +141,6 @@ static inline void correlateBlock(const GradientBand& band, const int32_t* taps,
   }
 }
 
-// Whole blocks of channels and `outputBlocks` blocks of outputs. Where a block is a register, two of them share the
-// values of eight channels: fewer loads a product than one with all sixteen.
-static inline void correlateBlocks(const GradientBand& band, const int32_t* taps, int count, int outputBlocks,
-                                   float* sums, size_t sumsBlock) {
-  int ob = 0;
-  if constexpr (VL == LANES)
-    for (; ob + 2 <= outputBlocks; ob += 2) {
-      const GradientBand two{band.x, band.xRow, band.g + ob * band.gBlock, band.gBlock, band.rows, band.columns};
-      for (int t = 0; t < count; t++)
-        for (int c = 0; c < LANES; c += 8)
-          correlate<LANES, 1, 8, 2>(two, taps + t, c, 0, sums + ob * sumsBlock + size_t(t) * LANES * LANES, sumsBlock);
-    }
-  for (; ob < outputBlocks; ob++)
-    correlateBlock({band.x, band.xRow, band.g + ob * band.gBlock, 0, band.rows, band.columns}, taps, count,
-                   sums + ob * sumsBlock);
-}
-
 static inline void correlateBand(const GradientBand& band, const int32_t* taps, int count, int channels, int lanes,
                                  float* sums) {
   if (lanes == LANES) return correlateBlock(band, taps, count, sums, channels);
@@ -165,6 +148,19 @@ static inline void correlateBand(const GradientBand& band, const int32_t* taps, 
   if (channels == 2) return correlateFewChannels<2>(band, taps, count, sums);
   if (channels == 3) return correlateFewChannels<3>(band, taps, count, sums);
   correlateFewChannels<4>(band, taps, count, sums);
+}
+
+// The same for `outputBlocks` blocks of outputs. Where a block is a register, two of them share the values of eight
+// channels of a whole block: fewer loads a product than one with all sixteen.
+static inline void correlateBlocks(GradientBand band, const int32_t* taps, int count, int outputBlocks, float* sums,
+                                   size_t sumsBlock, int channels = LANES, int lanes = LANES) {
+  if constexpr (VL == LANES)
+    for (; channels == LANES && outputBlocks >= 2; outputBlocks -= 2, band.g += 2 * band.gBlock, sums += 2 * sumsBlock)
+      for (int t = 0; t < count; t++)
+        for (int c = 0; c < LANES; c += 8)
+          correlate<LANES, 1, 8, 2>(band, taps + t, c, 0, sums + size_t(t) * LANES * LANES, sumsBlock);
+  for (; outputBlocks > 0; outputBlocks--, band.g += band.gBlock, sums += sumsBlock)
+    correlateBand(band, taps, count, channels, lanes, sums);
 }
 
 template <class Source>
@@ -205,12 +201,7 @@ static inline void runGradWeight(const Call& call, const ConvShape& s, const Sou
                             Frame{rows, s.OW, 1, LANES}, gradients + b * plan.gradientSize);
           }
           float* sums = plan.pair(run, s, group, cb, ob);
-          if (channels == LANES) {
-            correlateBlocks(gradient, plan.taps, s.taps(), outputBlocks, sums, plan.pairSize);
-            continue;
-          }
-          for (int b = 0; b < outputBlocks; b++, gradient.g += gradient.gBlock, sums += plan.pairSize)
-            correlateBand(gradient, plan.taps, s.taps(), channels, plan.lanes, sums);
+          correlateBlocks(gradient, plan.taps, s.taps(), outputBlocks, sums, plan.pairSize, channels, plan.lanes);
         }
       }
   });

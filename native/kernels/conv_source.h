@@ -61,7 +61,7 @@ struct SpikeMap {
   Block block(int n, int cb, int y, int x) const {
     unsigned bits = words(n, cb)[y * width + x];
     Block b;
-    for (int i = 0; i < PARTS; i++) b.part[i] = keepBits(bits >> (i * VL) & ((1u << VL) - 1), broadcast(1.0f));
+    for (int i = 0; i < PARTS; i++) b.part[i] = spikesAsFloats(bits, i);
     return b;
   }
 };

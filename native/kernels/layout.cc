@@ -143,7 +143,6 @@ void cast(const Call& call) {
   const bool rows = call.ints[3], blocked = !rows && isBlocked(C);
   const int wordsPerImage = blocks(C) * HW;
   const int perTask = std::max(1, 512 / std::max(1, wordsPerImage));
-  const Vec one = broadcast(1);
   call.pool->run(divideUp(images, perTask), [&](int task, int) {
     for (int n = task * perTask; n < smaller(images, (task + 1) * perTask); n++) {
       const uint16_t* x = call.spikes(0) + size_t(n) * wordsPerImage;
@@ -151,7 +150,7 @@ void cast(const Call& call) {
         float* y = call.f32(1) + size_t(n) * wordsPerImage * LANES;
         for (int i = 0; i < wordsPerImage; i++)
           for (int k = 0; k < PARTS; k++)
-            store(y + i * LANES + k * VL, keepBits(unsigned(x[i]) >> (k * VL) & ((1u << VL) - 1), one));
+            store(y + i * LANES + k * VL, spikesAsFloats(x[i], k));
         continue;
       }
       float* y = call.f32(1) + size_t(n) * C * HW;

@@ -7,7 +7,6 @@
 #include <vector>
 #include "../kernel.h"
 #include "../simd.h"
-#include "quotient.h"
 #include "scratch.h"
 #include "tables.h"
 
@@ -143,6 +142,7 @@ void maxPoolSpike(const Call& call) {
   uint16_t* y = call.spikes(1);
   uint8_t* argmax = call.u8(2);
   const int perTask = std::max(1, (1 << 13) / std::max(1, s.OH * s.OW * s.kh * s.kw));
+  const Ranges windows = Ranges::ofWindows(s);
   call.pool->run(divideUp(planes, perTask), [&](int task, int) {
     for (int plane = task * perTask; plane < smaller(planes, (task + 1) * perTask); plane++) {
       const uint16_t* x = call.spikes(0) + size_t(plane) * s.H * s.W;
@@ -150,9 +150,8 @@ void maxPoolSpike(const Call& call) {
       const int lanes = smaller(LANES, s.C - block * LANES);
       const unsigned real = (1u << lanes) - 1;
       for (int i = 0; i < s.OH; i++) {
-        const Range rows = windowRange(i, s.sh, s.padTop, s.kh, s.H);
         for (int j = 0; j < s.OW; j++) {
-          const Range columns = windowRange(j, s.sw, s.padLeft, s.kw, s.W);
+          const Range rows = windows.rows[i], columns = windows.columns[j];
           const auto element = [&](int row, int column) {
             return (row - i * s.sh + s.padTop) * s.kw + column - j * s.sw + s.padLeft;
           };
@@ -160,13 +159,12 @@ void maxPoolSpike(const Call& call) {
           const int first = empty ? 0 : element(rows.from, columns.from);
           unsigned fired = 0;
           VecI beyond[PARTS] = {};  // the first
-          for (int row = rows.from; row < rows.to; row++)
-            for (int column = columns.from; column < columns.to; column++) {
-              const unsigned word = x[size_t(row) * s.W + column], fresh = word & ~fired;
-              for (int part = 0; argmax && part < PARTS; part++)
-                beyond[part] |= maskOfBits(fresh >> (part * VL)) & (element(row, column) - first - VecI{});
-              fired |= word;
-            }
+          forWindow(rows, columns, [&](int row, int column) {
+            const unsigned word = x[size_t(row) * s.W + column], fresh = word & ~fired;
+            for (int part = 0; argmax && part < PARTS; part++)
+              beyond[part] |= maskOfBits(fresh >> (part * VL)) & (element(row, column) - first - VecI{});
+            fired |= word;
+          });
           const size_t pixel = size_t(i) * s.OW + j;
           if (y) y[size_t(plane) * s.OH * s.OW + pixel] = uint16_t(fired);
           if (!argmax) continue;
@@ -246,15 +244,14 @@ void avgPool(const Call& call) {
         const Range rows = windows.rows[i], columns = windows.columns[j];
         DBlock sums{};
         double sum = 0;
-        for (int row = rows.from; row < rows.to; row++)
-          for (int column = columns.from; column < columns.to; column++) {
-            const float* pixel = x + (size_t(row) * s.W + column) * L;
-            if (s.blocked) {
-              addTo(sums, pixel);
-            } else {
-              sum += *pixel;
-            }
+        forWindow(rows, columns, [&](int row, int column) {
+          const float* pixel = x + (size_t(row) * s.W + column) * L;
+          if (s.blocked) {
+            addTo(sums, pixel);
+          } else {
+            sum += *pixel;
           }
+        });
         const double count = windowCount(s, countPadding, windows, i, j);
         float* to = y + (size_t(i) * s.OW + j) * L;
         if (s.blocked) {
