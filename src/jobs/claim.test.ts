@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -49,6 +49,16 @@ describe('claim()', () => {
     );
     const held = await claim(folder, 'x');
     if (process.platform === 'linux') expect(held).not.toBeNull();
+  });
+
+  it.each(['', '{"host":'])('is not held for ever by a writer killed in between: %j', async (written) => {
+    const path = join(folder, 'x.1');
+    await writeFile(path, written);
+    expect(await claim(folder, 'x')).toBeNull();
+    const aMinuteAgo = Date.now() / 1000 - 60;
+    await utimes(path, aMinuteAgo, aMinuteAgo);
+    const claims = await Promise.all(Array.from({ length: 20 }, () => claim(folder, 'x')));
+    expect(claims.filter(Boolean)).toHaveLength(1);
   });
 
   it('is free again once it is released', async () => {

@@ -3,7 +3,7 @@
  * made only once; it holds as long as a process named in it lives. A dead one's is superseded by the next number, so
  * that two who find it dead cannot both have it.
  */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { writeAside } from '../files.ts';
@@ -40,16 +40,21 @@ async function isAlive({ pid, began }: Holder): Promise<boolean> {
   return began === null || (await beginOf(pid)) === began;
 }
 
+/** Seconds for which a file without a word is taken for one that is being written; later its writer is dead. */
+const WRITING = 5;
+
 /** True where a holder lives, and where that cannot be seen because it is on another machine. */
 async function holds(path: string): Promise<boolean> {
-  const text = await readFile(path, 'utf8').catch(() => '');
+  const text = await readFile(path, 'utf8').catch(() => null);
+  // Released this moment: the next round will find it free.
+  if (text === null) return true;
   try {
     const { host, holders } = JSON.parse(text) as ClaimFile;
     if (host !== hostname()) return true;
     return (await Promise.all(holders.map(isAlive))).some(Boolean);
   } catch {
-    // Written this moment by another, or cut off by a kill: the next round will tell.
-    return text === '';
+    const made = await stat(path).catch(() => null);
+    return made === null || Date.now() - made.mtimeMs < 1000 * WRITING;
   }
 }
 
