@@ -4,7 +4,7 @@
  */
 
 /** Exit codes of the command line. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2, unwritable: 73, interrupted: 130 } as const;
 
 export class SomaError extends Error {
   override readonly name = 'SomaError';

@@ -1,11 +1,17 @@
 /** Writing files so that a kill leaves either the old one or the new one, whole; and journals, line by line. */
+import { randomUUID } from 'node:crypto';
 import { appendFile, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { SomaError } from './errors.ts';
+import { EXIT, SomaError } from './errors.ts';
+
+/** A name beside `path` that nobody else has, on whatever machine: processes of two containers have the same number. */
+export function nameAside(path: string): string {
+  return `${path}.${randomUUID().slice(0, 8)}.part`;
+}
 
 /** Writes beside `path`, makes sure that it is on the disk, and renames. Throws a SomaError naming the path. */
 export async function writeAside(path: string, data: string | Uint8Array): Promise<void> {
-  const aside = `${path}.${process.pid}.part`;
+  const aside = nameAside(path);
   try {
     const file = await open(aside, 'w');
     try {
@@ -21,9 +27,17 @@ export async function writeAside(path: string, data: string | Uint8Array): Promi
   }
 }
 
-/** Values of a file with one JSON value a line; a line that was cut off by a kill is left out, and no file has none. */
+/**
+ * Values of a file with one JSON value a line; a line that was cut off by a kill is left out, and no file has none.
+ * Throws where there is one that cannot be read: who took it for none would write over it.
+ */
 export async function readJsonLines<Line>(path: string): Promise<Line[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw new SomaError(
+      `${path}: expected a file that can be read, got ${error.message}; check its permissions`,
+    );
+  });
   return text.split('\n').flatMap((line) => {
     try {
       return [JSON.parse(line) as Line];
@@ -54,7 +68,7 @@ export function unwritable(path: string, error: unknown): SomaError {
   const reason = error instanceof Error ? error.message : String(error);
   return new SomaError(
     `${path}: expected a place that can be written, got ${reason}; check permissions and free space of ${dirname(path)}`,
-    undefined,
+    EXIT.unwritable,
     { cause: error },
   );
 }

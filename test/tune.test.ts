@@ -1,6 +1,6 @@
 /** Searches with real trainings: shared, killed, with trials that die; and that no trial sees a test image. */
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { applySets } from '../src/cli/options.ts';
@@ -108,6 +108,22 @@ describe('soma tune', () => {
     const other = await soma(...args('dying.json', 'b', ...grid, '--objective', 'val_accuracy'));
     expect(other.code).toBe(2);
     expect(other.stderr).toContain('got one with another objective: "val_loss"; choose another --out');
+  }, 120_000);
+
+  it('holds no trial to blame for data that is gone', async () => {
+    const moved = file('moved-data');
+    await cp(data, moved, { recursive: true });
+    const more = ['--data', moved, '--trials', '3', '--epochs', '3', '--out', file('d')];
+    const first = start(args('space.json', 'd', ...more));
+    await until(() => /trial-0000 [\d.]+ in epoch/.test(first.stderr()));
+    await rename(moved, `${moved}-away`);
+    const { code, stderr } = await first.finished;
+    expect(code, stderr).toBe(1);
+    expect(stderr).toMatch(/trial-000[12]: expected a disk to write to and the data at .*left to be done/);
+    await rename(`${moved}-away`, moved);
+    const again = await soma(...args('space.json', 'd', ...more));
+    expect(again.code, again.stderr).toBe(0);
+    expect(JSON.parse(again.stdout)).toMatchObject({ trials: 3, failed: [], elsewhere: [] });
   }, 120_000);
 
   it.each([

@@ -10,7 +10,7 @@ import { type Metrics, measure } from '../measure/metrics.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import { writePredictions } from '../measure/predictions-csv.ts';
 import { collectReport } from '../report/collect.ts';
-import { createEnsemble, newEnsembleFolder } from '../report/ensemble.ts';
+import { createEnsemble } from '../report/ensemble.ts';
 import { decimal, NONE } from '../report/format.ts';
 import { membersTable } from '../report/measured-tables.ts';
 import { metricsTables } from '../report/result-tables.ts';
@@ -80,7 +80,8 @@ interface Validated {
 async function run(paths: string[], flags: EnsembleFlags): Promise<void> {
   const voters = await openVoters(paths);
   const [first] = voters;
-  const folder = newEnsembleFolder(flags.out ?? join('runs', runName('ensemble', first.config.data.name)));
+  const folder = new RunFolder(flags.out ?? join('runs', runName('ensemble', first.config.data.name)));
+  folder.refuseTaken();
   const test = judged(
     voters.map(({ folder, test }) => ({ name: folder.path, predictions: test.predictions })),
     flags.vote,

@@ -137,6 +137,7 @@ function checkFlags({ data, split, out, allowOverlap, dropOverlap, ignoreUnknown
     fail(
       `--split test beside --out, got ${split}; runs are compared on test images, or on all of other data`,
     );
+  if (out) new RunFolder(out).refuseTaken();
   if (allowOverlap && dropOverlap) fail('--allow-overlap or --drop-overlap, got both');
   const needsOther = {
     '--split all': split === 'all',

@@ -33,7 +33,7 @@ const program = new Command('soma')
   .addHelpText(
     'after',
     `
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (with a checkpoint).
+Exit codes: 0 done, 1 failed, 2 wrong usage, 73 a file could not be written, 130 interrupted (with a checkpoint).
 
 A first run on built-in data:
   soma train scnn --data smear --size 28 --epochs 12 --lr 1e-3`,
@@ -70,6 +70,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(EXIT.ok);
 });
+
+// Nobody hears what is said on the way, or the disk is full: no reason to give up the work.
+process.stderr.on('error', () => {});
 
 try {
   if (await mayBegin()) await program.parseAsync();

@@ -1,7 +1,7 @@
 /** `soma data relabel` and `soma data flip`: decisions about labels, kept in a log beside the data, which stays as it is. */
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Dataset, SPLITS, type Split } from '../data/dataset.ts';
 import { readDecisions, resolveDecisions } from '../data/decisions.ts';
@@ -16,6 +16,7 @@ import {
   readOrBeginLog,
 } from '../data/relabel-log.ts';
 import { EXIT, SomaError } from '../errors.ts';
+import { claimed } from '../jobs/claim.ts';
 import { openData } from '../train/data.ts';
 import { columns, print, say } from './io.ts';
 import { shareBelowOne, wholeNumber } from './options.ts';
@@ -69,9 +70,14 @@ async function runRelabel(source: string, flags: RelabelFlags): Promise<void> {
     );
   const dataset = await openData({ source, size: ANY_SIZE });
   try {
-    const before = await readOrBeginLog(resolve(flags.log ?? `${dataset.name}.labels.jsonl`));
-    const after = list ? before : await changeLog(dataset, before, flags);
-    await report(dataset, before, after, flags);
+    const path = resolve(flags.log ?? `${dataset.name}.labels.jsonl`);
+    const work = async () => {
+      const before = await readOrBeginLog(path);
+      const after = list ? before : await changeLog(dataset, before, flags);
+      await report(dataset, before, after, flags);
+    };
+    // Two who append at once would number their decisions alike.
+    await (list ? work() : claimed(dirname(path), basename(path), 'nobody else to write decisions', work));
   } finally {
     await dataset.close();
   }

@@ -6,6 +6,7 @@ import { writeAside } from '../files.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openRunData, refuseGrownLog } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { claimRun } from './claim-run.ts';
 
 /** Options of `train` that say how long a run is and what executes it; all others were settled at its start. */
 const CHANGEABLE = new Set(
@@ -40,11 +41,17 @@ export async function reopen({ path, system, epochs, command }: ResumeRequest) {
   if (stored.weightsOf)
     throw usage(`a run that was trained, got one with the weights of ${stored.weightsOf}`);
   await refuseGrownLog(stored);
-  const dataset = await openRunData(stored);
-  if (epochs === undefined) return { folder, config: stored, dataset };
-  const config = { ...stored, settings: { ...stored.settings, epochs } };
-  await writeAside(folder.file('config.json'), `${JSON.stringify(config, null, 2)}\n`);
-  return { folder, config, dataset };
+  const held = await claimRun(folder);
+  try {
+    const dataset = await openRunData(stored);
+    if (epochs === undefined) return { folder, held, config: stored, dataset };
+    const config = { ...stored, settings: { ...stored.settings, epochs } };
+    await writeAside(folder.file('config.json'), `${JSON.stringify(config, null, 2)}\n`);
+    return { folder, held, config, dataset };
+  } catch (error) {
+    await held.release();
+    throw error;
+  }
 }
 
 function usage(text: string): SomaError {

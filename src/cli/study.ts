@@ -150,15 +150,15 @@ export async function performWatched(
   flags: EngineOptions,
 ): Promise<Performed> {
   const began = new Map<string, number>();
-  const onRun = ({ run, number, of, state, failure }: RunEvent) => {
+  const onRun = ({ run, number, of, state, words }: RunEvent) => {
     if (state === 'begins') began.set(run.id, performance.now());
     const seconds = (performance.now() - (began.get(run.id) ?? performance.now())) / 1000;
     const texts = {
       begins: `begins; its words go to ${join(folder, 'logs', `${run.id}.log`)}`,
       done: `done in ${decimal(seconds / 60, 1)} min`,
       interrupted: 'interrupted, with a checkpoint',
-      failed: `failed: ${failure}`,
-      elsewhere: 'is in the hands of another process',
+      failed: `failed: ${words}`,
+      elsewhere: `is in the hands of ${words}`,
       waits: `waits for ${run.evaluates}`,
     };
     say(`${number}/${of} ${run.id} ${texts[state]}`);

@@ -1,5 +1,5 @@
 /** `soma train`: trains a system on data and leaves a run folder. */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Dataset, type Fold, SPLITS, type Split } from '../data/dataset.ts';
 import { relabellingText } from '../data/relabel.ts';
@@ -17,11 +17,12 @@ import { decimal, percentInterval } from '../report/format.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openData } from '../train/data.ts';
 import { configure, initialWeights, pretrainingWarning, specOf } from '../train/open-run.ts';
-import { RunFolder } from '../train/run-folder.ts';
+import type { RunFolder } from '../train/run-folder.ts';
 import { slowStatistics } from '../train/slow-statistics.ts';
 import { measureSteps } from '../train/step-trace.ts';
 import { type TrainResult, train } from '../train/train.ts';
 import { openWeights } from '../train/weights.ts';
+import { newRun } from './claim-run.ts';
 import { evaluateRun, writeResults } from './finish.ts';
 import { interruptible } from './interrupt.ts';
 import { print, say, shortPath } from './io.ts';
@@ -146,7 +147,7 @@ Ctrl-C leaves a checkpoint and exits with 130. Model choice uses validation; tes
 
 async function run(system: string | undefined, flags: TrainFlags, command: Command): Promise<number> {
   const engine = openEngine(flags);
-  const { folder, config, dataset } = flags.resume
+  const { folder, held, config, dataset } = flags.resume
     ? await reopen({ path: flags.resume, system, epochs: flags.epochs, command })
     : await begin(system, flags, engine);
   const session = engine.createSession();
@@ -186,6 +187,7 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
   } finally {
     session.close();
     await dataset.close();
+    await held.release();
   }
 }
 
@@ -235,8 +237,8 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
     ...{ name, system: system.name, options, settings, seed, source, dataset, engine },
     weights,
   });
-  const folder = await RunFolder.create(join(flags.runsDir, name), config);
-  return { folder, config, dataset };
+  const { folder, held } = await newRun(flags.runsDir, name, flags.name !== undefined, config);
+  return { folder, held, config: { ...config, name: folder.name }, dataset };
 }
 
 function foldFrom({ fold, pool, ratios }: TrainFlags): Fold | undefined {

@@ -226,13 +226,12 @@ async function searchWatched(definition: Definition, folder: string, flags: Tune
     const until = pruner.brackets[trial.bracket][rung];
     say(`${trialName(trial.number)} ${stateText(state, until, trial.point)}`);
   };
-  return interruptible('stopping the trial after this step; once more to leave at once', async (signal) => {
-    await search({
+  return interruptible('stopping the trial after this step; once more to leave at once', (signal) =>
+    search({
       ...{ folder, space, sampler, pruner, trials: flags.trials, seed, signal, onUnit },
       evaluate: (unit, claim) => runTrial(unit, claim, { folder, definition, pruner, engine, signal }),
-    });
-    return signal.aborted;
-  });
+    }),
+  );
 }
 
 function stateText(state: 'begins' | Found, epochs: number, point: Unit['trial']['point']): string {

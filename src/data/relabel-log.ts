@@ -10,7 +10,7 @@
  * `to` is null where the image is left out, and `from` again where the label was looked at and found right.
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat, truncate } from 'node:fs/promises';
 import { z } from 'zod';
 import { EXIT, mismatch, SomaError } from '../errors.ts';
 import { appendJsonLines } from '../files.ts';
@@ -66,7 +66,7 @@ export async function readRelabelLog(path: string, lines?: number): Promise<Rela
       EXIT.usage,
     );
   });
-  return openLog(path, parseLines(path, text).slice(0, lines));
+  return openLog(path, parseLines(path, text, lines));
 }
 
 /** As `readRelabelLog`; a file that is not there yet is an empty log. */
@@ -78,9 +78,11 @@ export async function readOrBeginLog(path: string): Promise<RelabelLog> {
   return openLog(path, parseLines(path, text));
 }
 
-function parseLines(path: string, text: string): LogLine[] {
+/** @param most what stands behind so many is not looked at */
+function parseLines(path: string, text: string, most = Number.POSITIVE_INFINITY): LogLine[] {
   const lines: LogLine[] = [];
   for (const [i, raw] of text.split('\n').entries()) {
+    if (lines.length >= most) break;
     if (raw.trim() === '') continue;
     const line = parseLine(raw);
     if (!line || line.id !== lines.length + 1)
@@ -175,6 +177,13 @@ async function append(
 ): Promise<RelabelLog> {
   const batch = (lines.at(-1)?.batch ?? 0) + 1;
   const added = values.map((value, i) => ({ id: lines.length + 1 + i, batch, ...value, by, at }));
-  await appendJsonLines(path, added);
+  const { size } = await stat(path).catch(() => ({ size: 0 }));
+  try {
+    await appendJsonLines(path, added);
+  } catch (error) {
+    // All decisions or none, and no line that is cut off.
+    await truncate(path, size).catch(() => {});
+    throw error;
+  }
   return openLog(path, [...lines, ...added]);
 }

@@ -1,10 +1,10 @@
 /** A command of Soma in a process of its own, for work that takes long: its words go to a log, and it can be stopped. */
 import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EXIT } from '../errors.ts';
+import { unwritable } from '../files.ts';
 import type { Claim } from './claim.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url));
@@ -32,27 +32,23 @@ export interface ChildOptions {
   readonly claim: Claim;
 }
 
-export type Outcome = 'done' | 'interrupted' | { readonly failure: string };
+/** `code`: its exit code, null where a signal ended it. */
+export type Outcome = 'done' | 'interrupted' | { readonly failure: string; readonly code: number | null };
 
 /** Runs `soma` with these arguments to its end. */
 export async function runChild(args: readonly string[], options: ChildOptions): Promise<Outcome> {
   const { log: path, signal, claim } = options;
-  await mkdir(dirname(path), { recursive: true });
-  const log = createWriteStream(path, { flags: 'a' });
+  // Its own file, not a pipe through us: it may outlive this process.
+  const log = await openLog(path);
+  const { size: before } = await log.stat();
   // A process group of its own: a Ctrl-C at the terminal reaches it once, through us, and it writes a checkpoint.
   const child = spawn(process.execPath, [MAIN, ...args], {
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', log.fd, log.fd],
     env: { ...process.env, [WAITS]: '1' },
   });
   // Told to begin to a child that has ended already.
-  child.stdin.on('error', () => {});
-  let said = '';
-  child.stdout.pipe(log, { end: false });
-  child.stderr.pipe(log, { end: false });
-  child.stderr.on('data', (text) => {
-    said = (said + text).slice(-2000);
-  });
+  child.stdin?.on('error', () => {});
   const stop = () => child.kill('SIGTERM');
   signal.addEventListener('abort', stop);
   const ended = new Promise<{ code: number | null; killedBy: NodeJS.Signals | null }>((resolve, reject) =>
@@ -61,17 +57,34 @@ export async function runChild(args: readonly string[], options: ChildOptions): 
   try {
     if (child.pid) await claim.share(child.pid);
     if (signal.aborted) stop();
-    child.stdin.end('begin\n');
+    child.stdin?.end('begin\n');
     const { code, killedBy } = await ended;
     if (code === EXIT.ok) return 'done';
     if (signal.aborted || code === EXIT.interrupted) return 'interrupted';
-    if (killedBy) return { failure: `ended by ${killedBy}, as a system short of memory does` };
-    return { failure: said.trim().split('\n').at(-1) || `exit code ${code}` };
+    if (killedBy) return { failure: `ended by ${killedBy}, as a system short of memory does`, code: null };
+    return { failure: (await lastLine(log, before)) || `exit code ${code}`, code: code ?? EXIT.failed };
   } finally {
     signal.removeEventListener('abort', stop);
-    child.stdin.destroy();
-    log.end();
+    child.stdin?.destroy();
+    await log.close();
   }
+}
+
+async function openLog(path: string): Promise<FileHandle> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    return await open(path, 'a+');
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+/** The last line of what was written behind the first `before` bytes. */
+async function lastLine(log: FileHandle, before: number): Promise<string> {
+  const { size } = await log.stat();
+  const start = Math.max(before, size - 2000);
+  const { buffer, bytesRead } = await log.read(Buffer.alloc(size - start), 0, size - start, start);
+  return buffer.toString('utf8', 0, bytesRead).trim().split('\n').at(-1) ?? '';
 }
 
 /** Options of the engine as a child takes them. */

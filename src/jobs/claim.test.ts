@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { claim } from './claim.ts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { claim, holderText } from './claim.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -39,6 +39,37 @@ describe('claim()', () => {
     expect(await claim(folder, 'x')).toBeNull();
     await writeFile(join(folder, 'y.1'), JSON.stringify({ host: `${host}-other`, holders: [dead] }));
     expect(await claim(folder, 'y')).toBeNull();
+  });
+
+  it('is not held by a dead process that nobody buried', async () => {
+    const host = (await import('node:os')).hostname();
+    // A child of sh that sh, having become sleep, never waits for.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const [line] = await once(parent.stdout, 'data');
+      const pid = Number(line);
+      await vi.waitFor(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8')).toContain(') Z '));
+      await writeFile(join(folder, 'x.1'), JSON.stringify({ host, holders: [{ pid, began: null }] }));
+      expect(await claim(folder, 'x')).not.toBeNull();
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  });
+
+  it('says who has it, and which file keeps the claim of another machine', async () => {
+    await claim(folder, 'x');
+    expect(await holderText(folder, 'x')).toBe(`process ${process.pid}`);
+    const path = join(folder, 'y.1');
+    await writeFile(path, JSON.stringify({ host: 'node7', holders: [{ pid: 12, began: null }] }));
+    expect(await claim(folder, 'y')).toBeNull();
+    expect(await holderText(folder, 'y')).toBe(`process 12 on node7; if that is gone, delete ${path}`);
+  });
+
+  it('leaves nothing else in the folder', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => claim(folder, 'x')));
+    expect(await readdir(folder)).toEqual(['x.1']);
   });
 
   it('is not held by a process that only has the number of a dead one', async () => {

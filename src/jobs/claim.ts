@@ -3,10 +3,11 @@
  * made only once; it holds as long as a process named in it lives. A dead one's is superseded by the next number, so
  * that two who find it dead cannot both have it.
  */
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { writeAside } from '../files.ts';
+import { mismatch } from '../errors.ts';
+import { nameAside, unwritable, writeAside } from '../files.ts';
 
 interface Holder {
   readonly pid: number;
@@ -26,9 +27,14 @@ export interface Claim {
   release(): Promise<void>;
 }
 
-async function beginOf(pid: number): Promise<string | null> {
+/** What Linux says of a process, from its state on; none elsewhere. */
+async function statusOf(pid: number): Promise<readonly string[]> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-  return text ? (text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null) : null;
+  return text ? text.slice(text.lastIndexOf(')') + 2).split(' ') : [];
+}
+
+async function beginOf(pid: number): Promise<string | null> {
+  return (await statusOf(pid))[19] ?? null;
 }
 
 async function isAlive({ pid, began }: Holder): Promise<boolean> {
@@ -37,7 +43,10 @@ async function isAlive({ pid, began }: Holder): Promise<boolean> {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  return began === null || (await beginOf(pid)) === began;
+  const [state, ...rest] = await statusOf(pid);
+  // Dead, with nobody there to be told: in a container without an init such processes stay.
+  if (state === 'Z' || state === 'X') return false;
+  return began === null || rest[18] === began;
 }
 
 /** Seconds for which a file without a word is taken for one that is being written; later its writer is dead. */
@@ -58,25 +67,81 @@ async function holds(path: string): Promise<boolean> {
   }
 }
 
-/** Claims the work `id`, or null where another process has it. */
-export async function claim(folder: string, id: string): Promise<Claim | null> {
-  await mkdir(folder, { recursive: true });
+/** Number of the last claim of a piece of work, 0 where there was none. */
+async function lastNumber(folder: string, id: string): Promise<number> {
   const prefix = `${id}.`;
   const numbers = (await readdir(folder)).flatMap((name) => {
     const number = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : Number.NaN;
     return Number.isInteger(number) ? [number] : [];
   });
-  const last = Math.max(0, ...numbers);
-  if (last > 0 && (await holds(join(folder, `${prefix}${last}`)))) return null;
-  const path = join(folder, `${prefix}${last + 1}`);
+  return Math.max(0, ...numbers);
+}
+
+const fileOf = (folder: string, id: string, number: number) => join(folder, `${id}.${number}`);
+
+/** Makes a file with all of its words at once, or throws EEXIST. */
+async function makeWhole(path: string, text: string): Promise<void> {
+  const aside = nameAside(path);
+  await writeFile(aside, text);
+  try {
+    await link(aside, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+    // A file system without links.
+    await writeFile(path, text, { flag: 'wx' });
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+/** Who has the work `id`, and what to do where only this machine cannot see that it is gone. */
+export async function holderText(folder: string, id: string): Promise<string> {
+  const path = fileOf(folder, id, await lastNumber(folder, id));
+  try {
+    const { host, holders } = JSON.parse(await readFile(path, 'utf8')) as ClaimFile;
+    if (host !== hostname()) return `process ${holders[0].pid} on ${host}; if that is gone, delete ${path}`;
+    return `process ${holders[0].pid}`;
+  } catch {
+    return 'another process';
+  }
+}
+
+/**
+ * Claims the work `id` for as long as `body` works. Throws where another process has it.
+ * @param expected what would have been right, for the error
+ */
+export async function claimed<R>(
+  folder: string,
+  id: string,
+  expected: string,
+  body: () => Promise<R>,
+): Promise<R> {
+  const held = await claim(folder, id);
+  if (!held)
+    throw mismatch(join(folder, id), expected, await holderText(folder, id), 'wait for it, or stop it');
+  try {
+    return await body();
+  } finally {
+    await held.release();
+  }
+}
+
+/** Claims the work `id`, or null where another process has it. */
+export async function claim(folder: string, id: string): Promise<Claim | null> {
+  await mkdir(folder, { recursive: true }).catch((error) => {
+    throw unwritable(folder, error);
+  });
+  const last = await lastNumber(folder, id);
+  if (last > 0 && (await holds(fileOf(folder, id, last)))) return null;
+  const path = fileOf(folder, id, last + 1);
   const self: Holder = { pid: process.pid, began: await beginOf(process.pid) };
   const write = (holders: readonly Holder[]) =>
     JSON.stringify({ host: hostname(), holders } satisfies ClaimFile);
   try {
-    await writeFile(path, write([self]), { flag: 'wx' });
+    await makeWhole(path, write([self]));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return null;
-    throw error;
+    throw unwritable(path, error);
   }
   return {
     share: async (pid) => writeAside(path, write([self, { pid, began: await beginOf(pid) }])),

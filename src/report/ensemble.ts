@@ -6,11 +6,11 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { EXIT, mismatch, SomaError } from '../errors.ts';
+import { mismatch, SomaError } from '../errors.ts';
 import { unwritable, writeAside } from '../files.ts';
 import { VOTES } from '../measure/ensemble.ts';
 import { configSchema } from '../train/config.ts';
-import { RunFolder } from '../train/run-folder.ts';
+import type { RunFolder } from '../train/run-folder.ts';
 import type { RunReport } from './types.ts';
 
 const memberSchema = z.object({
@@ -45,18 +45,6 @@ const FILE = 'ensemble.json';
 
 export function isEnsemble(folder: RunFolder): boolean {
   return existsSync(folder.file(FILE));
-}
-
-/** The folder `path`, which must not hold a run or an ensemble. */
-export function newEnsembleFolder(path: string): RunFolder {
-  const folder = new RunFolder(path);
-  for (const name of [FILE, 'config.json'])
-    if (existsSync(folder.file(name)))
-      throw new SomaError(
-        `${folder.path}: expected a new folder, got one that holds ${name}; name another with --out`,
-        EXIT.usage,
-      );
-  return folder;
 }
 
 /** Makes the folder and writes `ensemble.json`. */

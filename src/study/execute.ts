@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { type Outcome, runChild } from '../jobs/child.ts';
 import type { Claim } from '../jobs/claim.ts';
 import { RunFolder } from '../train/run-folder.ts';
+import { appendBegun, refuseOtherBeginning } from './journal.ts';
 import type { StudyRun } from './runs.ts';
 import type { StudyData } from './study.ts';
 
@@ -59,7 +60,9 @@ export async function execute(run: StudyRun, options: ExecuteOptions): Promise<O
   const target = runFolder(folder, run);
   // An evaluation is short, and is done anew.
   const resuming = run.evaluates === null && target.hasBegun();
-  if (!resuming) await rm(target.path, { recursive: true, force: true });
+  if (resuming) await refuseOtherBeginning(folder, run);
+  else await rm(target.path, { recursive: true, force: true });
+  await appendBegun(folder, run);
   const args = resuming ? ['train', '--resume', target.path] : runArguments(run, data, join(folder, 'runs'));
   const log = join(folder, 'logs', `${run.id}.log`);
   return runChild([...args, ...engine], { log, signal, claim });

@@ -1,12 +1,19 @@
-/** What a study has finished: `results.jsonl`, one line a run, only ever appended to. */
+/** What a study has begun and finished: `results.jsonl`, a line for each, only ever appended to. */
 import { join } from 'node:path';
 import { SomaError } from '../errors.ts';
 import { appendJsonLine, readJsonLines } from '../files.ts';
 import type { StudyRun } from './runs.ts';
 
-export interface Finished {
+interface Line {
   readonly id: string;
   readonly key: string;
+}
+
+interface Begun extends Line {
+  readonly begun: string;
+}
+
+export interface Finished extends Line {
   readonly finished: string;
 }
 
@@ -14,8 +21,21 @@ const file = (folder: string) => join(folder, 'results.jsonl');
 
 /** Finished runs by id. */
 export async function readJournal(folder: string): Promise<Map<string, Finished>> {
-  const lines = await readJsonLines<Finished>(file(folder));
-  return new Map(lines.map((line) => [line.id, line]));
+  const lines = await readJsonLines<Begun | Finished>(file(folder));
+  return new Map(lines.flatMap((line) => ('finished' in line ? [[line.id, line]] : [])));
+}
+
+/** Writes down that a run begins, and with which settings, from its first step or from a checkpoint. */
+export async function appendBegun(folder: string, { id, key }: StudyRun): Promise<void> {
+  const line: Begun = { id, key, begun: new Date().toISOString() };
+  await appendJsonLine(file(folder), line);
+}
+
+/** Throws where what there is of a run was begun with other settings: going on would keep those, and not say so. */
+export async function refuseOtherBeginning(folder: string, run: StudyRun): Promise<void> {
+  const lines = await readJsonLines<Begun | Finished>(file(folder));
+  const last = lines.findLast(({ id }) => id === run.id);
+  if (last && last.key !== run.key) throw otherSettings(folder, run, 'begun with other settings');
 }
 
 export async function appendJournal(folder: string, { id, key }: StudyRun): Promise<void> {
@@ -26,9 +46,12 @@ export async function appendJournal(folder: string, { id, key }: StudyRun): Prom
 /** Whether a run is finished. Throws where the folder holds one of the same name with other settings. */
 export function isFinished(journal: ReadonlyMap<string, Finished>, run: StudyRun, folder: string): boolean {
   const known = journal.get(run.id);
-  if (known && known.key !== run.key)
-    throw new SomaError(
-      `${folder}: expected results of this study, got ${run.id} with other settings; choose another --out, or move this one away`,
-    );
+  if (known && known.key !== run.key) throw otherSettings(folder, run, 'with other settings');
   return known !== undefined;
+}
+
+function otherSettings(folder: string, { id }: StudyRun, what: string): SomaError {
+  return new SomaError(
+    `${folder}: expected results of this study, got ${id} ${what}; choose another --out, or move ${join(folder, 'runs', id)} away`,
+  );
 }

@@ -1,7 +1,7 @@
 /** Works through a study: every run that is neither finished nor in another process's hands. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { claim } from '../jobs/claim.ts';
+import { type Claim, claim, holderText } from '../jobs/claim.ts';
 import { type ExecuteOptions, execute } from './execute.ts';
 import { appendJournal, isFinished, readJournal } from './journal.ts';
 import type { StudyRun } from './runs.ts';
@@ -17,7 +17,8 @@ export interface RunEvent {
   readonly number: number;
   readonly of: number;
   readonly state: 'begins' | 'done' | 'interrupted' | 'failed' | 'elsewhere' | 'waits';
-  readonly failure?: string;
+  /** Why it failed, or who has it. */
+  readonly words?: string;
 }
 
 export interface Performed {
@@ -36,47 +37,56 @@ export async function perform(runs: readonly StudyRun[], options: PerformOptions
   const elsewhere: StudyRun[] = [];
   const waiting: StudyRun[] = [];
   const failed: StudyRun[] = [];
-  for (const [i, run] of runs.entries()) {
-    const tell = (state: RunEvent['state'], failure?: string) =>
-      onRun?.({ run, number: i + 1, of: runs.length, state, failure });
-    // Read anew each time: others append to it.
-    const done = async () => isFinished(await readJournal(folder), run, folder);
-    if (await done()) continue;
-    if (run.evaluates !== null && !(await readJournal(folder)).has(run.evaluates)) {
-      waiting.push(run);
-      tell('waits');
-      continue;
+  // Kept to the end: what failed here should not be tried by another process at once.
+  const claims: Claim[] = [];
+  let interrupted = signal.aborted;
+  try {
+    for (const [i, run] of runs.entries()) {
+      const tell = (state: RunEvent['state'], words?: string) =>
+        onRun?.({ run, number: i + 1, of: runs.length, state, words });
+      // Read anew each time: others append to it.
+      const done = async () => isFinished(await readJournal(folder), run, folder);
+      if (await done()) continue;
+      if (run.evaluates !== null && !(await readJournal(folder)).has(run.evaluates)) {
+        waiting.push(run);
+        tell('waits');
+        continue;
+      }
+      const held = await claim(join(folder, 'claims'), run.id);
+      if (!held) {
+        elsewhere.push(run);
+        tell('elsewhere', await holderText(join(folder, 'claims'), run.id));
+        continue;
+      }
+      claims.push(held);
+      // Finished and let go by another between our reading and our claim.
+      if (await done()) continue;
+      tell('begins');
+      const outcome = await execute(run, { ...options, claim: held });
+      if (outcome === 'interrupted') {
+        tell('interrupted');
+        // By us, or by somebody who stopped it alone.
+        interrupted = true;
+        break;
+      }
+      if (outcome === 'done') {
+        await appendJournal(folder, run);
+        tell('done');
+      } else {
+        failed.push(run);
+        tell('failed', outcome.failure);
+      }
     }
-    const held = await claim(join(folder, 'claims'), run.id);
-    if (!held) {
-      elsewhere.push(run);
-      tell('elsewhere');
-      continue;
-    }
-    // Finished and let go by another between our reading and our claim.
-    if (await done()) continue;
-    tell('begins');
-    const outcome = await execute(run, { ...options, claim: held });
-    if (outcome === 'interrupted') {
-      tell('interrupted');
-      break;
-    }
-    if (outcome === 'done') {
-      await appendJournal(folder, run);
-      tell('done');
-    } else {
-      failed.push(run);
-      tell('failed', outcome.failure);
-    }
+  } finally {
+    for (const held of claims) await held.release();
   }
   const journal = await readJournal(folder);
-  const finished = runs.filter((run) => journal.has(run.id)).length;
   const missing = (list: readonly StudyRun[]) => list.filter((run) => !journal.has(run.id));
   return {
-    finished,
+    finished: runs.filter((run) => journal.has(run.id)).length,
     elsewhere: missing(elsewhere),
     waiting: missing(waiting),
     failed,
-    interrupted: signal.aborted,
+    interrupted,
   };
 }

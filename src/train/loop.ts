@@ -135,6 +135,7 @@ class Stage<R extends StageRecord, Validation> {
       if (shouldStop(this.cursor.progress, settings)) return done('early');
       if (this.atLastStep()) return done('steps');
       if (this.cursor.epoch >= (this.o.pauseAfter ?? settings.epochs)) return done('paused');
+      await this.o.run.forgetResults();
       const start = performance.now();
       const before = this.cursor.sums.seconds;
       const stopped = await this.trainEpoch(() => before + (performance.now() - start) / 1000);

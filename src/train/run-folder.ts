@@ -13,7 +13,7 @@
  *   latency.json           what soma bench measured
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EXIT, SomaError } from '../errors.ts';
 import { readJsonLines, unwritable, writeAside } from '../files.ts';
@@ -41,6 +41,9 @@ export const PRETRAINING: StageFiles = {
   best: 'pretraining-best.safetensors',
 };
 
+/** What is of the weights at the end of a training. */
+const RESULTS = ['predictions-test.csv', 'evaluation.json', 'summary.json'] as const;
+
 export class RunFolder {
   readonly path: string;
 
@@ -51,15 +54,26 @@ export class RunFolder {
   /** Makes a new folder; throws where it exists already or cannot be written. */
   static async create(path: string, config: RunConfig): Promise<RunFolder> {
     const run = new RunFolder(path);
-    if (existsSync(run.file('config.json')))
-      throw new SomaError(
-        `${run.path}: expected a new run folder, got one that holds a run; resume it with --resume or name another`,
-      );
+    run.refuseTaken();
     await mkdir(run.path, { recursive: true }).catch((error) => {
       throw unwritable(run.path, error);
     });
     await writeAside(run.file('config.json'), `${JSON.stringify(config, null, 2)}\n`);
     return run;
+  }
+
+  /** Whether the folder holds a run or an ensemble. */
+  isTaken(): boolean {
+    return ['config.json', 'ensemble.json'].some((name) => existsSync(this.file(name)));
+  }
+
+  /** Throws where it does. */
+  refuseTaken(): void {
+    if (this.isTaken())
+      throw new SomaError(
+        `${this.path}: expected a new run folder, got one that holds a run; resume it with --resume or name another`,
+        EXIT.usage,
+      );
   }
 
   get name(): string {
@@ -78,6 +92,11 @@ export class RunFolder {
   /** Whether there is anything of a stage. */
   hasStage(files: StageFiles): boolean {
     return Object.values(files).some((name: string) => existsSync(this.file(name)));
+  }
+
+  /** Removes what was measured of weights that training is about to change. */
+  async forgetResults(): Promise<void> {
+    for (const name of RESULTS) await rm(this.file(name), { force: true });
   }
 
   /** Reads `config.json`, and makes the system known that it names. */

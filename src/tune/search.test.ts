@@ -27,7 +27,7 @@ function found({ trial: { point }, rung }: Unit): Found {
   return { value: loss, loss, epoch: rung + 1, epochs: rung + 1, seconds: 1 };
 }
 
-function go(options: Partial<SearchOptions> = {}): Promise<void> {
+function go(options: Partial<SearchOptions> = {}): Promise<boolean> {
   const signal = new AbortController().signal;
   return search({
     ...{ folder, space, sampler: 'tpe', pruner: whole, trials: 20, seed: 1, signal },
@@ -97,6 +97,19 @@ describe('search()', () => {
     expect(reached[2]).toBeLessThanOrEqual(6);
     const best = trials.reduce((a, b) => (b.results[0].loss < a.results[0].loss ? b : a));
     expect(best.rung).toBe(2);
+  });
+
+  it('leaves a trial to be done of which the machine, not the training, said no', async () => {
+    let faults = 0;
+    const evaluate = async (unit: Unit): Promise<Found> => {
+      if (unit.trial.number === 3 && faults++ === 0) throw new Error('no space left');
+      return found(unit);
+    };
+    await expect(go({ evaluate })).rejects.toThrow('no space left');
+    const [last] = (await readTrials(folder)).slice(-1);
+    expect([last.number, last.pending, last.failed]).toEqual([3, 0, null]);
+    expect(await go({ evaluate })).toBe(false);
+    expect((await readTrials(folder)).filter(({ results }) => results.length === 1)).toHaveLength(20);
   });
 
   it('goes on past trials that fail, and does not go there again', async () => {

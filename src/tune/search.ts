@@ -27,7 +27,7 @@ export interface SearchOptions {
   readonly trials: number;
   readonly seed: number;
   readonly signal: AbortSignal;
-  /** Trains a trial up to a rung. */
+  /** Trains a trial up to a rung. Throws where that says nothing of the trial: it is then left to be done. */
   readonly evaluate: (unit: Unit, claim: Claim) => Promise<Found>;
   readonly onUnit?: (unit: Unit, state: 'begins' | Found) => void;
 }
@@ -38,28 +38,35 @@ interface Held {
   readonly claim: Claim;
 }
 
-/** Goes on until there is nothing to do that another process does not do already, or until the signal. */
-export async function search(options: SearchOptions): Promise<void> {
+/**
+ * Goes on until there is nothing to do that another process does not do already, or until a trial is interrupted.
+ * @returns whether one was, by the signal or by somebody who stopped it alone
+ */
+export async function search(options: SearchOptions): Promise<boolean> {
   const { folder, signal, evaluate, onUnit } = options;
   await mkdir(folder, { recursive: true });
   while (!signal.aborted) {
     const held = await nextWork(options);
-    if (!held) return;
+    if (!held) return false;
     const { unit } = held;
     const at = { trial: unit.trial.number, rung: unit.rung };
     onUnit?.(unit, 'begins');
-    const found = await evaluate(unit, held.claim);
-    if (found !== 'interrupted')
-      await appendEvent(
-        folder,
-        'failure' in found
-          ? { event: 'failed', ...at, reason: found.failure }
-          : { event: 'result', ...at, ...found },
-      );
-    await held.claim.release();
-    onUnit?.(unit, found);
-    if (found === 'interrupted') return;
+    try {
+      const found = await evaluate(unit, held.claim);
+      if (found !== 'interrupted')
+        await appendEvent(
+          folder,
+          'failure' in found
+            ? { event: 'failed', ...at, reason: found.failure }
+            : { event: 'result', ...at, ...found },
+        );
+      onUnit?.(unit, found);
+      if (found === 'interrupted') return true;
+    } finally {
+      await held.claim.release();
+    }
   }
+  return true;
 }
 
 /** How often, and how long, to look again while another process writes a trial down. */

@@ -3,9 +3,10 @@
  * at a rung the run only pauses, and whoever promotes it goes on from its checkpoint, to the bits of a run that nobody
  * stopped.
  */
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SomaError } from '../errors.ts';
+import { EXIT, SomaError } from '../errors.ts';
 import { runChild } from '../jobs/child.ts';
 import type { Claim } from '../jobs/claim.ts';
 import { collectReport } from '../report/collect.ts';
@@ -49,8 +50,17 @@ export async function runTrial({ trial, rung }: Unit, claim: Claim, options: Tri
   const args = isBegun ? ['train', '--resume', run.path] : [...trainArguments(definition, trial), ...place];
   const log = trialLog(folder, number);
   const outcome = await runChild([...args, ...pause, '--no-test', ...engine], { log, signal, claim });
-  return outcome === 'done' ? resultOf(run, definition.objective) : outcome;
+  if (outcome === 'done') return resultOf(run, definition.objective);
+  if (outcome === 'interrupted') return outcome;
+  if (outcome.code === EXIT.unwritable || isGone(definition))
+    throw new SomaError(
+      `${run.name}: expected a disk to write to and the data at ${definition.data}, got: ${outcome.failure}. ` +
+        'The trial is left to be done: put that right, and give the same command again',
+    );
+  return outcome;
 }
+
+const isGone = ({ data }: Definition) => data !== 'smear' && !existsSync(data);
 
 /** The figure of the epoch whose weights a run keeps: the best on validation so far, or the last. */
 async function resultOf(run: RunFolder, objective: ObjectiveName): Promise<Found> {

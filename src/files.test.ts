@@ -1,0 +1,31 @@
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { appendJsonLine, readJsonLines, writeAside } from './files.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'soma-files-'));
+
+describe('writeAside()', () => {
+  it('writes one of many at once, whole, and leaves nothing else', async () => {
+    const path = join(folder, 'a.json');
+    await Promise.all(Array.from({ length: 20 }, (_, i) => writeAside(path, `${i}`.repeat(1000))));
+    expect(new Set((await readFile(path, 'utf8')).match(/../g)).size).toBe(1);
+    expect(await readdir(folder)).toEqual(['a.json']);
+    await expect(writeAside(join(folder, 'no', 'b'), '')).rejects.toThrow(
+      /expected a place that can be written/,
+    );
+  });
+});
+
+describe('lines of JSON', () => {
+  it('are those that were written whole; no file has none, and one that cannot be read is an error', async () => {
+    const path = join(folder, 'journal.jsonl');
+    expect(await readJsonLines(path)).toEqual([]);
+    await appendJsonLine(path, { a: 1 });
+    await writeFile(path, '{"a":2,"b', { flag: 'a' });
+    await appendJsonLine(path, { a: 3 });
+    expect(await readJsonLines(path)).toEqual([{ a: 1 }, { a: 3 }]);
+    await expect(readJsonLines(folder)).rejects.toThrow(/expected a file that can be read, got EISDIR/);
+  });
+});
