@@ -14,13 +14,14 @@ export { type AugmentOptions, withAugmentedCopies } from './data/augment.ts';
 export { classWeights } from './data/balance.ts';
 export { type CheckOptions, checkDataset, type DataReport } from './data/check.ts';
 export type { Dataset, ImageSource, Split } from './data/dataset.ts';
+export type { ImageShape } from './data/image.ts';
 export { type Batch, type LoadOptions, loadBatches } from './data/loader.ts';
 export { type OpenOptions, openDataset } from './data/open.ts';
 export { relabelled } from './data/relabel.ts';
 export { type RelabelLog, readRelabelLog } from './data/relabel-log.ts';
-export { imageValues } from './data/single.ts';
+export { imageValues, readImageFile } from './data/single.ts';
 export { openSmear, type SmearDataset, type SmearOptions, type SmearSource } from './data/smear/source.ts';
-export type { Engine, Program, RunResult, Session } from './engine/engine.ts';
+export type { Engine, Feed, Fetched, Program, RunResult, Session } from './engine/engine.ts';
 export { type OpenEngineOptions, openEngine } from './engine/select.ts';
 export { SomaError } from './errors.ts';
 export {
@@ -66,6 +67,7 @@ export {
 } from './nn/attention/spike-attention.ts';
 export {
   SPIKING_ATTENTION,
+  SPIKING_ATTENTION_NAMES,
   type SpikingAttentionName,
   type SpikingAttentionOptions,
 } from './nn/attention/spiking-table.ts';
@@ -79,6 +81,7 @@ export {
 export { type ConvNormOptions, convNorm } from './nn/conv-norm.ts';
 export {
   batchNorm,
+  type ConvLayerOptions,
   type ConvTransposeLayerOptions,
   conv,
   convTranspose,
@@ -87,7 +90,7 @@ export {
   globalAvgPool,
   globalMaxPool,
 } from './nn/layers.ts';
-export { Net } from './nn/net.ts';
+export { Net, type NetOptions } from './nn/net.ts';
 export { type ImageStatistics, normalizeImage } from './nn/normalize.ts';
 export { encode } from './nn/spiking/encode.ts';
 export { type LifOptions, lif } from './nn/spiking/lif.ts';
@@ -123,6 +126,7 @@ export {
   specOf,
 } from './train/open-run.ts';
 export { pretrainingStep, reconstructionStep } from './train/reconstruction-step.ts';
+export type { EpochRecord } from './train/record.ts';
 export { RunFolder } from './train/run-folder.ts';
 export { measureSpikes, type RunSpikes, type SpikeOptions } from './train/spikes.ts';
 export { evaluationStep, type NetworkSpec, predictionStep, trainingStep } from './train/step.ts';

@@ -107,11 +107,11 @@ describe('broken input', () => {
     // A file where the folder should be: root, who runs many a CI, may write into read-only folders.
     writeFileSync(at('occupied'), '');
     const result = await train(at('good.npz'), '--runs-dir', at('occupied'));
-    expectParagraph(result, 1, /occupied.*expected a place that can be written, got .*(ENOTDIR|EEXIST)/);
+    expectParagraph(result, 73, /occupied.*expected a place that can be written, got .*(ENOTDIR|EEXIST)/);
     if (process.getuid?.() === 0) return;
     mkdirSync(at('locked'));
     chmodSync(at('locked'), 0o500);
-    expectParagraph(await train(at('good.npz'), '--runs-dir', at('locked')), 1, /EACCES/);
+    expectParagraph(await train(at('good.npz'), '--runs-dir', at('locked')), 73, /EACCES/);
   });
 
   it('10. a misspelt option', async () => {
@@ -165,6 +165,70 @@ describe('a rate that makes numbers overflow', () => {
     expect(files).not.toContain('metrics.jsonl');
     const { tensors } = decodeSafetensors(readFileSync(at('runs', 'huge', 'last.safetensors')), 'last');
     for (const { data } of tensors.values()) expect(data.every((x) => Math.abs(x) < 10)).toBe(true);
+  });
+
+  it('data that no training could end well with is refused before the first step', async () => {
+    await writeClasses('one', ['only'], 12);
+    expectParagraph(await train(at('one'), '--name', 'one'), 1, /one: expected two or more classes, got 1/);
+    await writeClasses('two', ['a', 'b'], 12);
+    const unvalidated = await train(at('two'), '--ratios', '80/0/20', '--name', 'two');
+    expectParagraph(unvalidated, 1, /two: expected validation images, got none; .*--ratios/);
+    expect(readdirSync(at('runs'))).not.toContain('two');
+    const untested = await train(at('two'), '--ratios', '70/30/0', '--name', 'untested');
+    expect(untested.code, untested.stderr).toBe(0);
+    expect(untested.stdout).toContain('there are no test images');
+  });
+
+  it('a file that is no image costs its neighbours nothing', async () => {
+    await sharp(noise(8 * 8 * 3, 7), { raw: { width: 8, height: 8, channels: 3 } })
+      .png()
+      .toFile(at('cell.png'));
+    writeFileSync(at('broken.png'), 'no image');
+    const { code, stdout, stderr } = await soma(
+      'predict',
+      at('runs', 'good'),
+      at('broken.png'),
+      at('cell.png'),
+      '--json',
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/broken\.png: expected an image, got/);
+    expect(JSON.parse(stdout).map(({ image }: { image: string }) => image)).toEqual([at('cell.png')]);
+  });
+
+  it('a module that throws, or has other outputs than there are classes, is named', async () => {
+    const module = (name: string, body: string) => {
+      const options = 'z.strictObject({})';
+      const training = "settings({ optimizer: { kind: 'sgd' }, lr: 0.1, batchSize: 16, epochs: 1 })";
+      const about = `name: '${name}', title: 't', summary: 's', source: 'own', framework: 'torch', size: 8`;
+      const text = `import { conv, defineSystem, dense, flatten, settings, z } from 'soma';
+        export default defineSystem({ ${about}, options: ${options}, training: ${training}, build(net, { image, classes }) { ${body} } });`;
+      writeFileSync(at(`${name}.mjs`), text);
+      return soma(
+        'train',
+        at(`${name}.mjs`),
+        '--data',
+        at('good.npz'),
+        '--size',
+        '8',
+        '--runs-dir',
+        at('runs'),
+      );
+    };
+    const units = await module('units', "return dense(net, 'fc', flatten(image), { units: classes + 3 });");
+    expectParagraph(
+      units,
+      1,
+      /build\(\) of units: expected a value for each of the 4 classes, \[N×4\], got f32 \[\d+×7\]/,
+    );
+    const thrown = await module('thrown', "throw new Error('sides of 32');");
+    expectParagraph(
+      thrown,
+      2,
+      /build\(\) of thrown: expected a network, got sides of 32; mend .*thrown\.mjs/,
+    );
+    const none = await module('none', "return conv(net, 'c', image, { filters: 0, kernel: 3 });");
+    expectParagraph(none, 1, /c\.weight in c: expected whole numbers above 0 as its shape, got \[0×3×3×3\]/);
   });
 });
 

@@ -410,7 +410,7 @@ describe('train, evaluate, compare, predict', () => {
       expect(code).not.toBe(0);
       return stderr;
     };
-    expect(await fails(...runs, '--out', at('runs', 'mean'))).toMatch(/one that holds ensemble\.json/);
+    expect(await fails(...runs, '--out', at('runs', 'mean'))).toMatch(/one that holds a run or an ensemble/);
     expect(await fails(runs[0])).toMatch(/expected two or more runs, got 1/);
     expect(await fails(runs[0], runs[0])).toMatch(/scnn twice; name it once/);
     expect(await fails(runs[0], at('runs', 'mean'))).toMatch(/got an ensemble; name one of its members/);

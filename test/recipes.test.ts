@@ -60,7 +60,7 @@ describe('modules of a user', () => {
     symlinkSync(root, join(user, 'node_modules', 'soma'), 'dir');
     writeFileSync(join(user, 'package.json'), '{ "type": "module" }');
     for (const body of of('js')) write(user, body);
-    expect(of('js')).toHaveLength(4);
+    expect(of('js')).toHaveLength(5);
   });
 
   it('a system is planned, trained, reopened, and taken by a study', async () => {
@@ -116,6 +116,13 @@ describe('modules of a user', () => {
     expect(values.every((value) => value > 0 && value < 1)).toBe(true);
     const { stdout } = await run('train-my-system.js');
     expect(stdout).toMatch(/^epoch 1: 0\.\d+\n\{ value: 0\.\d+, low: 0\.\d+, high: 0\.\d+ \}/);
+    const cell = join(root, 'docs', 'smear.webp');
+    const predicted = await execute(process.execPath, ['predict.js', cell], { cwd: user });
+    const [, name, ...probabilities] = predicted.stdout.trim().split(' ');
+    expect(probabilities).toHaveLength(8);
+    const asked = await soma('predict', join(user, 'runs', 'mine'), cell, '--json');
+    const [{ predicted: same, probabilities: named }] = JSON.parse(asked.stdout);
+    expect([same, ...Object.values(named)]).toEqual([name, ...probabilities.map(Number)]);
   }, 120_000);
 });
 

@@ -35,6 +35,8 @@ export function addCompare(program: Command): void {
 async function run(paths: string[], { out, format, json }: CompareFlags): Promise<void> {
   if (paths.length < 2)
     throw new SomaError(`compare: expected two or more runs, got ${paths.length}; name another`, EXIT.usage);
+  if (!/\.html?$/i.test(out))
+    throw new SomaError(`compare: expected the name of an .html file as --out, got ${out}`, EXIT.usage);
   const reports = await Promise.all(paths.map((path) => collectReport(new RunFolder(path))));
   const compared = compareRuns(reports);
   const figures = await comparisonFigures(compared);

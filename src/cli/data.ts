@@ -1,7 +1,7 @@
 /** `soma data`: known data sets, the check of a file or folder, the synthetic smear, and logs of labels. */
 import type { Command } from 'commander';
 import { CATALOG } from '../data/catalog.ts';
-import { type CheckedImage, checkDataset, type DataReport } from '../data/check.ts';
+import { type CheckedImage, type CheckOptions, checkDataset, type DataReport } from '../data/check.ts';
 import { writeSmear } from '../data/smear/write.ts';
 import { EXIT } from '../errors.ts';
 import { columns, print, say } from './io.ts';
@@ -45,7 +45,7 @@ export function addData(program: Command): void {
       '\nExits with 1 where something would stop a training.\n\nExample:\n  soma data check cells/',
     )
     .action(async (path: string, { json, ...options }: CheckFlags) => {
-      const report = await checkDataset(path, options);
+      const report = await check(path, options);
       print(report, reportText(report), json);
       for (const line of nextSteps(report, path)) say(line);
       process.exitCode = report.ok ? EXIT.ok : EXIT.failed;
@@ -71,6 +71,20 @@ export function addData(program: Command): void {
   addRelabel(data);
   addFlip(data);
 }
+
+/** Images of several sizes are looked at in one, as a training would do it. */
+async function check(path: string, options: CheckOptions): Promise<DataReport> {
+  const report = await checkDataset(path, options);
+  const others = report.faults.filter(({ kind }) => kind === 'other-size').length;
+  if (others === 0) return report;
+  say(
+    `${others} images have another size than the first, ${report.height}×${report.width}; looked at again at ` +
+      `${COMMON_SIZE}×${COMMON_SIZE}, as soma train --size ${COMMON_SIZE} reads them`,
+  );
+  return checkDataset(path, { ...options, size: COMMON_SIZE });
+}
+
+const COMMON_SIZE = 64;
 
 interface CheckFlags {
   readonly size?: number;

@@ -5,6 +5,7 @@ import { SPLITS, type Split } from '../data/dataset.ts';
 import type { SplitRatios } from '../data/split.ts';
 import { ENGINES, type EngineChoice } from '../engine/select.ts';
 import { EXIT, nearest, SomaError } from '../errors.ts';
+import { parsed } from '../models/parsed.ts';
 import { settingsSchema, type TrainingSettings } from '../models/settings.ts';
 import type { System } from '../models/system.ts';
 import { FORMATS, type Format } from '../report/tables.ts';
@@ -159,8 +160,8 @@ export function applySets(
     }
   }
   return {
-    options: checked(system.options, options, `options of ${system.name}`) as Record<string, unknown>,
-    settings: checked(settingsSchema, settings, 'training settings') as TrainingSettings,
+    options: parsed(system.options, options, `options of ${system.name}`) as Record<string, unknown>,
+    settings: parsed(settingsSchema, settings, 'training settings') as TrainingSettings,
   };
 }
 
@@ -202,11 +203,4 @@ function assign(
   const inner = object[key];
   const nested = typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : {};
   return { ...object, [key]: assign(nested, rest, value) };
-}
-
-function checked(schema: z.ZodType, value: unknown, what: string): unknown {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'all'}: ${message}`);
-  throw usage(`${what}: expected valid values, got ${issues.join('; ')}`);
 }

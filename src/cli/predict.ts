@@ -2,10 +2,11 @@
 import type { Command } from 'commander';
 import { imageValues, readImageFile } from '../data/single.ts';
 import { openEngine } from '../engine/select.ts';
+import { EXIT } from '../errors.ts';
 import { argmax } from '../train/evaluate.ts';
 import { loadPredictor } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
-import { columns, print } from './io.ts';
+import { columns, explain, print } from './io.ts';
 import { type EngineOptions, withEngine } from './options.ts';
 
 interface PredictFlags extends EngineOptions {
@@ -31,9 +32,18 @@ async function run(path: string, files: string[], flags: PredictFlags): Promise<
   try {
     const program = await loadPredictor(folder, config, session, config.settings.evaluate, 1);
     const results = [];
+    let faults = 0;
     for (const file of files) {
-      const images = imageValues([await readImageFile(file, shape)], shape);
-      await program.run({ images, rng: Int32Array.of(config.seed, 0) }, { here: true });
+      // Neither a bad file nor its neighbours are lost: those that can be read are answered.
+      const pixels = await readImageFile(file, shape).catch((error) => {
+        faults++;
+        explain(error);
+      });
+      if (!pixels) continue;
+      await program.run(
+        { images: imageValues([pixels], shape), rng: Int32Array.of(config.seed, 0) },
+        { here: true },
+      );
       const probabilities = [...program.read('probabilities')];
       const best = argmax(probabilities);
       const named = Object.fromEntries(classes.map((name, k) => [name, probabilities[k]]));
@@ -46,6 +56,7 @@ async function run(path: string, files: string[], flags: PredictFlags): Promise<
     }
     const rows = results.map((r) => [r.image, r.predicted, `${(100 * r.probability).toFixed(1)} %`]);
     print(results, columns([['image', 'class', 'probability'], ...rows]), flags.json);
+    if (faults > 0) process.exitCode = EXIT.failed;
   } finally {
     session.close();
   }

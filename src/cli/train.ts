@@ -168,6 +168,11 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
     }
     if (result.stopped === 'steps') return await concludeSteps(folder, config, result, flags.json);
     say(result.stopped === 'early' ? 'stopped early: no better epoch on validation' : 'all epochs done');
+    if (flags.test && dataset.splits.test.length === 0) {
+      const text = 'there are no test images: other data is tested with soma evaluate --data';
+      print({ run: folder.path, ...result }, text, flags.json);
+      return EXIT.ok;
+    }
     if (!flags.test) {
       const text = `test was not read; it is with: soma evaluate ${folder.path}`;
       print({ run: folder.path, ...result }, text, flags.json);

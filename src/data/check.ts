@@ -91,9 +91,12 @@ export async function checkDataset(
   try {
     const opened = stored && log ? await relabelled(stored, log) : stored;
     const images = opened ? await checkImages(opened, options, report) : { identical: [], near: [] };
+    const isWhole = () => [...faults.values()].every(({ severity }) => severity !== 'error');
+    // Of broken files there may be too few for that reason only.
+    if (opened && isWhole()) tooFew(opened).forEach(report);
     const list = [...faults.values()];
     return {
-      ok: list.every((fault) => fault.severity !== 'error'),
+      ok: isWhole(),
       name: opened?.name ?? String(target),
       faults: list,
       ...describe(opened),
@@ -103,6 +106,20 @@ export async function checkDataset(
   } finally {
     if (typeof target === 'string') await stored?.close();
   }
+}
+
+/** What nothing can be learnt from, or nothing be chosen or tested by. */
+function tooFew({ name, classes, splits }: Dataset): DataError[] {
+  const few = (expected: string, got: number, advice: string, severity: Severity) =>
+    new DataError('wrong-count', name, { expected, got, advice, severity });
+  const share = 'add images, or let splits be drawn with other --ratios';
+  return [
+    ...(classes.length < 2
+      ? [few('two or more classes', classes.length, 'make a folder for each class', 'error')]
+      : []),
+    ...(splits.val.length === 0 ? [few('validation images', 0, share, 'error')] : []),
+    ...(splits.test.length === 0 ? [few('test images', 0, share, 'warning')] : []),
+  ];
 }
 
 function describe(data: Dataset | undefined) {

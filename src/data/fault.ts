@@ -11,6 +11,7 @@ export type FaultKind =
   | 'wrong-keys'
   | 'wrong-dtype'
   | 'wrong-shape'
+  | 'other-size'
   | 'wrong-count'
   | 'label-out-of-range'
   | 'empty-class'

@@ -1,5 +1,5 @@
 /** One image by itself, from a file, and as the network takes it. */
-import { SomaError } from '../errors.ts';
+import { mismatch, SomaError } from '../errors.ts';
 import { reason } from './fault.ts';
 import { decodeFile, type ImageShape, imageBytes, writeChannels } from './image.ts';
 import { toPlanes, toValues, valueTable } from './planar.ts';
@@ -14,13 +14,23 @@ export async function readImageFile(file: string, shape: ImageShape): Promise<Ui
   return interleaved;
 }
 
-/** Bytes of images, NHWC, as the loader would give them: f32 [N, C, H, W] in [0, 1]. */
+/**
+ * Bytes of images, NHWC, as the loader would give them: f32 [N, C, H, W] in [0, 1].
+ * @throws SomaError where an image has more or fewer bytes than its shape says
+ */
 export function imageValues(images: readonly Uint8Array[], shape: ImageShape): Float32Array {
   const bytes = imageBytes(shape);
   const table = valueTable(shape.channels);
   const planes = new Uint8Array(bytes);
   const values = new Float32Array(images.length * bytes);
   for (const [i, image] of images.entries()) {
+    if (image.length !== bytes)
+      throw mismatch(
+        'imageValues()',
+        `${bytes} bytes an image (${shape.height}×${shape.width}×${shape.channels})`,
+        image.length,
+        'leave out alpha, and resize it to the shape',
+      );
     toPlanes(image, shape, planes);
     toValues(planes, table, values, i * bytes);
   }

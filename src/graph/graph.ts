@@ -89,8 +89,26 @@ export class Graph {
 
   private value(type: TensorType, source: Source): Value {
     const { dtype, shape, time, format } = type;
+    // A batch may be empty, nothing else: kernels divide by what is left.
+    const isWhole = shape.every((n, axis) => Number.isInteger(n) && n >= (axis === 0 ? 0 : 1));
+    if (!isWhole || (source.kind === 'variable' && shape[0] === 0))
+      throw mismatch(
+        [nameOf(source), this.scope].filter(Boolean).join(' in '),
+        'whole numbers above 0 as its shape',
+        `[${shape.join('×')}]`,
+        'look at the sizes and options that it follows from',
+      );
     return { id: this.nextId++, graph: this, dtype, shape, time, format, source };
   }
+}
+
+function nameOf(source: Source): string {
+  if (source.kind === 'node') return `${source.node.op.name}()`;
+  return source.kind === 'variable'
+    ? source.variable.name
+    : source.kind === 'input'
+      ? source.name
+      : source.kind;
 }
 
 /** The value itself, where `value` is one that stops gradients. */

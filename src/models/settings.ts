@@ -1,5 +1,6 @@
 /** Training settings: what a paper states, what a user may override, what a run writes down. */
 import { z } from 'zod';
+import { parsed } from './parsed.ts';
 
 const rate = z.number().positive();
 
@@ -120,5 +121,5 @@ export type StageSettings = Omit<
 
 /** Fills in what a system leaves out. */
 export function settings(given: z.input<typeof settingsSchema>): TrainingSettings {
-  return settingsSchema.parse(given);
+  return parsed(settingsSchema, given, 'settings()');
 }

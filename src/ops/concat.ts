@@ -30,6 +30,9 @@ function split(type: TensorType, axis: number): { outer: number; inner: number }
 export const concatOp: OpDef<ConcatAttrs> = {
   name: 'concat',
   infer(inputs, { axis }) {
+    const rank = inputs[0]?.shape.length ?? 0;
+    if (!(Number.isInteger(axis) && axis >= 0 && axis < rank))
+      throw mismatch('concat()', `an axis from 0 to ${rank - 1}`, axis);
     const first = expectInput('concat', inputs, 0, 'x');
     let total = 0;
     for (const [i, input] of inputs.entries()) {

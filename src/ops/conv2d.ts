@@ -12,7 +12,7 @@ import type { TensorType, Value } from '../graph/value.ts';
 import { f32, size } from '../graph/value.ts';
 import { toFloat } from './elementwise.ts';
 import { spatialSum } from './pool.ts';
-import { commonTime, dataOf, expectInput, expectShape, pair } from './shapes.ts';
+import { commonTime, dataOf, expectInput, expectShape, expectWhole, pair } from './shapes.ts';
 
 export interface Conv2dAttrs {
   /** Rows, columns. */
@@ -48,7 +48,11 @@ export function convGeometry(
   attrs: Conv2dAttrs,
   time: number | null,
 ): ConvGeometry {
-  const { stride, padding, dilation } = attrs;
+  const { stride, padding, dilation, groups } = attrs;
+  expectWhole('conv2d', 'stride', stride, 1);
+  expectWhole('conv2d', 'padding', padding, 0);
+  expectWhole('conv2d', 'dilation', dilation, 1);
+  expectWhole('conv2d', 'groups', [groups], 1);
   const out = (n: number, pad: number, k: number, axis: 0 | 1) =>
     Math.floor((n + pad - dilation[axis] * (k - 1) - 1) / stride[axis]) + 1;
   const oh = out(x[2], padding[0] + padding[1], w[2], 0);

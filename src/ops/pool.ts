@@ -10,7 +10,7 @@ import { f32 } from '../graph/value.ts';
 import { type BatchNormAttrs, batchNormGrad } from './batch-norm.ts';
 import { castOp, eluOp, mulOp, reluOp, sigmoidOp } from './elementwise.ts';
 import { broadcastTo, reduceSum, reshapeOp } from './reduce.ts';
-import { expectInput, pair, steps } from './shapes.ts';
+import { expectInput, expectWhole, pair, steps } from './shapes.ts';
 
 export interface PoolAttrs {
   readonly kernel: readonly [number, number];
@@ -27,6 +27,9 @@ export interface AvgPoolAttrs extends PoolAttrs {
 type Source = { readonly source: readonly number[] };
 
 function pooledShape(op: string, x: readonly number[], { kernel, stride, padding }: PoolAttrs): number[] {
+  expectWhole(op, 'kernel', kernel, 1);
+  expectWhole(op, 'stride', stride, 1);
+  expectWhole(op, 'padding', padding, 0);
   const oh = Math.floor((x[2] + padding[0] + padding[1] - kernel[0]) / stride[0]) + 1;
   const ow = Math.floor((x[3] + padding[2] + padding[3] - kernel[1]) / stride[1]) + 1;
   if (oh < 1 || ow < 1) throw mismatch(`${op}()`, `a map of at least ${kernel.join('×')}`, `${x[2]}×${x[3]}`);

@@ -99,6 +99,12 @@ export function pair(n: number | readonly [number, number]): readonly [number, n
   return typeof n === 'number' ? [n, n] : n;
 }
 
+/** Checks numbers of an option: whole, and `least` or more. */
+export function expectWhole(op: string, what: string, numbers: readonly number[], least: number): void {
+  if (numbers.some((n) => !Number.isInteger(n) || n < least))
+    throw mismatch(`${op}()`, `${what} as whole numbers of ${least} or more`, numbers);
+}
+
 /** The data of a tensor that must be there. */
 export function dataOf(tensor: Tensor | null): TensorData {
   if (!tensor) throw new Error('reference kernel: a required tensor is absent');

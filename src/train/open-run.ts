@@ -3,11 +3,12 @@
 import { existsSync } from 'node:fs';
 import type { Plan } from '../compile/plan.ts';
 import { type AsClassesOptions, asClasses } from '../data/as-classes.ts';
-import type { Dataset } from '../data/dataset.ts';
+import { type Dataset, SPLITS } from '../data/dataset.ts';
 import { EVERYTHING } from '../data/folds.ts';
 import { logFingerprint, readRelabelLog } from '../data/relabel-log.ts';
 import type { Engine, Program, Session } from '../engine/engine.ts';
 import { mismatch, SomaError } from '../errors.ts';
+import { parsed } from '../models/parsed.ts';
 import { findSystem, systemFile } from '../models/registry.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import { loadCheckpoint } from './checkpoint.ts';
@@ -39,8 +40,12 @@ export function configure(request: RunRequest): RunConfig {
   // A file of weights stands for what a pre-training would have learnt.
   const settings = weights ? { ...request.settings, pretraining: null } : request.settings;
   const system = findSystem(systemName);
+  expectTrainable(dataset, settings);
   const file = systemFile(systemName);
-  const options = system.options.parse(request.options) as Record<string, unknown>;
+  const options = parsed(system.options, request.options, `options of ${system.name}`) as Record<
+    string,
+    unknown
+  >;
   const config = {
     name,
     created: new Date().toISOString(),
@@ -60,6 +65,38 @@ export function configure(request: RunRequest): RunConfig {
   const parameters = net.parameterCount;
   if (!settings.pretraining) return { ...config, parameters };
   return { ...config, parameters, pretrainingParameters: reconstructionStep(spec, 1).net.parameterCount };
+}
+
+/** Throws where a training could not end well, before hours are spent on it. */
+function expectTrainable({ name, classes, splits }: Dataset, { maxSteps }: TrainingSettings): void {
+  if (classes.length < 2)
+    throw mismatch(
+      name,
+      'two or more classes',
+      classes.length,
+      'a folder for each class, see soma data check',
+    );
+  for (const split of SPLITS) {
+    const { length, labels } = splits[split];
+    if (labels.length !== length)
+      throw mismatch(name, `a label for each of ${length} ${split} images`, labels.length);
+    const wrong = labels.findIndex((label) => !(label >= 0 && label < classes.length));
+    if (wrong >= 0)
+      throw mismatch(
+        name,
+        `labels from 0 to ${classes.length - 1}`,
+        `${labels[wrong]} of ${split} image ${wrong}`,
+      );
+  }
+  if (splits.train.length === 0) throw mismatch(name, 'training images', 'none');
+  // Without them nothing says which weights to keep.
+  if (splits.val.length === 0 && !maxSteps)
+    throw mismatch(
+      name,
+      'validation images',
+      'none',
+      'give them a share, e.g. --ratios 70/10/20, or add images',
+    );
 }
 
 /** What to know of a run that leaves out the pre-training of its system; nothing for all others. */

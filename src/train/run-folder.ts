@@ -71,7 +71,7 @@ export class RunFolder {
   refuseTaken(): void {
     if (this.isTaken())
       throw new SomaError(
-        `${this.path}: expected a new run folder, got one that holds a run; resume it with --resume or name another`,
+        `${this.path}: expected a new run folder, got one that holds a run or an ensemble; resume a run with --resume, or name another`,
         EXIT.usage,
       );
   }

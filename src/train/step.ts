@@ -6,7 +6,10 @@ import { compile } from '../compile/compile.ts';
 import { differentiate } from '../compile/differentiate.ts';
 import { rowsAreIndependent } from '../compile/loop.ts';
 import type { Plan } from '../compile/plan.ts';
-import { f32, type Value } from '../graph/value.ts';
+import { EXIT, mismatch, SomaError } from '../errors.ts';
+import { describe, f32, type Value } from '../graph/value.ts';
+import { parsed } from '../models/parsed.ts';
+import { systemFile } from '../models/registry.ts';
 import type { TrainingSettings } from '../models/settings.ts';
 import type { System } from '../models/system.ts';
 import { Net } from '../nn/net.ts';
@@ -201,7 +204,28 @@ function summed(x: Value, count: number): Value {
 function traceForward(request: ForwardRequest, count: number) {
   const { net, images, options } = begin(request);
   const { system, classes } = request.spec;
-  return { net, logits: system.build(net, { image: cut(images, count), classes }, options) };
+  const logits = built(system, () => system.build(net, { image: cut(images, count), classes }, options));
+  if (logits?.shape?.length !== 2 || logits.shape[1] !== classes)
+    throw mismatch(
+      `build() of ${system.name}`,
+      `a value for each of the ${classes} classes, [N×${classes}]`,
+      logits?.shape ? describe(logits) : 'no value',
+    );
+  return { net, logits };
+}
+
+/** What a user's module throws is the user's to mend; of Soma's own systems it is a defect. */
+function built<R>(system: System, body: () => R): R {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof SomaError || !systemFile(system.name)) throw error;
+    throw new SomaError(
+      `build() of ${system.name}: expected a network, got ${(error as Error)?.message ?? error}; mend ${systemFile(system.name)?.path}`,
+      EXIT.usage,
+      { cause: error },
+    );
+  }
 }
 
 /** A network with nothing but its images, and the options it is to be built with. */
@@ -209,7 +233,7 @@ export function begin({ spec, batchSize, training }: ForwardRequest) {
   const { system, channels, height, width, seed, twin } = spec;
   const net = new Net({ framework: system.framework, training, seed, twin });
   const images = net.graph.input('images', f32([batchSize, channels, height, width]));
-  return { net, images, options: system.options.parse(spec.options) };
+  return { net, images, options: parsed(system.options, spec.options, `options of ${system.name}`) };
 }
 
 function traceLoss(request: StepRequest, count: number) {

@@ -290,7 +290,7 @@ class FolderSource implements RawSource {
       throw unreadable(path, error);
     });
     if (pixels.height !== shape.height || pixels.width !== shape.width) {
-      throw new DataError('wrong-shape', path, {
+      throw new DataError('other-size', path, {
         expected: `${shape.height}×${shape.width} pixels, as the first image has`,
         got: `${pixels.height}×${pixels.width}`,
         advice: 'ask for a size, to which all images are then resized',

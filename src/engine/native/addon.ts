@@ -77,7 +77,7 @@ function load(): LoadedAddon {
     }
   }
   return {
-    failure: `native engine: expected a built add-on, got none (tried ${tried.join('; ')}); install a C++20 compiler (g++ or clang++) and run \`npm run build:native\``,
+    failure: `native engine: expected a built add-on, got none (tried ${tried.join('; ')}); install a C++20 compiler (g++ or clang++) and run \`npm run build:native\` in ${fileURLToPath(new URL('../../..', import.meta.url))}`,
   };
 }
 

@@ -11,7 +11,12 @@ import { flag, images, needed, temporary } from './kernel-call.ts';
 function blocked(node: Node, index: number): Value {
   const value = needed(node, index);
   if (!isBlocked(value))
-    throw mismatch(`native ${node.op.name}()`, 'a map of more than 4 channels', describe(value));
+    throw mismatch(
+      `native ${node.op.name}()`,
+      'a map of more than 4 channels',
+      describe(value),
+      'make that layer wider, or compute with --engine reference',
+    );
   return value;
 }
 
