@@ -33,6 +33,11 @@ function show(value: unknown): string {
   return String(value);
 }
 
+/** A word as one types it into a shell, for commands that are suggested. */
+export function quoted(word: string): string {
+  return /^[\p{L}\p{N}_./:=,@%+-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** The candidate nearest to `word` by edit distance, or undefined if none is near enough to be meant. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;

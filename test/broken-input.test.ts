@@ -2,7 +2,15 @@
  * Ten kinds of broken input: each ends in one paragraph that says what was expected, what was got and what to
  * do, with the right exit code, and loses nothing.
  */
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -177,6 +185,36 @@ describe('a rate that makes numbers overflow', () => {
     const untested = await train(at('two'), '--ratios', '70/30/0', '--name', 'untested');
     expect(untested.code, untested.stderr).toBe(0);
     expect(untested.stdout).toContain('there are no test images');
+  });
+
+  it('a test image that cannot be read is found before the first epoch', async () => {
+    for (const split of ['train', 'val', 'test']) await writeClasses(`late/${split}`, ['a', 'b'], 4);
+    const whole = readFileSync(at('late', 'test', 'a', '0.png'));
+    writeFileSync(at('late', 'test', 'a', '0.png'), whole.subarray(0, whole.length - 40));
+    expectParagraph(
+      await train(at('late'), '--name', 'late'),
+      1,
+      /test\/a\/0\.png: expected a complete image/,
+    );
+    expect(readdirSync(at('runs'))).not.toContain('late');
+  });
+
+  it('a link that leads nowhere is a file that cannot be read, and other pixels are other data', async () => {
+    await writeClasses('linked', ['a', 'b'], 4);
+    const pixels = (byte: number) =>
+      sharp(new Uint8Array(8 * 8 * 3).fill(byte), { raw: { width: 8, height: 8, channels: 3 } }).tiff({
+        compression: 'none',
+      });
+    await pixels(10).toFile(at('linked', 'a', 'x.tiff'));
+    const fingerprint = async () =>
+      JSON.parse((await soma('data', 'check', at('linked'), '--json')).stdout).fingerprint;
+    const before = await fingerprint();
+    await pixels(11).toFile(at('linked', 'a', 'x.tiff'));
+    expect(await fingerprint()).not.toBe(before);
+    symlinkSync(at('nowhere'), at('linked', 'b', 'gone.png'));
+    const { code, stdout } = await soma('data', 'check', at('linked'));
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/b\/gone\.png: expected a JPEG, .* got ENOENT/);
   });
 
   it('a file that is no image costs its neighbours nothing', async () => {

@@ -210,6 +210,15 @@ describe('soma study', () => {
     const { code, stderr } = await soma('study', other, '--data', 'smear', '--out', join(folder, 'a'));
     expect(code).toBe(1);
     expect(stderr).toMatch(/got cnn-seed0 with other settings; choose another --out/);
+
+    const cells = join(folder, 'cells');
+    const sizes = ['--train', '32', '--val', '16', '--test', '16', '--no-masks'];
+    await soma('data', 'synth', cells, '--size', '16', ...sizes);
+    const elsewhere = await soma('study', file, '--data', cells, '--out', join(folder, 'a'));
+    expect(elsewhere.code).toBe(1);
+    expect(elsewhere.stderr).toMatch(
+      /expected cells with the images of smear, fingerprint .*choose another --out/,
+    );
   });
 
   it('goes on past a run that fails, and says where to look', async () => {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { CATALOG } from '../data/catalog.ts';
 import { type CheckedImage, type CheckOptions, checkDataset, type DataReport } from '../data/check.ts';
 import { writeSmear } from '../data/smear/write.ts';
-import { EXIT } from '../errors.ts';
+import { EXIT, quoted } from '../errors.ts';
 import { columns, print, say } from './io.ts';
 import { positiveInt, wholeNumber } from './options.ts';
 import { addFlip, addRelabel } from './relabel.ts';
@@ -66,7 +66,7 @@ export function addData(program: Command): void {
       const { size, train, val, test, seed, masks } = f;
       const written = await writeSmear(folder, { size, images: { train, val, test }, seed, masks });
       print({ folder, images: written }, `${written} images in ${folder}`, f.json);
-      say(`train on it with: soma train scnn --data ${folder} --size ${size}`);
+      say(`train on it with: soma train scnn --data ${quoted(folder)} --size ${size}`);
     });
   addRelabel(data);
   addFlip(data);
@@ -165,7 +165,7 @@ function nextSteps({ ok, height, identical, near, drawn }: DataReport, path: str
     ...(found.some(({ conflictingLabels }) => conflictingLabels)
       ? ['conflicting labels are put right with soma review and soma data relabel']
       : []),
-    `next: soma train se-cnn --data ${path} --size ${height}${together}`,
+    `next: soma train se-cnn --data ${quoted(path)} --size ${height}${together}`,
   ];
 }
 

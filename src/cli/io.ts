@@ -36,12 +36,24 @@ export async function sayTables(
 /** Prints an error and returns the exit code that goes with it. */
 export function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const refused = refusal(error);
+  if (refused) {
+    say(`soma: ${refused}`);
+    return EXIT.failed;
+  }
   const message =
     error instanceof SomaError ? error.message : `defect: ${(error as Error)?.message ?? error}`;
   say(`soma: ${message}`);
   if (process.env.SOMA_DEBUG && error instanceof Error) say(error.stack ?? '');
   else if (!(error instanceof SomaError)) say('Set SOMA_DEBUG=1 to see where, and please report it.');
   return error instanceof SomaError ? error.exitCode : EXIT.failed;
+}
+
+/** What the system said of a file or folder that cannot be used; undefined of any other error. */
+function refusal(error: unknown): string | undefined {
+  const { code, syscall, path, message } = (error ?? {}) as NodeJS.ErrnoException;
+  if (!code || !syscall || !path) return undefined;
+  return `${path}: expected a file or folder that can be used, got ${message}; check the path and its permissions`;
 }
 
 /** Rows as aligned columns; numbers to the right, their units behind a space that may be a no-break one. */

@@ -9,6 +9,7 @@ import { openSystem } from '../models/own-system.ts';
 import { decimal } from '../report/format.ts';
 import { type Format, tableTexts } from '../report/tables.ts';
 import { analyse } from '../study/analyse.ts';
+import { keepData } from '../study/data.ts';
 import { runArguments } from '../study/execute.ts';
 import { isFinished, readJournal } from '../study/journal.ts';
 import { type Performed, perform, type RunEvent } from '../study/perform.ts';
@@ -76,6 +77,7 @@ async function run(name: string | undefined, flags: StudyFlags): Promise<number>
   const runs = expand(study, flags);
   if (flags.dryRun) return dryRun(runs, data, folder, flags.json);
   await mkdir(folder, { recursive: true });
+  await keepData(folder, data);
   await writeAside(join(folder, 'study.json'), `${JSON.stringify(study, null, 2)}\n`);
   const performed = await performWatched(runs, data, folder, flags);
   if (performed.interrupted) {

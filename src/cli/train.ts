@@ -2,12 +2,13 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Dataset, type Fold, SPLITS, type Split } from '../data/dataset.ts';
+import { expectReadable } from '../data/readable.ts';
 import { relabellingText } from '../data/relabel.ts';
 import { withSpareClasses } from '../data/spare-classes.ts';
 import { type SplitRatios, splittingText } from '../data/split.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
-import { EXIT, SomaError } from '../errors.ts';
+import { EXIT, quoted, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { openSystem } from '../models/own-system.ts';
 import { findSystem } from '../models/registry.ts';
@@ -157,12 +158,12 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
     const known = warnings.filter((warning) => warning !== undefined);
     const result = await trainWatched(folder, config, dataset, session, flags, known);
     if (result.stopped === 'interrupted') {
-      say(`interrupted; go on with: soma train --resume ${folder.path}`);
+      say(`interrupted; go on with: soma train --resume ${quoted(folder.path)}`);
       if (flags.json) print({ run: folder.path, ...result }, '', true);
       return EXIT.interrupted;
     }
     if (result.stopped === 'paused') {
-      const text = `paused after ${result.history.length} epochs; go on with: soma train --resume ${folder.path}`;
+      const text = `paused after ${result.history.length} epochs; go on with: soma train --resume ${quoted(folder.path)}`;
       print({ run: folder.path, ...result }, text, flags.json);
       return EXIT.ok;
     }
@@ -174,10 +175,17 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
       return EXIT.ok;
     }
     if (!flags.test) {
-      const text = `test was not read; it is with: soma evaluate ${folder.path}`;
+      const text = `test was not read; it is with: soma evaluate ${quoted(folder.path)}`;
       print({ run: folder.path, ...result }, text, flags.json);
       return EXIT.ok;
     }
+    const leave = () => {
+      say(
+        `stopped in the final test: the weights are kept; test them with: soma evaluate ${quoted(folder.path)}`,
+      );
+      process.exit(EXIT.interrupted);
+    };
+    process.once('SIGINT', leave).once('SIGTERM', leave);
     const evaluated = await evaluateRun(folder, config, session, dataset, 'test', config.settings.evaluate);
     const report = await writeResults(folder, evaluated, session, dataset);
     const { metrics } = evaluated;
@@ -186,7 +194,7 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
       `report ${report}`,
     ].join('\n');
     print({ run: folder.path, ...result, test: metrics, report }, text, flags.json);
-    const path = shortPath(folder.path);
+    const path = quoted(shortPath(folder.path));
     say(`next: soma explain ${path}   soma review ${path}   soma compare ${path} ANOTHER`);
     return EXIT.ok;
   } finally {
@@ -242,6 +250,7 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
     ...{ name, system: system.name, options, settings, seed, source, dataset, engine },
     weights,
   });
+  if (flags.test && !settings.maxSteps) await expectReadable(dataset, 'test');
   const { folder, held } = await newRun(flags.runsDir, name, flags.name !== undefined, config);
   return { folder, held, config: { ...config, name: folder.name }, dataset };
 }

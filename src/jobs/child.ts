@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EXIT } from '../errors.ts';
+import { EXIT, quoted } from '../errors.ts';
 import { unwritable } from '../files.ts';
 import type { Claim } from './claim.ts';
 
@@ -106,8 +106,4 @@ export function engineArguments({ engine, threads, isa }: ChildEngine): string[]
 /** A command line as one types it into a shell. */
 export function commandLine(args: readonly string[]): string {
   return ['soma', ...args].map(quoted).join(' ');
-}
-
-function quoted(word: string): string {
-  return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

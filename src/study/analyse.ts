@@ -84,6 +84,12 @@ export interface Analysis {
 export async function analyse(study: Study, runs: readonly StudyRun[], folder: string): Promise<Analysis> {
   const notes: string[] = [];
   const arms: ArmResult[] = [];
+  const titles = study.arms.map(plainTitle);
+  /** Arms of one system that nobody gave a title are told apart by their names. */
+  const titleOf = (arm: Arm) => {
+    const title = plainTitle(arm);
+    return titles.filter((each) => each === title).length > 1 ? `${title} (${arm.name})` : title;
+  };
   for (const arm of study.arms) {
     const mine = runs.filter((run) => run.arm.name === arm.name);
     const results = await Promise.all(
@@ -118,7 +124,7 @@ export async function analyse(study: Study, runs: readonly StudyRun[], folder: s
   return { study, arms, pairs, notes };
 }
 
-function titleOf(arm: Arm): string {
+function plainTitle(arm: Arm): string {
   if (arm.title !== undefined) return arm.title;
   const { title } = findSystem(arm.system);
   const set = Object.entries(arm.set).map(([key, value]) => `${key} ${value}`);

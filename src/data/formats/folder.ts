@@ -1,9 +1,10 @@
 /**
- * Folders of images: `split/class/*` (splits named train, val, valid, validation or test) or `class/*`
+ * Folders of images: `split/class/*` (splits named train or training; val, valid, validation or dev; test or testing) or `class/*`
  * without splits. Classes are the folders' names, sorted by code unit. Opening looks at the first bytes of
  * every file, so that a text named `.jpg` is found at once; a file that is cut off shows when it is decoded.
  */
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { forEachConcurrently } from '../concurrent.ts';
 import type { Split } from '../dataset.ts';
@@ -13,14 +14,20 @@ import { type DataFormat, type RawSource, sha256 } from './format.ts';
 
 const SPLIT_NAMES: Readonly<Record<string, Split>> = {
   train: 'train',
+  training: 'train',
+  dev: 'val',
   val: 'val',
   valid: 'val',
   validation: 'val',
   test: 'test',
+  testing: 'test',
 };
 
 const OPEN_FILES = 16;
 const HEAD_BYTES = 16;
+/** Files of so many bytes are read whole for their fingerprint, of larger ones three parts. */
+const WHOLE_BYTES = 1 << 20;
+const PART_BYTES = 1 << 18;
 
 export const folder: DataFormat = {
   id: 'folder',
@@ -54,7 +61,7 @@ export const folder: DataFormat = {
     for (const [split, list] of files) {
       splits[split] = new FolderSource(path, list, resizes);
     }
-    const stamp = all.map((file) => `${file.name}:${file.bytes}`).join('\n');
+    const stamp = all.map((file) => `${file.name}:${file.stamp}`).join('\n');
     return { shape, classes, splits, stamp, close: async () => {} };
   },
 };
@@ -115,7 +122,11 @@ async function list(dir: string): Promise<{ name: string; isFolder: boolean }[]>
   for (const entry of await readdir(dir, { withFileTypes: true })) {
     if (entry.name.startsWith('.') || entry.name === 'Thumbs.db' || entry.name === 'desktop.ini') continue;
     const isFolder = entry.isSymbolicLink()
-      ? (await stat(join(dir, entry.name))).isDirectory()
+      ? // What leads nowhere is a file that cannot be opened, and is reported as one.
+        await stat(join(dir, entry.name)).then(
+          (to) => to.isDirectory(),
+          () => false,
+        )
       : entry.isDirectory();
     entries.push({ name: entry.name, isFolder });
   }
@@ -172,7 +183,7 @@ function reportClasses(
 interface ImageFile {
   readonly name: string;
   readonly label: number;
-  readonly bytes: number;
+  readonly stamp: string;
 }
 
 /** Looks at the head of each file, drops what is no image, and gives the rest in order of name. */
@@ -190,7 +201,7 @@ async function sniffAll(
   await forEachConcurrently(wanted.length, OPEN_FILES, async (i) => {
     const { name, label } = wanted[i];
     const result = await sniffFile(join(root, name));
-    files[i] = typeof result === 'number' ? { name, label, bytes: result } : result;
+    files[i] = typeof result === 'string' ? { name, label, stamp: result } : result;
   });
   // Reported in order of name, whatever the order in which the reads came back.
   return files.filter((file): file is ImageFile => {
@@ -200,16 +211,20 @@ async function sniffAll(
   });
 }
 
-/** The file's length, or what is wrong with it. */
-async function sniffFile(path: string): Promise<number | DataError> {
-  const head = Buffer.alloc(HEAD_BYTES);
+/** What tells the file from one with other pixels, or what is wrong with it. */
+async function sniffFile(path: string): Promise<string | DataError> {
   let got: string;
   try {
     const file = await open(path, 'r');
     try {
-      const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
-      if (sniffImage(head.subarray(0, bytesRead))) return (await file.stat()).size;
-      got = bytesRead === 0 ? 'an empty file' : `a file that begins with ${printable(head, bytesRead)}`;
+      const { size } = await file.stat();
+      const head = Buffer.alloc(Math.min(size, size <= WHOLE_BYTES ? size : PART_BYTES));
+      const { bytesRead } = await file.read(head, 0, head.length, 0);
+      if (sniffImage(head.subarray(0, HEAD_BYTES))) return await stampOf(file, size, head);
+      got =
+        bytesRead === 0
+          ? 'an empty file'
+          : `a file that begins with ${printable(head, Math.min(bytesRead, HEAD_BYTES))}`;
     } finally {
       await file.close();
     }
@@ -221,6 +236,17 @@ async function sniffFile(path: string): Promise<number | DataError> {
     got,
     advice: 'remove the file or put the real image in its place',
   });
+}
+
+/** Length and digest: of small files, as cells are, all bytes count; of larger ones beginning, middle and end. */
+async function stampOf(file: FileHandle, size: number, head: Buffer): Promise<string> {
+  const digest = createHash('sha256').update(head);
+  if (size > head.length)
+    for (const at of [Math.floor((size - PART_BYTES) / 2), size - PART_BYTES]) {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(PART_BYTES), 0, PART_BYTES, at);
+      digest.update(buffer.subarray(0, bytesRead));
+    }
+  return `${size}:${digest.digest('hex').slice(0, 16)}`;
 }
 
 function printable(head: Buffer, length: number): string {

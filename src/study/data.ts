@@ -1,0 +1,35 @@
+/** Which images a study is about: `data.json` in its folder. Runs on others would be compared as if on the same. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SomaError } from '../errors.ts';
+import { writeAside } from '../files.ts';
+import { openData } from '../train/data.ts';
+
+type Known = Readonly<Record<string, { readonly path: string; readonly fingerprint: string }>>;
+
+/** What is stored does not depend on the size that it is read at. */
+const ANY_SIZE = 64;
+
+/**
+ * Writes down what the data sets of a study are.
+ * @param data path of each, by its name in the study
+ * @throws SomaError where the folder has results on other images
+ */
+export async function keepData(folder: string, data: Readonly<Record<string, string>>): Promise<void> {
+  const file = join(folder, 'data.json');
+  const text = await readFile(file, 'utf8').catch(() => '{}');
+  const known: Known = JSON.parse(text);
+  const given: Record<string, Known[string]> = {};
+  for (const [name, path] of Object.entries(data)) {
+    const dataset = await openData({ source: path, size: ANY_SIZE });
+    await dataset.close();
+    const { fingerprint } = dataset;
+    const before = known[name];
+    if (before && before.fingerprint !== fingerprint)
+      throw new SomaError(
+        `${folder}: expected ${name} with the images of ${before.path}, fingerprint ${before.fingerprint.slice(0, 12)}, got ${fingerprint.slice(0, 12)} from ${path}; choose another --out`,
+      );
+    given[name] = { path, fingerprint };
+  }
+  await writeAside(file, `${JSON.stringify({ ...known, ...given }, null, 2)}\n`);
+}
