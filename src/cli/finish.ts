@@ -149,5 +149,12 @@ export function metricsText(metrics: Metrics): string {
     percentInterval(c.auc),
   ]);
   const table = columns([['class', 'images', 'precision', 'recall', 'F1', 'AUC'], ...rows]);
-  return [...head, '', table, '', `${metrics.images} images; 95 % bootstrap intervals`].join('\n');
+  const absent = metrics.perClass.filter(({ support }) => support === 0).length;
+  const notes = [
+    `${metrics.images} images; 95 % bootstrap intervals`,
+    ...(absent > 0
+      ? [`${absent} classes have no images: macro is the mean of those that have some or were predicted`]
+      : []),
+  ];
+  return [...head, '', table, '', ...notes].join('\n');
 }

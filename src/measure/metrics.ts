@@ -19,10 +19,12 @@ export interface AverageEstimates {
   readonly f1: Estimate;
 }
 
-export interface ClassEstimates extends AverageEstimates {
+export interface ClassEstimates extends Omit<AverageEstimates, 'recall'> {
   readonly name: string;
   /** Images whose true class this is. */
   readonly support: number;
+  /** Null where the class has no images. */
+  readonly recall: Estimate | null;
   /** One-vs-rest; null where the class has no images or no other class has. */
   readonly auc: Estimate | null;
 }
@@ -30,6 +32,7 @@ export interface ClassEstimates extends AverageEstimates {
 export interface Metrics {
   readonly images: number;
   readonly accuracy: Estimate;
+  /** Over the classes that have images or were predicted (scikit-learn's labels); of a class without images recall is 0. */
   readonly macro: AverageEstimates;
   readonly weighted: AverageEstimates;
   /** Mean of the AUCs that are defined; null if none is. */
@@ -113,12 +116,12 @@ export function measure(predictions: Predictions, options: BootstrapOptions = {}
     macroAuc: whole('macroAuc'),
     macro: group(0),
     weighted: group(1),
-    perClass: classes.map((name, k) => ({
-      name,
-      support: perClass[k].support,
-      ...group(2 + k),
-      auc: estimates[length - size + k],
-    })),
+    perClass: classes.map((name, k) => {
+      const { support } = perClass[k];
+      const { precision, recall, f1 } = group(2 + k);
+      const auc = estimates[length - size + k];
+      return { name, support, precision, recall: support > 0 ? recall : null, f1, auc };
+    }),
     confusion: confusionRows(confusion),
     reliability: calibration.table(),
     bootstrap: settings,

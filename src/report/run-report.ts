@@ -256,14 +256,7 @@ function classTable(metrics: Metrics): Html {
       ...['images', 'precision', 'recall', 'F1', 'AUC'].map((title) => ({ title, number: true })),
     ],
     metrics.perClass.map(({ name, support, precision, recall, f1, auc }) => ({
-      cells: [
-        name,
-        whole(support),
-        interval(precision),
-        support > 0 ? interval(recall) : NONE,
-        interval(f1),
-        interval(auc, 4),
-      ],
+      cells: [name, whole(support), interval(precision), interval(recall), interval(f1), interval(auc, 4)],
     })),
   );
 }
