@@ -35,6 +35,8 @@ export async function newRun(
   isGiven: boolean,
   config: RunConfig,
 ): Promise<ClaimedRun> {
+  if (/(^|[\\/])\.{1,2}([\\/]|$)|^$/.test(name))
+    throw new SomaError(`train: expected a name of a folder as --name, got ${name || 'nothing'}`, EXIT.usage);
   for (let number = 1; ; number++) {
     const path = join(runsDir, number === 1 ? name : `${name}-${number}`);
     const folder = new RunFolder(path);

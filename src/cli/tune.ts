@@ -146,6 +146,10 @@ function usage(message: string): SomaError {
 }
 
 async function define(name: string, system: System, data: string, flags: TuneFlags): Promise<Definition> {
+  if (!flags.space && !(system.name in SPACES))
+    throw usage(
+      `expected --space, for there is none of ${system.name}; optimizer suits every system, soma tune --list shows all, docs/tuning.md says how to write one`,
+    );
   const space = await openSpace(flags.space ?? system.name);
   const set = setsOf(flags.set ?? [], space);
   checkSpace(system, space, set, flags);

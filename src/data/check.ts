@@ -109,9 +109,9 @@ export async function checkDataset(
 }
 
 /** What nothing can be learnt from, or nothing be chosen or tested by. */
-function tooFew({ name, classes, splits }: Dataset): DataError[] {
-  const few = (expected: string, got: number, advice: string, severity: Severity) =>
-    new DataError('wrong-count', name, { expected, got, advice, severity });
+function tooFew({ name, classes, splits, splitting }: Dataset): DataError[] {
+  const few = (expected: string, got: number, advice: string, severity: Severity, where = name) =>
+    new DataError('wrong-count', where, { expected, got, advice, severity });
   const share = 'add images, or let splits be drawn with other --ratios';
   return [
     ...(classes.length < 2
@@ -119,6 +119,22 @@ function tooFew({ name, classes, splits }: Dataset): DataError[] {
       : []),
     ...(splits.val.length === 0 ? [few('validation images', 0, share, 'error')] : []),
     ...(splits.test.length === 0 ? [few('test images', 0, share, 'warning')] : []),
+    ...(splitting?.drawn ?? []).flatMap((split) => {
+      const present = new Set(splits[split].labels);
+      const absent = classes.filter((_, k) => !present.has(k));
+      const advice = `add images of ${absent.join(', ')}: without, nobody can say how well it is known`;
+      return splits[split].length > 0 && absent.length > 0
+        ? [
+            few(
+              `${split} images of all ${classes.length} classes`,
+              classes.length - absent.length,
+              advice,
+              'warning',
+              `${name}, ${split}`,
+            ),
+          ]
+        : [];
+    }),
   ];
 }
 
