@@ -187,6 +187,25 @@ describe('a rate that makes numbers overflow', () => {
     expect(untested.stdout).toContain('there are no test images');
   });
 
+  it('images of 12 bits in files of 16 are noticed', async () => {
+    await writeClasses('dim', ['a', 'b'], 6);
+    for (const label of ['a', 'b'])
+      for (let i = 0; i < 6; i++)
+        await sharp(
+          Uint16Array.from(noise(64, i), (x) => 16 * x),
+          { raw: { width: 8, height: 8, channels: 1 } },
+        )
+          .toColourspace('grey16')
+          .png()
+          .toFile(at('dim', label, `${i}.png`));
+    const { code, stdout } = await soma('data', 'check', at('dim'));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /warning: dim: expected images that use the range of 8 bits, got none .* of 255; .*12 bits/,
+    );
+    expect((await soma('data', 'check', at('good.npz'))).stdout).not.toContain('range of 8 bits');
+  });
+
   it('a test image that cannot be read is found before the first epoch', async () => {
     for (const split of ['train', 'val', 'test']) await writeClasses(`late/${split}`, ['a', 'b'], 4);
     const whole = readFileSync(at('late', 'test', 'a', '0.png'));

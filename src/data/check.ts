@@ -153,6 +153,9 @@ function describe(data: Dataset | undefined) {
   return { classes, height, width, channels, splits, drawn, imbalance };
 }
 
+/** Grey level that some place of some image reaches, unless something is wrong with how they were saved. */
+const DARK = 48;
+
 async function checkImages(data: Dataset, options: CheckOptions, report: (fault: DataError) => void) {
   const { source, locate: placeOf } = poolSplits(data);
   const locate = (index: number): CheckedImage => {
@@ -166,6 +169,16 @@ async function checkImages(data: Dataset, options: CheckOptions, report: (fault:
     },
     onProgress: (done) => options.onProgress?.(done, source.length),
   });
+  const brightest = signatures.thumbs.reduce((a, b) => Math.max(a, b), 0);
+  if (source.length > 0 && brightest < DARK && signatures.digests.every(Boolean))
+    report(
+      new DataError('dark-images', data.name, {
+        expected: 'images that use the range of 8 bits',
+        got: `none with a place brighter than ${brightest} of 255`,
+        advice: 'pictures of 10 or 12 bits in files of 16 are read as 16: stretch them first',
+        severity: 'warning',
+      }),
+    );
   const groups = identicalGroups(signatures);
   const identical = groups.map((group) => {
     const images = group.map(locate);

@@ -17,6 +17,7 @@ export type FaultKind =
   | 'empty-class'
   | 'not-an-image'
   | 'unreadable-image'
+  | 'dark-images'
   | 'ignored-entry';
 
 /** `error`: the data cannot be trained on as it is. `warning`: it can, but somebody should look. */

@@ -1,7 +1,7 @@
 /** The runs of a study, one for each arm and seed: trainings, and evaluations of what they left. */
 import { createHash } from 'node:crypto';
 import { EXIT, SomaError } from '../errors.ts';
-import { findSystem } from '../models/registry.ts';
+import { findSystem, systemFile } from '../models/registry.ts';
 import type { Arm, Study, StudyData } from './study.ts';
 
 export interface StudyRun {
@@ -64,7 +64,8 @@ function toRun(study: Study, arm: Arm, seed: number, quick: boolean): StudyRun {
   const set = trained ? arm.set : { ...arm.set, ...limits(arm, quick) };
   const { system, data, size = null } = arm;
   const { channels, split, labels } = study.data[data];
-  const beside = { channels, split, labels, evaluates: trained?.key };
+  const module = systemFile(findSystem(system).name)?.fingerprint;
+  const beside = { channels, split, labels, evaluates: trained?.key, module };
   const key = createHash('sha256')
     .update(JSON.stringify({ system, data, size, set, seed, ...beside }))
     .digest('hex')
