@@ -1,5 +1,5 @@
 /** Work that outlives the process that began it, is stopped by somebody else, or is begun twice. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { soma, start, until } from './cli.ts';
@@ -110,6 +110,25 @@ describe('a run', () => {
     );
     for (const { code, stderr } of runs) expect(code, stderr).toBe(0);
     expect(new Set(runs.map(({ stdout }) => JSON.parse(stdout).run)).size).toBe(3);
+  }, 120_000);
+
+  it('goes on with data that was moved, if it is the same', async () => {
+    const [before, after] = [join(folder, 'before'), join(folder, 'after')];
+    cpSync(data, before, { recursive: true });
+    const more = ['--data', before, '--epochs', '2', '--pause-after', '1', '--no-test'];
+    const first = await soma(...train('moved', ...more));
+    expect(first.code, first.stderr).toBe(0);
+    renameSync(before, after);
+    const run = join(folder, 'moved');
+    const lost = await soma('train', '--resume', run);
+    expect(lost.code).not.toBe(0);
+    expect(lost.stderr).toMatch(/before: expected/);
+    const other = await soma('train', '--resume', run, '--data', 'smear');
+    expect(other.code).not.toBe(0);
+    const found = await soma('train', '--resume', run, '--data', after);
+    expect(found.code, found.stderr).toBe(0);
+    expect(epochs(run)).toBe(2);
+    expect(JSON.parse(readFileSync(join(run, 'config.json'), 'utf8')).data.source).toBe(after);
   }, 120_000);
 
   it('has no test figures of weights that it no longer has', async () => {

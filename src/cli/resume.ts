@@ -1,4 +1,5 @@
 /** What `soma train --resume` accepts: a run goes on as it was begun, to the same bits, or says that it cannot. */
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { EngineInfo } from '../engine/engine.ts';
 import { EXIT, SomaError } from '../errors.ts';
@@ -10,7 +11,7 @@ import { claimRun } from './claim-run.ts';
 
 /** Options of `train` that say how long a run is and what executes it; all others were settled at its start. */
 const CHANGEABLE = new Set(
-  'resume epochs pauseAfter test checkpointEvery engine threads isa json'.split(' '),
+  'resume data epochs pauseAfter test checkpointEvery engine threads isa json'.split(' '),
 );
 
 export interface ResumeRequest {
@@ -18,13 +19,15 @@ export interface ResumeRequest {
   readonly path: string;
   /** As given on the command line, if at all. */
   readonly system?: string;
+  /** Where the data of the run is now, if it was moved. */
+  readonly data?: string;
   readonly epochs?: number;
   /** `train`, to see which options were given. */
   readonly command: Command;
 }
 
 /** Opens a run to go on with. Throws a usage error where an option would change what the run is. */
-export async function reopen({ path, system, epochs, command }: ResumeRequest) {
+export async function reopen({ path, system, data, epochs, command }: ResumeRequest) {
   const fixed = command.options.filter(
     (option) =>
       command.getOptionValueSource(option.attributeName()) === 'cli' &&
@@ -32,7 +35,7 @@ export async function reopen({ path, system, epochs, command }: ResumeRequest) {
   );
   if (fixed.length > 0)
     throw usage(
-      `only --epochs, --pause-after, --no-test, --checkpoint-every, --engine, --threads, --isa and --json beside it, got ${fixed.map(({ long }) => long).join(', ')}`,
+      `only --data, --epochs, --pause-after, --no-test, --checkpoint-every, --engine, --threads, --isa and --json beside it, got ${fixed.map(({ long }) => long).join(', ')}`,
     );
   const folder = new RunFolder(path);
   const stored = await folder.config();
@@ -43,9 +46,13 @@ export async function reopen({ path, system, epochs, command }: ResumeRequest) {
   await refuseGrownLog(stored);
   const held = await claimRun(folder);
   try {
-    const dataset = await openRunData(stored);
-    if (epochs === undefined) return { folder, held, config: stored, dataset };
-    const config = { ...stored, settings: { ...stored.settings, epochs } };
+    const source = data === undefined ? stored.data.source : data === 'smear' ? data : resolve(data);
+    const moved = { ...stored, data: { ...stored.data, source } };
+    const dataset = await openRunData(moved);
+    if (epochs === undefined && source === stored.data.source)
+      return { folder, held, config: stored, dataset };
+    const settings = { ...stored.settings, ...(epochs === undefined ? {} : { epochs }) };
+    const config = { ...moved, settings };
     await writeAside(folder.file('config.json'), `${JSON.stringify(config, null, 2)}\n`);
     return { folder, held, config, dataset };
   } catch (error) {

@@ -122,7 +122,10 @@ export function addTrain(program: Command): void {
     .option('--no-test', 'leave the test images unread; soma evaluate reads them later')
     .option('--runs-dir <folder>', 'where run folders are made', 'runs')
     .option('--name <name>', 'name of the run folder (default: time, system, data and seed)')
-    .option('--resume <run>', 'go on with a run that was interrupted, to the same bits')
+    .option(
+      '--resume <run>',
+      'go on with a run that was interrupted, to the same bits; with --data where its data was moved',
+    )
     .option('--checkpoint-every <seconds>', 'time between checkpoints within an epoch', positiveNumber, 30)
     .option('--json', 'print the result as JSON')
     .addHelpText(
@@ -149,7 +152,7 @@ Ctrl-C leaves a checkpoint and exits with 130. Model choice uses validation; tes
 async function run(system: string | undefined, flags: TrainFlags, command: Command): Promise<number> {
   const engine = openEngine(flags);
   const { folder, held, config, dataset } = flags.resume
-    ? await reopen({ path: flags.resume, system, epochs: flags.epochs, command })
+    ? await reopen({ path: flags.resume, system, data: flags.data, epochs: flags.epochs, command })
     : await begin(system, flags, engine);
   const session = engine.createSession();
   try {
