@@ -41,6 +41,14 @@ it('draws from the splits that are named, the same by seed', async () => {
   expect(names((await folds(2, ['train'], 1))[0], 'test')).not.toEqual(names(one, 'test'));
 });
 
+it('validates on a tenth of all where classes have too few for a tenth of each', async () => {
+  // 16 images of two a class: 8 are learnt from where two parts are made of them, 15 where there are sixteen.
+  const sixteen = await folds(16, ['val']);
+  for (const { splits } of sixteen)
+    expect([splits.train.length, splits.val.length, splits.test.length]).toEqual([14, 1, 1]);
+  expect((await folds(2, ['val'])).map(({ splits }) => splits.val.length)).toEqual([0, 0]);
+});
+
 it('keeps nearly identical images on one side', async () => {
   const images = Array.from({ length: 24 }, (_, i) => noise(16 * 16, Math.floor(i / 2)));
   const source = memorySource(

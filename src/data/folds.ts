@@ -41,12 +41,11 @@ export async function foldOf(
   const rest = Int32Array.from(parts.flatMap((part, i) => (i === number - 1 ? [] : [...part]))).sort();
   const restLabels = rest.map((index) => source.labels[index]);
   const restGroups = groups && rest.map((index) => groups[index]);
-  const [train, val] = dealStratified(
-    restLabels,
-    (images) => largestRemainder(images, [1 - VALIDATION, VALIDATION]),
-    seed,
-    restGroups,
-  );
+  const dealt = (shares: (images: number) => number[]) =>
+    dealStratified(restLabels, shares, seed, restGroups);
+  const stratified = dealt((images) => largestRemainder(images, [1 - VALIDATION, VALIDATION]));
+  // A tenth of a few images of each class is none: then it is one of all.
+  const [train, val] = stratified[1].length > 0 ? stratified : dealt(tenthOfAll());
   const splits = {
     train: pick(
       source,
@@ -77,6 +76,17 @@ export async function foldOf(
     },
     fingerprint: digest.digest('hex'),
     close: () => dataset.close(),
+  };
+}
+
+/** A tenth of the images of all classes so far, as whole images, none of which is the last of its class. */
+function tenthOfAll(): (images: number) => number[] {
+  let owed = 0;
+  return (images) => {
+    owed += images * VALIDATION;
+    const val = Math.max(0, Math.min(images - 1, Math.floor(owed)));
+    owed -= val;
+    return [images - val, val];
   };
 }
 
