@@ -1,6 +1,6 @@
 /** Writing files so that a kill leaves either the old one or the new one, whole; and journals, line by line. */
 import { randomUUID } from 'node:crypto';
-import { appendFile, open, readFile, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EXIT, SomaError } from './errors.ts';
 
@@ -59,6 +59,13 @@ export function appendJsonLine(path: string, value: object): Promise<void> {
 export async function appendJsonLines(path: string, values: readonly object[]): Promise<void> {
   const text = values.map((value) => `${JSON.stringify(value)}\n`).join('');
   await appendFile(path, `\n${text}`).catch((error) => {
+    throw unwritable(path, error);
+  });
+}
+
+/** Makes a folder and those above it, if they are not there. Throws a SomaError naming it. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error) => {
     throw unwritable(path, error);
   });
 }

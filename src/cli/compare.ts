@@ -1,9 +1,8 @@
 /** `soma compare`: several runs side by side, with paired tests on the same images. */
-import { mkdir } from 'node:fs/promises';
 import { dirname, extname } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, SomaError } from '../errors.ts';
-import { unwritable, writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { verdictSentence } from '../measure/paired.ts';
 import { analysisTables } from '../report/analysis-tables.ts';
 import { collectReport } from '../report/collect.ts';
@@ -38,9 +37,7 @@ async function run(paths: string[], { out, format, json }: CompareFlags): Promis
     throw new SomaError(`compare: expected two or more runs, got ${paths.length}; name another`, EXIT.usage);
   if (!/\.html?$/i.test(out))
     throw new SomaError(`compare: expected the name of an .html file as --out, got ${out}`, EXIT.usage);
-  await mkdir(dirname(out), { recursive: true }).catch((error) => {
-    throw unwritable(dirname(out), error);
-  });
+  await makeFolder(dirname(out));
   const reports = await Promise.all(paths.map((path) => collectReport(new RunFolder(path))));
   const compared = compareRuns(reports);
   const figures = await comparisonFigures(compared);

@@ -4,13 +4,14 @@
  */
 import { existsSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Dataset } from '../data/dataset.ts';
 import { relabellingText } from '../data/relabel.ts';
 import { writeAside } from '../files.ts';
 import { readSummary, type Summary } from '../report/collect.ts';
 import { describeData, type RunConfig } from '../train/config.ts';
+import { resolveSource } from '../train/data.ts';
 import { specOf, type Weights } from '../train/open-run.ts';
 import { PRETRAINING, RunFolder, TRAINING } from '../train/run-folder.ts';
 import { evaluationStep } from '../train/step.ts';
@@ -38,7 +39,7 @@ export async function deriveRun(path: string, request: DeriveRequest): Promise<R
     created: new Date().toISOString(),
     options,
     settings: { ...trained.settings, evaluate: weights },
-    data: describeData(dataset, source === undefined ? trained.data.source : resolved(source)),
+    data: describeData(dataset, source === undefined ? trained.data.source : resolveSource(source)),
     weightsOf: run.path,
   };
   const { net } = evaluationStep(specOf(changed), changed.settings, 1);
@@ -54,8 +55,6 @@ export async function deriveRun(path: string, request: DeriveRequest): Promise<R
   await writeAside(derived.file('summary.json'), `${JSON.stringify(told, null, 2)}\n`);
   return derived;
 }
-
-const resolved = (source: string) => (source === 'smear' ? source : resolve(source));
 
 /** What a reader of the report must know. */
 function changes(trained: RunConfig, changed: RunConfig): string[] {

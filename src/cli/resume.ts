@@ -1,10 +1,10 @@
 /** What `soma train --resume` accepts: a run goes on as it was begun, to the same bits, or says that it cannot. */
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { EngineInfo } from '../engine/engine.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import type { RunConfig } from '../train/config.ts';
+import { resolveSource } from '../train/data.ts';
 import { openRunData, refuseGrownLog } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { claimRun } from './claim-run.ts';
@@ -46,7 +46,7 @@ export async function reopen({ path, system, data, epochs, command }: ResumeRequ
   await refuseGrownLog(stored);
   const held = await claimRun(folder);
   try {
-    const source = data === undefined ? stored.data.source : data === 'smear' ? data : resolve(data);
+    const source = data === undefined ? stored.data.source : resolveSource(data);
     const moved = { ...stored, data: { ...stored.data, source } };
     const dataset = await openRunData(moved);
     if (epochs === undefined && source === stored.data.source)

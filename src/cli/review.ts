@@ -20,7 +20,7 @@ import { openSystem } from '../models/own-system.ts';
 import { decimal } from '../report/format.ts';
 import { renderReview, reviewNumbers } from '../report/review-page.ts';
 import { type CrossValidation, dataOf, foldPredictions, foldRuns } from '../study/cross-validation.ts';
-import { openData } from '../train/data.ts';
+import { openData, resolveSource } from '../train/data.ts';
 import { openEvaluator } from '../train/evaluator.ts';
 import { openRunData } from '../train/open-run.ts';
 import { reviewDataset } from '../train/review.ts';
@@ -136,7 +136,7 @@ async function crossValidate(name: string, flags: ReviewFlags): Promise<Judged |
   const options: CrossValidation = {
     ...{ system: name, folds, pool, seed, size, channels, keepTogether, labels, set },
   };
-  const source = flags.data === 'smear' ? 'smear' : resolve(flags.data);
+  const source = resolveSource(flags.data);
   const out = flags.out ?? join('reviews', `${system.name}-${basename(source)}-${seed}`);
   const runs = foldRuns(options);
   await mkdir(out, { recursive: true });

@@ -17,6 +17,7 @@ import { findStudy, STUDIES } from '../study/registry.ts';
 import { studyTables, writeStudy } from '../study/report.ts';
 import { expand, type StudyRun } from '../study/runs.ts';
 import { readStudy, type Study } from '../study/study.ts';
+import { resolveSource } from '../train/data.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
 import { collect, type EngineOptions, wholeNumbers, withEngine, withFormat, words } from './options.ts';
@@ -111,7 +112,7 @@ function dataOf(study: Study, { data = [], quick }: StudyFlags): Record<string, 
     if ((at < 0 && slots.length > 1) || !slots.includes(slot))
       throw usage(study, `--data ${slots.map((each) => `${each}=PATH`).join(' --data ')}`, given);
     const path = given.slice(at + 1);
-    paths.set(slot, path === 'smear' ? path : resolve(path));
+    paths.set(slot, resolveSource(path));
   }
   const missing = slots.filter((slot) => !paths.has(slot));
   if (missing.length > 0 && !quick)

@@ -16,7 +16,7 @@ import type { StageSettings } from '../models/settings.ts';
 import type { Summary } from '../report/collect.ts';
 import { decimal, percentInterval } from '../report/format.ts';
 import type { RunConfig } from '../train/config.ts';
-import { openData } from '../train/data.ts';
+import { openData, resolveSource } from '../train/data.ts';
 import { configure, initialWeights, pretrainingWarning, specOf } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { slowStatistics } from '../train/slow-statistics.ts';
@@ -246,7 +246,7 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
   });
   const dataset = flags.outputs === undefined ? stored : withSpareClasses(stored, flags.outputs);
   const weights = flags.weights ? await openWeights(resolve(flags.weights)) : undefined;
-  const source = flags.data === 'smear' ? 'smear' : resolve(flags.data);
+  const source = resolveSource(flags.data);
   const name = flags.name ?? runName(system.name, dataset.name, flags.seed);
   const { seed } = flags;
   const config = configure({

@@ -9,7 +9,7 @@ import { systemFile } from '../models/registry.ts';
 import type { System } from '../models/system.ts';
 import { decimal, duration } from '../report/format.ts';
 import type { Format } from '../report/tables.ts';
-import { openData } from '../train/data.ts';
+import { openData, resolveSource } from '../train/data.ts';
 import { type Definition, keepDefinition } from '../tune/definition.ts';
 import { pointWords, valueNumber } from '../tune/figures/values.ts';
 import { readTrials } from '../tune/journal.ts';
@@ -170,7 +170,7 @@ async function define(name: string, system: System, data: string, flags: TuneFla
     system: isSystemFile(name) ? resolve(name) : name,
     module: systemFile(name)?.fingerprint ?? null,
     ...{ set, space, fingerprint, objective, sampler, seed },
-    data: data === 'smear' ? data : resolve(data),
+    data: resolveSource(data),
     reading: [
       ...(size ? ['--size', `${size}`] : []),
       ...(channels ? ['--channels', `${channels}`] : []),

@@ -1,10 +1,10 @@
 /** A command of Soma in a process of its own, for work that takes long: its words go to a log, and it can be stopped. */
 import { spawn } from 'node:child_process';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EXIT, quoted } from '../errors.ts';
-import { unwritable } from '../files.ts';
+import { makeFolder, unwritable } from '../files.ts';
 import type { Claim } from './claim.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url));
@@ -71,8 +71,8 @@ export async function runChild(args: readonly string[], options: ChildOptions): 
 }
 
 async function openLog(path: string): Promise<FileHandle> {
+  await makeFolder(dirname(path));
   try {
-    await mkdir(dirname(path), { recursive: true });
     return await open(path, 'a+');
   } catch (error) {
     throw unwritable(path, error);

@@ -3,11 +3,11 @@
  * made only once; it holds as long as a process named in it lives. A dead one's is superseded by the next number, so
  * that two who find it dead cannot both have it.
  */
-import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { mismatch } from '../errors.ts';
-import { nameAside, unwritable, writeAside } from '../files.ts';
+import { makeFolder, nameAside, unwritable, writeAside } from '../files.ts';
 
 interface Holder {
   readonly pid: number;
@@ -128,9 +128,7 @@ export async function claimed<R>(
 
 /** Claims the work `id`, or null where another process has it. */
 export async function claim(folder: string, id: string): Promise<Claim | null> {
-  await mkdir(folder, { recursive: true }).catch((error) => {
-    throw unwritable(folder, error);
-  });
+  await makeFolder(folder);
   const last = await lastNumber(folder, id);
   if (last > 0 && (await holds(fileOf(folder, id, last)))) return null;
   const path = fileOf(folder, id, last + 1);

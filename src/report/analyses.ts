@@ -2,11 +2,11 @@
  * What analyses of a run found: `analyses/<name>.json` in its folder, what was measured last on its own data. Reports of the
  * run and comparisons show it. Where a report of an analysis goes, or which other runs stand in it, makes no difference here.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { SomaError } from '../errors.ts';
 import type { Faithfulness } from '../explain/faithfulness.ts';
-import { unwritable, writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import type { RobustnessPoint } from '../measure/robustness.ts';
 import type { RunConfig } from '../train/config.ts';
 import type { RunEnergy } from '../train/energy.ts';
@@ -84,9 +84,7 @@ export async function keepAnalysis<Name extends AnalysisName>(
 ): Promise<boolean> {
   const { data, weights = config.settings.evaluate } = measured;
   if (data !== undefined || weights !== config.settings.evaluate) return false;
-  await mkdir(run.file('analyses'), { recursive: true }).catch((error) => {
-    throw unwritable(run.file('analyses'), error);
-  });
+  await makeFolder(run.file('analyses'));
   const epochs = (await run.history()).length;
   await writeAside(fileOf(run, name), `${JSON.stringify({ form: FORM, epochs, analysis })}\n`);
   return true;

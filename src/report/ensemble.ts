@@ -4,10 +4,10 @@
  * weights, and everything that a report needs is written down in it: the members may be moved away.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { mismatch, SomaError } from '../errors.ts';
-import { unwritable, writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { VOTES } from '../measure/ensemble.ts';
 import { configSchema } from '../train/config.ts';
 import type { RunFolder } from '../train/run-folder.ts';
@@ -49,9 +49,7 @@ export function isEnsemble(folder: RunFolder): boolean {
 
 /** Makes the folder and writes `ensemble.json`. */
 export async function createEnsemble(folder: RunFolder, config: EnsembleConfig): Promise<void> {
-  await mkdir(folder.path, { recursive: true }).catch((error) => {
-    throw unwritable(folder.path, error);
-  });
+  await makeFolder(folder.path);
   await writeAside(folder.file(FILE), `${JSON.stringify(config, null, 2)}\n`);
 }
 

@@ -13,6 +13,11 @@ import { EXIT, mismatch, nearest, SomaError } from '../errors.ts';
 /** Name of the synthetic smear. */
 export const BUILT_IN = 'smear';
 
+/** The path of data as it is written down, wherever it was given from. */
+export function resolveSource(source: string): string {
+  return source === BUILT_IN ? source : resolve(source);
+}
+
 export interface DataRequest extends Pick<OpenOptions, 'ratios' | 'keepTogether'> {
   /** A file or folder, or `smear`. */
   readonly source: string;

@@ -13,10 +13,10 @@
  *   latency.json           what soma bench measured
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EXIT, SomaError } from '../errors.ts';
-import { readJsonLines, unwritable, writeAside } from '../files.ts';
+import { makeFolder, readJsonLines, writeAside } from '../files.ts';
 import { reopenSystem } from '../models/own-system.ts';
 import { configSchema, type RunConfig } from './config.ts';
 import type { EpochRecord, PretrainingRecord, StageRecord } from './record.ts';
@@ -55,9 +55,7 @@ export class RunFolder {
   static async create(path: string, config: RunConfig): Promise<RunFolder> {
     const run = new RunFolder(path);
     run.refuseTaken();
-    await mkdir(run.path, { recursive: true }).catch((error) => {
-      throw unwritable(run.path, error);
-    });
+    await makeFolder(run.path);
     await writeAside(run.file('config.json'), `${JSON.stringify(config, null, 2)}\n`);
     return run;
   }

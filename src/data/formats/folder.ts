@@ -1,9 +1,9 @@
 /**
- * Folders of images: `split/class/*` (splits named train or training; val, valid, validation or dev; test or testing) or `class/*`
- * without splits. Classes are the folders' names, sorted by code unit. Opening looks at the first bytes of
- * every file, so that a text named `.jpg` is found at once; a file that is cut off shows when it is decoded.
+ * Folders of images: `split/class/*` (splits named train or training; val, valid, validation or dev; test or
+ * testing) or `class/*` without splits. Classes are the folders' names, sorted by code unit. Opening reads every
+ * file, so that a text named `.jpg` is found at once and other pixels are other data; a file that is cut off shows
+ * when it is decoded.
  */
-import { createHash } from 'node:crypto';
 import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { forEachConcurrently } from '../concurrent.ts';
@@ -186,7 +186,7 @@ interface ImageFile {
   readonly stamp: string;
 }
 
-/** Looks at the head of each file, drops what is no image, and gives the rest in order of name. */
+/** Reads each file, drops what is no image, and gives the rest in order of name. */
 async function sniffAll(
   root: string,
   folders: readonly ClassFolder[],
@@ -218,7 +218,7 @@ async function sniffFile(path: string): Promise<string | DataError> {
     const file = await open(path, 'r');
     try {
       const { size } = await file.stat();
-      const head = Buffer.alloc(Math.min(size, size <= WHOLE_BYTES ? size : PART_BYTES));
+      const head = Buffer.alloc(size <= WHOLE_BYTES ? size : PART_BYTES);
       const { bytesRead } = await file.read(head, 0, head.length, 0);
       if (sniffImage(head.subarray(0, HEAD_BYTES))) return await stampOf(file, size, head);
       got =
@@ -240,13 +240,13 @@ async function sniffFile(path: string): Promise<string | DataError> {
 
 /** Length and digest: of small files, as cells are, all bytes count; of larger ones beginning, middle and end. */
 async function stampOf(file: FileHandle, size: number, head: Buffer): Promise<string> {
-  const digest = createHash('sha256').update(head);
+  const parts = [head];
   if (size > head.length)
     for (const at of [Math.floor((size - PART_BYTES) / 2), size - PART_BYTES]) {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(PART_BYTES), 0, PART_BYTES, at);
-      digest.update(buffer.subarray(0, bytesRead));
+      parts.push(buffer.subarray(0, bytesRead));
     }
-  return `${size}:${digest.digest('hex').slice(0, 16)}`;
+  return `${size}:${sha256(Buffer.concat(parts)).slice(0, 16)}`;
 }
 
 function printable(head: Buffer, length: number): string {
