@@ -253,6 +253,22 @@ describe('a rate that makes numbers overflow', () => {
     expect(JSON.parse(stdout).map(({ image }: { image: string }) => image)).toEqual([at('cell.png')]);
   });
 
+  it('a folder without images is named', async () => {
+    mkdirSync(at('no-images', 'below'), { recursive: true });
+    writeFileSync(at('no-images', 'below', 'notes.txt'), 'none here');
+    const finished = await soma('predict', at('runs', 'good'), at('no-images'));
+    expectParagraph(finished, 1, /no-images: expected images \(\.jpg .*\), got none/);
+  });
+
+  it('a training says what it passes over, a few at most', async () => {
+    await writeClasses('beside', ['a', 'b'], 12);
+    for (let i = 0; i < 7; i++) writeFileSync(at('beside', 'a', `notes${i}.txt`), 'no image');
+    const { code, stderr } = await train(at('beside'), '--name', 'beside');
+    expect(code, stderr).toBe(0);
+    expect(stderr.match(/^warning: .*notes\d\.txt: expected images/gm)).toHaveLength(5);
+    expect(stderr).toMatch(/^warning: 2 more of the kind; soma data check .*beside lists them all$/m);
+  });
+
   it('a module that throws, or has other outputs than there are classes, is named', async () => {
     const module = (name: string, body: string) => {
       const options = 'z.strictObject({})';

@@ -431,6 +431,36 @@ describe('train, evaluate, compare, predict', () => {
     expect(Object.keys(result.probabilities)).toHaveLength(8);
   });
 
+  it('predict takes a folder, and counts what it holds', async () => {
+    const folder = at('smear', 'test'),
+      table = at('cells.csv');
+    const listed = await json('predict', at('runs', 'ae-cnn'), folder);
+    const names = readdirSync(folder)
+      .toSorted()
+      .flatMap((name) =>
+        readdirSync(join(folder, name))
+          .toSorted()
+          .map((file) => join(folder, name, file)),
+      );
+    expect(listed.map(({ image }: { image: string }) => image)).toEqual(names);
+
+    const { stdout } = await soma('predict', at('runs', 'ae-cnn'), folder, '--csv', table);
+    const [header, ...rows] = parseCsv(readFileSync(table, 'utf8'), table);
+    expect(header.slice(0, 3)).toEqual(['name', 'predicted', 'p_basophil']);
+    expect(rows.map(([name]) => name)).toEqual(names);
+    const { predicted, probabilities } = listed[5];
+    expect(rows[5]).toEqual([names[5], predicted, ...Object.values(probabilities).map(String)]);
+    const counts = Object.fromEntries(
+      stdout
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim().split(/\s{2,}/)),
+    );
+    for (const name of readdirSync(folder))
+      expect(Number(counts[name]), name).toBe(rows.filter(([, said]) => said === name).length);
+  }, 60_000);
+
   it('explain draws what a run looks at, and leaves the maps to compute on', async () => {
     const out = at('explained');
     const { report, methods, images } = await json(

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Dataset, type Fold, SPLITS, type Split } from '../data/dataset.ts';
+import type { DataError } from '../data/fault.ts';
 import { expectReadable } from '../data/readable.ts';
 import { relabellingText } from '../data/relabel.ts';
 import { withSpareClasses } from '../data/spare-classes.ts';
@@ -239,11 +240,14 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
     ...(flags.earlyStopping ? {} : { earlyStopping: null }),
   };
   const { channels, ratios, keepTogether, labels, splitSeed = flags.seed } = flags;
+  const faults: DataError[] = [];
   const stored = await openData({
     source: flags.data,
     size: flags.size ?? system.size,
     ...{ channels, ratios, keepTogether, labels, fold: foldFrom(flags), seed: splitSeed },
+    warn: (fault) => faults.push(fault),
   });
+  sayFaults(flags.data, faults);
   const dataset = flags.outputs === undefined ? stored : withSpareClasses(stored, flags.outputs);
   const weights = flags.weights ? await openWeights(resolve(flags.weights)) : undefined;
   const source = resolveSource(flags.data);
@@ -256,6 +260,14 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
   if (flags.test && !settings.maxSteps) await expectReadable(dataset, 'test');
   const { folder, held } = await newRun(flags.runsDir, name, flags.name !== undefined, config);
   return { folder, held, config: { ...config, name: folder.name }, dataset };
+}
+
+const FAULTS_SHOWN = 5;
+
+function sayFaults(data: string, faults: readonly DataError[]): void {
+  for (const { message } of faults.slice(0, FAULTS_SHOWN)) say(`warning: ${message}`);
+  const more = faults.length - FAULTS_SHOWN;
+  if (more > 0) say(`warning: ${more} more of the kind; soma data check ${quoted(data)} lists them all`);
 }
 
 function foldFrom({ fold, pool, ratios }: TrainFlags): Fold | undefined {

@@ -1,8 +1,10 @@
 /** `soma tune`: searches for settings of a system on validation, resumably, and reports what it found. */
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { throwFirst } from '../data/fault.ts';
 import type { SplitRatios } from '../data/split.ts';
-import { EXIT, mismatch, SomaError } from '../errors.ts';
+import { tooFew } from '../data/too-few.ts';
+import { EXIT, SomaError } from '../errors.ts';
 import { engineArguments } from '../jobs/child.ts';
 import { isSystemFile, openSystem } from '../models/own-system.ts';
 import { systemFile } from '../models/registry.ts';
@@ -159,10 +161,9 @@ async function define(name: string, system: System, data: string, flags: TuneFla
     size: size ?? system.size,
     ...{ channels, ratios, keepTogether, labels, seed: splitSeed },
   });
-  const { fingerprint, splits } = dataset;
+  const { fingerprint } = dataset;
   await dataset.close();
-  if (splits.val.length === 0)
-    throw mismatch('tune', 'validation images', 'none', 'give the data a val split');
+  tooFew(dataset).forEach(throwFirst());
   const { settings } = applySets(system, system.training, texts({ ...set, ...space.set }));
   const epochs = flags.epochs ?? settings.epochs;
   const { pruner: kind, leastEpochs, reduction } = flags;

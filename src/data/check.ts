@@ -10,6 +10,7 @@ import { type OpenOptions, openReporting } from './open.ts';
 import { poolSplits } from './pool.ts';
 import { relabelled } from './relabel.ts';
 import { readRelabelLog } from './relabel-log.ts';
+import { tooFew } from './too-few.ts';
 
 export interface CheckOptions extends OpenOptions {
   /** Mean absolute difference, in grey levels, up to which images count as nearly the same. Default 4. */
@@ -106,36 +107,6 @@ export async function checkDataset(
   } finally {
     if (typeof target === 'string') await stored?.close();
   }
-}
-
-/** What nothing can be learnt from, or nothing be chosen or tested by. */
-function tooFew({ name, classes, splits, splitting }: Dataset): DataError[] {
-  const few = (expected: string, got: number, advice: string, severity: Severity, where = name) =>
-    new DataError('wrong-count', where, { expected, got, advice, severity });
-  const share = 'add images, or let splits be drawn with other --ratios';
-  return [
-    ...(classes.length < 2
-      ? [few('two or more classes', classes.length, 'make a folder for each class', 'error')]
-      : []),
-    ...(splits.val.length === 0 ? [few('validation images', 0, share, 'error')] : []),
-    ...(splits.test.length === 0 ? [few('test images', 0, share, 'warning')] : []),
-    ...(splitting?.drawn ?? []).flatMap((split) => {
-      const present = new Set(splits[split].labels);
-      const absent = classes.filter((_, k) => !present.has(k));
-      const advice = `add images of ${absent.join(', ')}: without, nobody can say how well it is known`;
-      return splits[split].length > 0 && absent.length > 0
-        ? [
-            few(
-              `${split} images of all ${classes.length} classes`,
-              classes.length - absent.length,
-              advice,
-              'warning',
-              `${name}, ${split}`,
-            ),
-          ]
-        : [];
-    }),
-  ];
 }
 
 function describe(data: Dataset | undefined) {

@@ -46,10 +46,13 @@ export class DataError extends SomaError {
 /** Receives faults as readers find them. May throw, which ends the reading. */
 export type FaultSink = (fault: DataError) => void;
 
-/** The sink of training: the first error ends the opening, warnings pass. */
-export const throwFirst: FaultSink = (fault) => {
-  if (fault.severity === 'error') throw fault;
-};
+/** The sink of training: the first error ends the opening, warnings go to `warn`. */
+export function throwFirst(warn: FaultSink = () => {}): FaultSink {
+  return (fault) => {
+    if (fault.severity === 'error') throw fault;
+    warn(fault);
+  };
+}
 
 /** What an unknown thrown value says, in one line. */
 export function reason(error: unknown): string {

@@ -32,6 +32,8 @@ export interface OpenOptions {
   classes?: readonly string[];
   /** Short name for tables; by default the name of the file or folder. */
   name?: string;
+  /** Told of what can be trained with, but should be looked at. */
+  warn?: FaultSink;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface OpenOptions {
  * @throws DataError naming file and row of the first fault; `checkDataset` lists all
  */
 export async function openDataset(path: string, options: OpenOptions = {}): Promise<Dataset> {
-  const data = await openReporting(path, options, throwFirst);
+  const data = await openReporting(path, options, throwFirst(options.warn));
   if (data) return data;
   throw new SomaError(`${path}: expected images with labels, got none; run a data check on it`);
 }

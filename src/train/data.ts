@@ -18,7 +18,7 @@ export function resolveSource(source: string): string {
   return source === BUILT_IN ? source : resolve(source);
 }
 
-export interface DataRequest extends Pick<OpenOptions, 'ratios' | 'keepTogether'> {
+export interface DataRequest extends Pick<OpenOptions, 'ratios' | 'keepTogether' | 'warn'> {
   /** A file or folder, or `smear`. */
   readonly source: string;
   /** Images are resized to size × size. */

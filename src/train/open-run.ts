@@ -4,8 +4,10 @@ import { existsSync } from 'node:fs';
 import type { Plan } from '../compile/plan.ts';
 import { type AsClassesOptions, asClasses } from '../data/as-classes.ts';
 import { type Dataset, SPLITS } from '../data/dataset.ts';
+import { throwFirst } from '../data/fault.ts';
 import { EVERYTHING } from '../data/folds.ts';
 import { logFingerprint, readRelabelLog } from '../data/relabel-log.ts';
+import { tooFew } from '../data/too-few.ts';
 import type { Engine, Program, Session } from '../engine/engine.ts';
 import { mismatch, SomaError } from '../errors.ts';
 import { parsed } from '../models/parsed.ts';
@@ -68,14 +70,8 @@ export function configure(request: RunRequest): RunConfig {
 }
 
 /** Throws where a training could not end well, before hours are spent on it. */
-function expectTrainable({ name, classes, splits }: Dataset, { maxSteps }: TrainingSettings): void {
-  if (classes.length < 2)
-    throw mismatch(
-      name,
-      'two or more classes',
-      classes.length,
-      'a folder for each class, see soma data check',
-    );
+function expectTrainable(dataset: Dataset, { maxSteps }: TrainingSettings): void {
+  const { name, classes, splits } = dataset;
   for (const split of SPLITS) {
     const { length, labels } = splits[split];
     if (labels.length !== length)
@@ -88,15 +84,7 @@ function expectTrainable({ name, classes, splits }: Dataset, { maxSteps }: Train
         `${labels[wrong]} of ${split} image ${wrong}`,
       );
   }
-  if (splits.train.length === 0) throw mismatch(name, 'training images', 'none');
-  // Without them nothing says which weights to keep.
-  if (splits.val.length === 0 && !maxSteps)
-    throw mismatch(
-      name,
-      'validation images',
-      'none',
-      'give them a share, e.g. --ratios 70/10/20, or add images',
-    );
+  tooFew(dataset, !maxSteps).forEach(throwFirst());
 }
 
 /** What to know of a run that leaves out the pre-training of its system; nothing for all others. */

@@ -4,12 +4,13 @@
  * file, so that a text named `.jpg` is found at once and other pixels are other data; a file that is cut off shows
  * when it is decoded.
  */
-import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { forEachConcurrently } from '../concurrent.ts';
 import type { Split } from '../dataset.ts';
 import { DataError, type FaultSink, reason } from '../fault.ts';
 import { decodeFile, IMAGE_ENDINGS, type ImageShape, sniffImage, writeChannels } from '../image.ts';
+import { isImageName, listFolder } from '../image-files.ts';
 import { type DataFormat, type RawSource, sha256 } from './format.ts';
 
 const SPLIT_NAMES: Readonly<Record<string, Split>> = {
@@ -70,7 +71,7 @@ export const folder: DataFormat = {
 async function findSplits(root: string, report: FaultSink): Promise<Map<Split, string>> {
   const roots = new Map<Split, string>();
   const others: string[] = [];
-  for (const { name: entry, isFolder } of await list(root)) {
+  for (const { name: entry, isFolder } of await listFolder(root)) {
     const split = isFolder ? SPLIT_NAMES[entry.toLowerCase()] : undefined;
     if (!split) {
       others.push(entry);
@@ -99,38 +100,21 @@ interface ClassFolder {
 
 async function listClasses(root: string, dir: string, report: FaultSink): Promise<ClassFolder[]> {
   const folders: ClassFolder[] = [];
-  for (const { name, isFolder } of await list(join(root, dir))) {
+  for (const { name, isFolder } of await listFolder(join(root, dir))) {
     const path = dir ? `${dir}/${name}` : name;
     if (!isFolder) {
       reportIgnored(join(root, path), 'class folders here', report);
       continue;
     }
     const files: string[] = [];
-    for (const entry of await list(join(root, path))) {
+    for (const entry of await listFolder(join(root, path))) {
       const file = `${path}/${entry.name}`;
-      if (!entry.isFolder && IMAGE_ENDINGS.includes(extname(entry.name).toLowerCase())) files.push(file);
+      if (!entry.isFolder && isImageName(entry.name)) files.push(file);
       else reportIgnored(join(root, file), `images (${IMAGE_ENDINGS.join(' ')})`, report);
     }
     folders.push({ name, files });
   }
   return folders;
-}
-
-/** Entries by name; hidden ones and what systems leave behind are passed over. */
-async function list(dir: string): Promise<{ name: string; isFolder: boolean }[]> {
-  const entries: { name: string; isFolder: boolean }[] = [];
-  for (const entry of await readdir(dir, { withFileTypes: true })) {
-    if (entry.name.startsWith('.') || entry.name === 'Thumbs.db' || entry.name === 'desktop.ini') continue;
-    const isFolder = entry.isSymbolicLink()
-      ? // What leads nowhere is a file that cannot be opened, and is reported as one.
-        await stat(join(dir, entry.name)).then(
-          (to) => to.isDirectory(),
-          () => false,
-        )
-      : entry.isDirectory();
-    entries.push({ name: entry.name, isFolder });
-  }
-  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function reportIgnored(where: string, expected: string, report: FaultSink): void {
