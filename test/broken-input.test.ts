@@ -260,6 +260,18 @@ describe('a rate that makes numbers overflow', () => {
     expectParagraph(finished, 1, /no-images: expected images \(\.jpg .*\), got none/);
   });
 
+  it('a report does not go into the folder of a run', async () => {
+    const run = at('runs', 'good');
+    for (const command of ['explain', 'energy', 'robustness']) {
+      const finished = await soma(command, run, '--out', run);
+      expectParagraph(
+        finished,
+        2,
+        new RegExp(`good: expected a folder for a report, got a run; .*good.${command}`),
+      );
+    }
+  });
+
   it('a training says what it passes over, a few at most', async () => {
     await writeClasses('beside', ['a', 'b'], 12);
     for (let i = 0; i < 7; i++) writeFileSync(at('beside', 'a', `notes${i}.txt`), 'no image');

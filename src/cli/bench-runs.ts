@@ -10,6 +10,7 @@ import { openRunData } from '../train/open-run.ts';
 import { benchRun, type RunBench } from '../train/run-bench.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { columns, print, say, sayTables } from './io.ts';
+import { reportFolder } from './report-folder.ts';
 
 /** Whether what is named is a run rather than a system. */
 export function isRun(path: string): boolean {
@@ -48,7 +49,8 @@ export async function benchRuns(
     }
   }
   const tables = [latencyTable(results), sizeTable(results)];
-  const out = flags.out ?? (paths.length > 1 ? 'bench' : new RunFolder(paths[0]).file('bench'));
+  const folders = paths.map((path) => new RunFolder(path));
+  const out = reportFolder('bench', flags.out, folders);
   await sayBenchTables(out, tables, flags.format);
   const text = tables.map((table) => columns(tableTexts(table))).join('\n\n');
   print(

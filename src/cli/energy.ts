@@ -28,6 +28,7 @@ import {
   withFormat,
 } from './options.ts';
 import { countingBar } from './progress.ts';
+import { refuseRun, reportFolder } from './report-folder.ts';
 
 interface EnergyFlags extends EngineOptions {
   readonly data?: string;
@@ -72,6 +73,7 @@ interface Measured {
 }
 
 async function run(paths: string[], flags: EnergyFlags): Promise<void> {
+  refuseRun(flags.out, 'energy');
   const engine = openEngine(flags);
   const measured: Measured[] = [];
   for (const path of paths) measured.push(await measureRun(new RunFolder(path), engine, flags));
@@ -99,8 +101,8 @@ async function measureRun(folder: RunFolder, engine: Engine, flags: EnergyFlags)
 }
 
 async function report(measured: readonly Measured[], engine: Engine, flags: EnergyFlags): Promise<void> {
-  const [first, ...others] = measured;
-  const out = flags.out ?? (others.length > 0 ? 'energy' : first.folder.file('energy'));
+  const folders = measured.map(({ folder }) => folder);
+  const out = reportFolder('energy', flags.out, folders);
   const runs = measured.map(({ name, energy }) => ({ name, energy }));
   const { name, isa, threads } = engine.info;
   const cpu = cpus()[0]?.model.trim() ?? 'unknown processor';

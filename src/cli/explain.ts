@@ -28,6 +28,7 @@ import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
 import { keepForReport } from './keep.ts';
 import { withEngine } from './options.ts';
+import { refuseRun, reportFolder } from './report-folder.ts';
 
 export function addExplain(program: Command): void {
   withExplainFlags(
@@ -44,6 +45,7 @@ export function addExplain(program: Command): void {
 }
 
 async function run(path: string, names: string[], flags: ExplainFlags): Promise<void> {
+  refuseRun(flags.out, 'explain');
   await withRuns([path, ...(flags.against ?? [])], flags, (runs) =>
     interruptible('stopping after these images; once more to stop at once', (signal) =>
       explainRuns(runs, names, flags, signal),
@@ -74,7 +76,7 @@ async function explainRuns(
   const faithful = flags.faithfulness ? await measureRuns(runs, flags, signal) : [];
   const figures = faithful.length > 0 ? await faithfulnessFigures(faithful) : [];
 
-  const out = flags.out ?? first.folder.file('explain');
+  const out = reportFolder('explain', flags.out, [first.folder]);
   const report = join(out, 'explain.html');
   const methods = explained[0].maps.map(({ method, layer }) => used(method, layer, options, flags));
   if (names.length === 0 && flags.data === undefined)

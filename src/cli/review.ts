@@ -37,6 +37,7 @@ import {
   wholeNumber,
   withEngine,
 } from './options.ts';
+import { refuseRun, reportFolder } from './report-folder.ts';
 import { performWatched } from './study.ts';
 
 interface ReviewFlags extends EngineOptions {
@@ -106,6 +107,7 @@ interface Judged {
 }
 
 async function run(what: string[], flags: ReviewFlags, command: Command): Promise<number> {
+  refuseRun(flags.out, 'review');
   const runs = what.filter((path) => existsSync(join(path, 'config.json')));
   if (runs.length === 0 && what.length > 1) throw usage('one system, or run folders', what.join(', '));
   if (runs.length > 0 && runs.length < what.length)
@@ -188,7 +190,7 @@ async function judgeByRuns(paths: readonly string[], flags: ReviewFlags, command
     const text =
       `${folders.map((folder) => folder.name).join(', ')}: only the ${held} validation and test images were judged, which the ` +
       'networks did not learn from; validation chose the epoch. Training images were not judged: cross-validate a system for them.';
-    const out = flags.out ?? (folders.length > 1 ? 'review' : folders[0].file('review'));
+    const out = reportFolder('review', flags.out, folders);
     const { data } = await folders[0].config();
     const source = data.source === 'smear' ? data.source : shortPath(data.source);
     const method = { kind: 'held-out', text } as const;

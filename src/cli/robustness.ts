@@ -30,6 +30,7 @@ import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
 import { keepForReport } from './keep.ts';
 import { type EngineOptions, wholeNumber, withEngine, withFormat, words } from './options.ts';
+import { refuseRun, reportFolder } from './report-folder.ts';
 import { expectSameImages } from './same-images.ts';
 import { measureSideBySide } from './side-by-side.ts';
 
@@ -74,7 +75,8 @@ function severityList(text: string): Severity[] {
   });
 }
 
-function run(paths: string[], flags: RobustnessFlags): Promise<void> {
+async function run(paths: string[], flags: RobustnessFlags): Promise<void> {
+  refuseRun(flags.out, 'robustness');
   return measureSideBySide(
     paths,
     (folder) => measureRun(folder, flags),
@@ -129,9 +131,10 @@ function sayPoint(name: string) {
 }
 
 async function report(measured: readonly Measured[], flags: RobustnessFlags): Promise<void> {
-  const [first, ...others] = measured;
+  const [first] = measured;
   expectSameImages(measured.map(({ folder, dataset }) => ({ folder, fingerprint: dataset.fingerprint })));
-  const out = flags.out ?? (others.length > 0 ? 'robustness' : first.folder.file('robustness'));
+  const folders = measured.map(({ folder }) => folder);
+  const out = reportFolder('robustness', flags.out, folders);
   const runs = measured.map(({ name, result }) => ({ name, result }));
   const { dataset } = first;
   const images = dataset.splits[flags.split].length;

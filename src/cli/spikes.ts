@@ -19,6 +19,7 @@ import { columns, print, sayTables } from './io.ts';
 import { keepForReport } from './keep.ts';
 import { type EngineOptions, positiveInt, weightsOption, withEngine, withFormat, words } from './options.ts';
 import { countingBar } from './progress.ts';
+import { refuseRun, reportFolder } from './report-folder.ts';
 import { expectSameImages } from './same-images.ts';
 import { measureSideBySide } from './side-by-side.ts';
 
@@ -65,7 +66,8 @@ interface Measured {
   readonly spikes: RunSpikes;
 }
 
-function run(paths: string[], flags: SpikesFlags): Promise<void> {
+async function run(paths: string[], flags: SpikesFlags): Promise<void> {
+  refuseRun(flags.out, 'spikes');
   return measureSideBySide(
     paths,
     (folder) => measureRun(folder, flags),
@@ -104,10 +106,11 @@ function findImage({ splits }: Dataset, split: Split, name: string): number {
 }
 
 async function report(measured: readonly Measured[], flags: SpikesFlags): Promise<void> {
-  const [first, ...others] = measured;
+  const [first] = measured;
   expectSameImages(measured.map(({ folder, dataset }) => ({ folder, fingerprint: dataset.fingerprint })));
   const { dataset } = first;
-  const out = flags.out ?? (others.length > 0 ? 'spikes' : first.folder.file('spikes'));
+  const folders = measured.map(({ folder }) => folder);
+  const out = reportFolder('spikes', flags.out, folders);
   const runs = await Promise.all(
     measured.map(async ({ folder, dataset: own, spikes }) => {
       const source = own.splits[flags.split];
