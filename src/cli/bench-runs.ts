@@ -36,8 +36,8 @@ export async function benchRuns(
 ): Promise<void> {
   const { data, seconds, batchSize = BATCH, json } = flags;
   const results: { name: string; bench: RunBench }[] = [];
-  for (const path of paths) {
-    const run = new RunFolder(path);
+  const folders = paths.map((path) => new RunFolder(path));
+  for (const run of folders) {
     const config = await run.config();
     const dataset = data === 'noise' ? null : await openRunData(config, data);
     try {
@@ -49,7 +49,6 @@ export async function benchRuns(
     }
   }
   const tables = [latencyTable(results), sizeTable(results)];
-  const folders = paths.map((path) => new RunFolder(path));
   const out = reportFolder('bench', flags.out, folders);
   await sayBenchTables(out, tables, flags.format);
   const text = tables.map((table) => columns(tableTexts(table))).join('\n\n');

@@ -1,13 +1,12 @@
 /** `soma predict`: classes and probabilities of images without labels. */
 import type { Command } from 'commander';
 import { formatCsv } from '../csv.ts';
-import { forEachConcurrently } from '../data/concurrent.ts';
-import type { ImageShape } from '../data/image.ts';
 import { findImages } from '../data/image-files.ts';
 import { imageValues, readImageFile } from '../data/single.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT } from '../errors.ts';
 import { writeAside } from '../files.ts';
+import { scoreColumns } from '../measure/predictions-csv.ts';
 import { argmax } from '../train/evaluate.ts';
 import { loadPredictor } from '../train/open-run.ts';
 import { RunFolder } from '../train/run-folder.ts';
@@ -61,7 +60,10 @@ async function run(path: string, named: string[], flags: PredictFlags): Promise<
     const program = await loadPredictor(folder, config, session, config.settings.evaluate, 1);
     for (let first = 0; first < files.length; first += DECODED) {
       const some = files.slice(first, first + DECODED);
-      for (const [i, pixels] of (await decodeAll(some, shape)).entries()) {
+      const decoded = await Promise.all(
+        some.map((file) => readImageFile(file, shape).catch((error) => ({ error }))),
+      );
+      for (const [i, pixels] of decoded.entries()) {
         // Neither a bad file nor its neighbours are lost: those that can be read are answered.
         if (!(pixels instanceof Uint8Array)) {
           faults.push(pixels.error);
@@ -84,14 +86,6 @@ async function run(path: string, named: string[], flags: PredictFlags): Promise<
   print(answers, text, flags.json);
   if (flags.csv !== undefined) say(`table ${flags.csv}`);
   if (faults.length > 0) process.exitCode = EXIT.failed;
-}
-
-async function decodeAll(files: readonly string[], shape: ImageShape) {
-  const decoded: (Uint8Array | { error: unknown })[] = new Array(files.length);
-  await forEachConcurrently(files.length, DECODED, async (i) => {
-    decoded[i] = await readImageFile(files[i], shape).catch((error) => ({ error }));
-  });
-  return decoded;
 }
 
 function answer(image: string, classes: readonly string[], scores: Iterable<number>): Answer {
@@ -131,5 +125,5 @@ function formatAnswers(answers: readonly Answer[], classes: readonly string[]): 
     predicted,
     ...classes.map((name) => String(probabilities[name])),
   ]);
-  return formatCsv([['name', 'predicted', ...classes.map((name) => `p_${name}`)], ...rows]);
+  return formatCsv([['name', 'predicted', ...scoreColumns(classes)], ...rows]);
 }

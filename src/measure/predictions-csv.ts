@@ -12,12 +12,17 @@ import { checkPredictions, type Predictions, predictedClasses } from './predicti
 const FIXED_COLUMNS = ['name', 'label', 'predicted'] as const;
 const SCORE_PREFIX = 'p_';
 
+/** Names of the columns that hold the probability of each class. */
+export function scoreColumns(classes: readonly string[]): string[] {
+  return classes.map((name) => SCORE_PREFIX + name);
+}
+
 /** The table as text, lines ended by CR LF as RFC 4180 wants. */
 export function formatPredictions(predictions: Predictions): string {
   checkPredictions(predictions);
   const { classes, labels, names, scores } = predictions;
   const predicted = predictedClasses(predictions);
-  const rows: string[][] = [[...FIXED_COLUMNS, ...classes.map((name) => SCORE_PREFIX + name)]];
+  const rows: string[][] = [[...FIXED_COLUMNS, ...scoreColumns(classes)]];
   for (let i = 0; i < labels.length; i++) {
     const cells = [names[i], classes[labels[i]], classes[predicted[i]]];
     for (let k = 0; k < classes.length; k++) cells.push(String(scores[i * classes.length + k]));
@@ -37,11 +42,11 @@ export function parsePredictions(text: string, where = 'predictions.csv'): Predi
   if (!header || FIXED_COLUMNS.some((column, i) => header[i] !== column)) {
     throw mismatch(where, wanted, header ? header.join(',') : 'an empty file');
   }
-  const scoreColumns = header.slice(FIXED_COLUMNS.length);
-  const stranger = scoreColumns.find((column) => !column.startsWith(SCORE_PREFIX));
+  const scored = header.slice(FIXED_COLUMNS.length);
+  const stranger = scored.find((column) => !column.startsWith(SCORE_PREFIX));
   if (stranger !== undefined) throw mismatch(where, wanted, `column ${stranger}`);
 
-  const classes = scoreColumns.map((column) => column.slice(SCORE_PREFIX.length));
+  const classes = scored.map((column) => column.slice(SCORE_PREFIX.length));
   const classIndex = new Map(classes.map((name, index) => [name, index]));
   const labels = new Int32Array(rows.length);
   const stated = new Int32Array(rows.length);
@@ -56,7 +61,7 @@ export function parsePredictions(text: string, where = 'predictions.csv'): Predi
     for (let k = 0; k < classes.length; k++) {
       const cell = cells[FIXED_COLUMNS.length + k];
       if (cell.trim() === '' || Number.isNaN(Number(cell)))
-        throw mismatch(row, `a number in ${scoreColumns[k]}`, cell);
+        throw mismatch(row, `a number in ${scored[k]}`, cell);
       scores[i * classes.length + k] = Number(cell);
     }
   });

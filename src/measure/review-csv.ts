@@ -3,6 +3,7 @@
  * columns for decisions, so that the filled-in table goes into `soma data relabel --decisions` as it is.
  */
 import { formatCsv } from '../csv.ts';
+import { scoreColumns } from './predictions-csv.ts';
 import type { Review, ReviewedImage } from './review.ts';
 
 const COLUMNS = [
@@ -27,5 +28,5 @@ export function formatReview({ classes, images }: Review): string {
     image.sha256,
     ...classes.map((_, k) => (scores ? `${scores.probabilities[k]}` : '')),
   ];
-  return formatCsv([[...COLUMNS, ...classes.map((name) => `p_${name}`)], ...listed.map(row)]);
+  return formatCsv([[...COLUMNS, ...scoreColumns(classes)], ...listed.map(row)]);
 }
