@@ -433,7 +433,7 @@ describe('train, evaluate, compare, predict', () => {
 
   it('predict takes a folder, and counts what it holds', async () => {
     const folder = at('smear', 'test'),
-      table = at('cells.csv');
+      table = at('tables', 'cells.csv');
     const listed = await json('predict', at('runs', 'ae-cnn'), folder);
     const names = readdirSync(folder)
       .toSorted()

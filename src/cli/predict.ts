@@ -1,11 +1,12 @@
 /** `soma predict`: classes and probabilities of images without labels. */
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { formatCsv } from '../csv.ts';
 import { findImages } from '../data/image-files.ts';
 import { imageValues, readImageFile } from '../data/single.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT } from '../errors.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { scoreColumns } from '../measure/predictions-csv.ts';
 import { argmax } from '../train/evaluate.ts';
 import { loadPredictor } from '../train/open-run.ts';
@@ -51,6 +52,8 @@ async function run(path: string, named: string[], flags: PredictFlags): Promise<
   const config = await folder.config();
   const { classes, height, width, channels } = config.data;
   const shape = { height, width, channels };
+  // That a table cannot be written there is said before the images are read, lest their answers be lost.
+  if (flags.csv !== undefined) await makeFolder(dirname(flags.csv));
   const files = (await Promise.all(named.map(findImages))).flat();
   const session = openEngine(flags).createSession();
   const bar = countingBar('predict', 'images');
