@@ -1,6 +1,6 @@
 // Convolutions of spikes: driven by events where few neurons fired, and dense otherwise. Packed weights
 // (conv_scatter.h, conv_gather.h) come from a call of their own, which need not be repeated while the weights stay
-// the same; without them a convolution is always dense.
+// the same.
 #include <algorithm>
 #include "conv_depthwise.h"
 #include "conv_event_forward.h"
@@ -44,14 +44,25 @@ void gatherWeights(const Call& call) {
   packGatherWeights(call, call.f32(0), call.ints[0], call.ints[1], call.ints[2], call.f32(1));
 }
 
-// [x, w, bias | null, y, argmax | null, packed | null]: packed for conv_gather.h or conv_scatter.h.
+// How the forward pass may be driven by events: SPIKE_WAYS of src/engine/native/lower-conv.ts.
+enum class Way { DENSE, SCATTER, SCATTER_UNPACKED, GATHER };
+
+Way wayOf(const Call& call) { return Way(call.ints[ConvShape::INTS]); }
+
+double forwardDenseAbove(const ConvShape& s, Way way) {
+  return way == Way::DENSE ? -1 : way == Way::GATHER ? gatherForwardDenseAbove(s) : FORWARD_DENSE_ABOVE;
+}
+
+// [x, w, bias | null, y, argmax | null, packed | null]; ints: those of the convolution, way.
 void conv2dSpike(const Call& call) {
   const ConvShape s(call.ints);
   const SpikeMap x{call.spikes(0), s.C, s.H, s.W};
-  const float* packed = call.f32(5);
-  if (packed && spikeRate(s, x) <= (s.gathersForward() ? gatherForwardDenseAbove(s) : FORWARD_DENSE_ABOVE)) {
-    const auto run = s.gathersForward() ? runGatherForward : runEventForward;
-    run(call, s, x, packed, call.f32(2), call.f32(3), call.u8(4));
+  const Way way = wayOf(call);
+  if (way != Way::DENSE && spikeRate(s, x) <= forwardDenseAbove(s, way)) {
+    if (way == Way::GATHER)
+      runGatherForward(call, s, x, call.f32(5), call.f32(2), call.f32(3), call.u8(4));
+    else
+      runEventForward(call, s, x, call.f32(1), call.f32(5), call.f32(2), call.f32(3), call.u8(4));
     return;
   }
   const auto run = s.depthwise() ? runDepthwiseForward<SpikeMap> : runForward<SpikeMap>;
@@ -61,9 +72,10 @@ size_t conv2dSpikeScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
   if (s.depthwise()) return DepthwisePlan(s, nullptr, threads).bytes;
   const size_t dense = ForwardPlan(s, nullptr, threads).bytes;
-  const size_t events = s.gathersForward() ? GatherForwardPlan(s, nullptr, threads).bytes
-                        : s.eventDriven()  ? EventForwardPlan(s, nullptr, threads).bytes
-                                           : 0;
+  const Way way = wayOf(call);
+  const size_t events = way == Way::DENSE ? 0
+                        : way == Way::GATHER ? GatherForwardPlan(s, nullptr, threads).bytes
+                                             : EventForwardPlan(s, nullptr, threads, way == Way::SCATTER_UNPACKED).bytes;
   return dense > events ? dense : events;
 }
 
@@ -110,7 +122,7 @@ size_t conv2dGradWeightSpikeScratch(const Call& call, int threads) {
   const size_t dense = choice.winograd ? WinogradGradWeightPlan(s, nullptr, threads).bytes
                                        : GradWeightPlan(s, nullptr, threads).bytes;
   const size_t events = !choice.events   ? 0
-                        : s.eventDriven() ? EventGradWeightRuns(s, EventGradWeightSums(s.C, s.O), Scratch(nullptr), threads).plan.bytes
+                        : s.eventDriven() ? EventGradWeightRuns(s, Scratch(nullptr), threads).plan.bytes
                                           : GatherGradWeightRuns(s, nullptr, threads).bytes;
   return dense > events ? dense : events;
 }
@@ -130,7 +142,8 @@ void conv2dGradWeightSpikeAdd(const Call& call) {
   const EventGradWeightPlan plan(s, Scratch(call.scratch), call.pool->threads());
   const EventGradWeightSums layout(s.C, s.O);
   call.pool->run(layout.inputGroups, [&](int group, int thread) {
-    addEventGradWeight(s, x, g, plan, thread, {group, group + 1, 0, layout.outputBlocks, 0, s.images}, call.f32(3));
+    addEventGradWeight(s, x, g, plan, thread, {group, group + 1, 0, layout.outputBlocks, 0, s.images}, layout,
+                       call.f32(3) + layout.pair(group, 0));
   });
 }
 size_t conv2dGradWeightSpikeAddScratch(const Call& call, int threads) {
@@ -152,7 +165,7 @@ void conv2dGradWeightSpikeSum(const Call& call) {
 const Kernel KERNELS[] = {
     {"scatter_weights", 2, 3, 0, scatterWeights, nullptr},
     {"gather_weights", 2, 3, 0, gatherWeights, nullptr},
-    {"conv2d_spike", 6, ConvShape::INTS, 0, conv2dSpike, conv2dSpikeScratch},
+    {"conv2d_spike", 6, ConvShape::INTS + 1, 0, conv2dSpike, conv2dSpikeScratch},
     {"conv2d_grad_weight_spike", 4, ConvShape::INTS + 2, 0, conv2dGradWeightSpike, conv2dGradWeightSpikeScratch},
     {"conv2d_grad_weight_spike_add", 4, ConvShape::INTS, 0, conv2dGradWeightSpikeAdd, conv2dGradWeightSpikeAddScratch},
     {"conv2d_grad_weight_spike_sum", 2, ConvShape::INTS + 1, 0, conv2dGradWeightSpikeSum, nullptr},

@@ -100,7 +100,7 @@ static inline void runEventGradInput(const Call& call, const ConvShape& s, const
       for (int chunk = 0; chunk < scatter.chunks; chunk++)
         for (int i = 0; i < count; i++) {
           scatterChunk(scatter, chunk, masks + i * scatter.masks(), MapValues(g, first + i),
-                       weights + cb * scatterWeightsSize(s.O) + size_t(chunk) * CHUNK_BLOCKS * LANES * PATCH_FLOATS,
+                       weights + cb * scatterWeightsSize(s.O) + scatterWeightsChunk(chunk),
                        canvases + i * scatter.canvasSize(),
                        PlainOutput{dx + (first + i) * imageSize + size_t(cb) * s.H * s.W * LANES, s.H, s.W, false, {}});
         }

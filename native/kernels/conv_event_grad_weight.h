@@ -26,7 +26,7 @@ struct EventGradWeightSums {
 
 // What a thread needs to add images to such sums.
 struct EventGradWeightPlan {
-  static constexpr size_t BAND_FLOATS = 5 * 1024;  // gradients of a band: most of a first-level cache
+  static constexpr size_t BAND_FLOATS = 7 * 1024;  // gradients of a band: most of a first-level cache
 
   static constexpr int BITS = 64;
 
@@ -113,11 +113,11 @@ struct EventGradWeightTask {
   int firstImage, endImage;
 };
 
+// Adds it to sums that lie as `layout` says, from the pair of the task's first group and block on.
 static inline void addEventGradWeight(const ConvShape& s, const SpikeMap& x, const GradientMap& g,
                                       const EventGradWeightPlan& plan, int thread, const EventGradWeightTask& task,
-                                      float* sums) {
+                                      const EventGradWeightSums layout, float* sums) {
   using Sums = EventGradWeightSums;
-  const Sums layout(s.C, s.O);
   const size_t rowSize = plan.frame.rowSize();
   const int firstInput = task.firstGroup * Sums::GROUP_BLOCKS;
   const int inputBlocks = smaller(task.endGroup * Sums::GROUP_BLOCKS, blocks(s.C)) - firstInput;
@@ -139,75 +139,99 @@ static inline void addEventGradWeight(const ConvShape& s, const SpikeMap& x, con
         for (int c = 0; c < inputBlocks * LANES; c++)
           if (fired[c / LANES] >> c % LANES & 1)
             gatherSpikes(masks + size_t(c) * plan.words, plan.words, frames, rowSize,
-                         sums + layout.pair(task.firstGroup + c / Sums::GROUP, ob) + c % Sums::GROUP * 9 * LANES);
+                         sums + layout.pair(c / Sums::GROUP, ob - task.firstBlock) + c % Sums::GROUP * 9 * LANES);
       }
     }
+}
+
+// Writes the gradient of a group and an output block: the sum of `count` pairs of sums, `stride` apart, in their order.
+static inline void storeEventGradWeight(int C, int O, int group, int ob, const float* sums, int count, size_t stride,
+                                        float* dw) {
+  using Sums = EventGradWeightSums;
+  const int columns = smaller(Sums::GROUP, C - group * Sums::GROUP) * 9;
+  for (int lane = 0; lane < smaller(LANES, O - ob * LANES); lane += VL) {
+    const float* from = sums + lane;
+    float* to = dw + (size_t(ob * LANES + lane) * C + group * Sums::GROUP) * 9;
+    int t = 8;  // of the next row of sums, which lie the other way round than taps
+    for (int first = 0; first < columns; first += VL) {
+      const int width = smaller(VL, columns - first);
+      Vec square[VL] = {};
+      for (int r = 0; r < width; r++, from += LANES) {
+        const float* sum = from + (2 * t - 8) * LANES;
+        if (--t < 0) t = 8;
+        square[r] = load(sum);
+        for (int part = 1; part < count; part++) square[r] = square[r] + load(sum + part * stride);
+      }
+      transpose(square);
+      for (int l = 0; l < smaller(VL, O - ob * LANES - lane); l++)
+        storePart(to + size_t(l) * C * 9 + first, square[l], width);
+    }
+  }
 }
 
 // dw is the sum of `count` buffers of sums, which lie one after the other, in their order.
 static inline void sumEventGradWeight(const Call& call, int C, int O, const float* sums, int count, float* dw) {
-  using Sums = EventGradWeightSums;
-  const Sums layout(C, O);
+  const EventGradWeightSums layout(C, O);
   call.pool->run(layout.inputGroups * layout.outputBlocks, [&](int task, int) {
     const int group = task / layout.outputBlocks, ob = task % layout.outputBlocks;
-    const int columns = smaller(Sums::GROUP, C - group * Sums::GROUP) * 9;
-    for (int lane = 0; lane < smaller(LANES, O - ob * LANES); lane += VL) {
-      const float* from = sums + layout.pair(group, ob) + lane;
-      float* to = dw + (size_t(ob * LANES + lane) * C + group * Sums::GROUP) * 9;
-      int t = 8;  // of the next row of sums, which lie the other way round than taps
-      for (int first = 0; first < columns; first += VL) {
-        const int width = smaller(VL, columns - first);
-        Vec square[VL] = {};
-        for (int r = 0; r < width; r++, from += LANES) {
-          const float* sum = from + (2 * t - 8) * LANES;
-          if (--t < 0) t = 8;
-          square[r] = load(sum);
-          for (int part = 1; part < count; part++) square[r] = square[r] + load(sum + part * layout.size());
-        }
-        transpose(square);
-        for (int l = 0; l < smaller(VL, O - ob * LANES - lane); l++)
-          storePart(to + size_t(l) * C * 9 + first, square[l], width);
-      }
-    }
+    storeEventGradWeight(C, O, group, ob, sums + layout.pair(group, ob), count, layout.size(), dw);
   });
 }
 
-// A whole batch: outputs and runs of images are summed side by side.
+// A whole batch: outputs and runs of images are summed side by side. Where there is one run, a task has all of its sums
+// and writes the gradient itself.
 struct EventGradWeightRuns {
   static constexpr int MIN_TASKS = 16, PART_BLOCKS = 4;  // spikes are made masks of once a part
   static constexpr int GROUPS_OF_TASK = 4;               // gradients are staged once for so many
   int tasksOfInputs, parts, runs;
-  float* sums;
+  EventGradWeightSums layout;  // of a task's sums, or of all
+  float* sums;                 // of each thread, or each run
   EventGradWeightPlan plan;
 
-  EventGradWeightRuns(const ConvShape& s, const EventGradWeightSums& layout, Scratch scratch, int threads)
-      : tasksOfInputs(divideUp(layout.inputGroups, GROUPS_OF_TASK)),
-        parts(smaller(divideUp(layout.outputBlocks, PART_BLOCKS), divideUp(MIN_TASKS, tasksOfInputs))),
-        runs(larger(1, smaller(s.images, divideUp(MIN_TASKS, tasksOfInputs * parts)))),
-        sums(scratch.take<float>(runs * layout.size())),
-        plan(s, scratch, threads, divideUp(layout.inputGroups, tasksOfInputs)) {}
+  EventGradWeightRuns(const ConvShape& s, Scratch scratch, int threads)
+      : EventGradWeightRuns(s, EventGradWeightSums(s.C, s.O), scratch, threads) {}
+
+ private:
+  EventGradWeightRuns(const ConvShape& s, const EventGradWeightSums& all, Scratch scratch, int threads)
+      : tasksOfInputs(divideUp(all.inputGroups, GROUPS_OF_TASK)),
+        parts(smaller(divideUp(all.outputBlocks, PART_BLOCKS), divideUp(MIN_TASKS, tasksOfInputs))),
+        runs(larger(1, smaller(s.images, divideUp(MIN_TASKS, tasksOfInputs * parts)))), layout(all),
+        sums(nullptr), plan(s, Scratch(nullptr), threads) {
+    if (runs == 1) {
+      layout.inputGroups = divideUp(all.inputGroups, tasksOfInputs);
+      layout.outputBlocks = divideUp(all.outputBlocks, parts);
+    }
+    sums = scratch.take<float>((runs == 1 ? threads : runs) * layout.size());
+    plan = EventGradWeightPlan(s, scratch, threads, divideUp(all.inputGroups, tasksOfInputs));
+  }
 };
 
 static inline void runEventGradWeight(const Call& call, const ConvShape& s, const SpikeMap& x, const GradientMap& g,
                                       float* dw) {
-  const EventGradWeightSums layout(s.C, s.O);
-  const EventGradWeightRuns batch(s, layout, Scratch(call.scratch), call.pool->threads());
+  const EventGradWeightSums all(s.C, s.O);
+  const EventGradWeightRuns batch(s, Scratch(call.scratch), call.pool->threads());
+  const EventGradWeightSums& layout = batch.layout;
   call.pool->run(batch.runs * batch.tasksOfInputs * batch.parts, [&](int index, int thread) {
     const int run = index / (batch.tasksOfInputs * batch.parts), part = index % batch.parts;
     const int inputs = index / batch.parts % batch.tasksOfInputs;
     const auto share = [](int count, int i, int of) { return int(int64_t(count) * i / of); };
-    const EventGradWeightTask task{share(layout.inputGroups, inputs, batch.tasksOfInputs),
-                                   share(layout.inputGroups, inputs + 1, batch.tasksOfInputs),
-                                   share(layout.outputBlocks, part, batch.parts),
-                                   share(layout.outputBlocks, part + 1, batch.parts),
+    const EventGradWeightTask task{share(all.inputGroups, inputs, batch.tasksOfInputs),
+                                   share(all.inputGroups, inputs + 1, batch.tasksOfInputs),
+                                   share(all.outputBlocks, part, batch.parts),
+                                   share(all.outputBlocks, part + 1, batch.parts),
                                    share(s.images, run, batch.runs), share(s.images, run + 1, batch.runs)};
-    float* sums = batch.sums + run * layout.size();
+    float* sums = batch.runs == 1 ? batch.sums + thread * layout.size()
+                                  : batch.sums + run * layout.size() + layout.pair(task.firstGroup, task.firstBlock);
+    for (int group = 0; group < task.endGroup - task.firstGroup; group++)
+      std::memset(sums + layout.pair(group, 0), 0, (task.endBlock - task.firstBlock) * layout.PAIR * sizeof(float));
+    addEventGradWeight(s, x, g, batch.plan, thread, task, layout, sums);
+    if (batch.runs > 1) return;
     for (int group = task.firstGroup; group < task.endGroup; group++)
-      std::memset(sums + layout.pair(group, task.firstBlock), 0,
-                  (task.endBlock - task.firstBlock) * layout.PAIR * sizeof(float));
-    addEventGradWeight(s, x, g, batch.plan, thread, task, sums);
+      for (int ob = task.firstBlock; ob < task.endBlock; ob++)
+        storeEventGradWeight(s.C, s.O, group, ob, sums + layout.pair(group - task.firstGroup, ob - task.firstBlock), 1, 0,
+                             dw);
   });
-  sumEventGradWeight(call, s.C, s.O, batch.sums, batch.runs, dw);
+  if (batch.runs > 1) sumEventGradWeight(call, s.C, s.O, batch.sums, batch.runs, dw);
 }
 
 }  // namespace soma::SOMA_ISA

@@ -1,6 +1,6 @@
 // Event-driven convolutions of any kernel size, stride, dilation and padding, in one group: an output pixel
 // gathers what the spikes under its taps weigh. (Spikes under 3x3 with stride 1 scatter instead, conv_scatter.h,
-// but for the forward pass on small maps.)
+// but for the forward pass on small maps of many channels.)
 //
 // A spike of channel c under a tap stands for one row of weights, those of a group of 32 output channels, and a
 // pixel's sums are the sum of its rows, made in registers. Channels are taken in chunks, so that the rows of a

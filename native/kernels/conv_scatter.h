@@ -16,6 +16,7 @@
 //   canvas    one chunk: [2][columns][16], the sums that wait for the next row of quads
 //             several:   [2 * quadRows + 2][columns][16], the sums of the chunks so far
 #pragma once
+#include "conv_pack.h"
 #include "conv_source.h"
 
 namespace soma::SOMA_ISA {
@@ -233,21 +234,48 @@ struct PooledOutput {
   }
 };
 
-// Packed weights of one block of outputs.
-static inline size_t scatterWeightsSize(int sourceChannels) { return size_t(sourceChannels) * PATCH_FLOATS; }
+// ---- Packed weights
 
-// Packs w, [O][C][3][3], for the forward pass (from C to O, flipped) or for its transpose (from O to C).
+// Of one block of outputs.
+static inline size_t scatterWeightsSize(int sourceChannels) { return size_t(sourceChannels) * PATCH_FLOATS; }
+// Where those of a chunk begin.
+static inline size_t scatterWeightsChunk(int chunk) { return size_t(chunk) * CHUNK_BLOCKS * LANES * PATCH_FLOATS; }
+
+// Packs those from `sources` channels to one block of outputs, of w, [outputs][allSources][3][3], turned round.
+static inline void packScatterForward(const float* w, int outputs, int allSources, int block, int firstSource,
+                                      int sources, float* out) {
+  for (int lane = 0; lane < LANES; lane += VL) {
+    const int first = block * LANES + lane;
+    float* to = out + lane;
+    int t = 8;
+    scatterColumns(w + (size_t(first) * allSources + firstSource) * 9, size_t(allSources) * 9,
+                   larger(0, outputs - first), sources * 9, [&](int) {
+                     float* at = to + t * LANES;
+                     if (--t < 0) t = 8, to += PATCH_FLOATS;
+                     return at;
+                   });
+  }
+}
+
+// Packs those from all sources to one block of outputs for the transpose, of w, [sources][outputs][3][3].
+static inline void packScatterTransposed(const float* w, int outputs, int sources, int block, float* out) {
+  for (int lane = 0; lane < LANES; lane += VL) {
+    const int first = block * LANES + lane;
+    for (int source = 0; source < sources; source++)
+      scatterColumns(w + (size_t(source) * outputs + first) * 9, 9, larger(0, outputs - first), 9,
+                     [&](int t) { return out + source * PATCH_FLOATS + t * LANES + lane; });
+  }
+}
+
+// Packs w, [O][C][3][3], for the forward pass (from C to O) or for its transpose (from O to C).
 static inline void packScatterWeights(const Call& call, const float* w, int O, int C, bool transposed, float* out) {
   const int sources = transposed ? O : C, outputs = transposed ? C : O;
   call.pool->run(blocks(outputs), [&](int block, int) {
-    float* to = out + block * scatterWeightsSize(sources);
-    for (int source = 0; source < sources; source++)
-      for (int t = 0; t < 9; t++)
-        for (int l = 0; l < LANES; l++) {
-          const int output = block * LANES + l;
-          const size_t at = transposed ? size_t(source) * C + output : size_t(output) * C + source;
-          *to++ = output < outputs ? w[at * 9 + (transposed ? t : 8 - t)] : 0.0f;
-        }
+    float* const to = out + block * scatterWeightsSize(sources);
+    if (transposed)
+      packScatterTransposed(w, outputs, sources, block, to);
+    else
+      packScatterForward(w, outputs, sources, block, 0, sources, to);
   });
 }
 

@@ -43,13 +43,6 @@ struct ConvShape {
            isBlocked(C) && isBlocked(O) && padTop <= 2 && padLeft <= 2 && OH <= H + padTop && OW <= W + padLeft &&
            H + padTop <= OH + 2 && W + padLeft <= OW + 2;
   }
-  // Any other convolution of spikes in one group (conv_gather.h), whose rows of weights 16 bits can number.
-  bool gathersEvents() const { return !eventDriven() && groups == 1 && taps() <= 4096; }
-  // In the forward pass also 3x3 on small maps of many channels: gathering reads weights that no near cache holds
-  // once for several images, scattering once for each.
-  bool gathersForward() const {
-    return gathersEvents() || (eventDriven() && H * W <= 36 && int64_t(taps()) * C * O >= 1 << 18);
-  }
 };
 
 }  // namespace soma::SOMA_ISA

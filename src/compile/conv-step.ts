@@ -87,14 +87,6 @@ export function canRunOnSpikes(conv: ConvStep): boolean {
   return conv.spikes && conv.pass !== 'gradInput' && groups === 1 && kh * kw <= MOST_GATHERED_TAPS;
 }
 
-/**
- * Whether the forward pass of spikes gathers events (native/kernels/conv_gather.h) instead of scattering them: all
- * shapes but 3×3, and that on small maps of many channels, whose weights are most of what is read.
- */
-export function gathersForward(g: ConvGeometry): boolean {
-  return !isPlain3x3(g) || (g.h * g.w <= 36 && g.kh * g.kw * g.c * g.o >= 2 ** 18);
-}
-
 /** One filter a channel, over blocked maps. */
 export function isDepthwise(g: ConvGeometry): boolean {
   return g.groups > 1 && g.groups === g.c && g.o === g.c && blocked(g.c);

@@ -149,6 +149,8 @@ const SPIKING: readonly ConvCase[] = [
   { x: [1, 70, 9, 8], o: 16, k: [3, 3], time: 1, rate: 0.2 },
   { x: [1, 16, 1, 70], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
   { x: [1, 16, 9, 8], o: 16, k: [3, 3], padding: [1, 1, 1, 1], rate: 0, bias: true },
+  // One image: a task has all sums of its weights' gradients.
+  { x: [1, 330, 3, 4], o: 150, k: [3, 3], padding: [1, 1, 1, 1], time: 1, rate: 0.2 },
   // Rates at which the weight gradient of 3×3 is no longer driven by events.
   { x: [2, 33, 13, 9], o: 17, k: [3, 3], padding: [1, 1, 1, 1], time: 2, rate: 0.5 },
   { x: [1, 64, 8, 8], o: 64, k: [3, 3], padding: [2, 0, 1, 2], time: 4, rate: 1 },

@@ -96,6 +96,23 @@ const updatedConvolutionCases = each(UPDATED, (t, { x, o, stride = 1 }) => {
   apply(OPS.sgd, [w, dw, null, t.f32([], { low: 0.1 })], { momentum: 0, nesterov: false, weightDecay: 0 });
 });
 
+/** … of spikes: many weights over few pixels, which tasks pack; and more spikes than events are for. */
+const UPDATED_SPIKING = [
+  { x: [2, 150, 4, 5], o: 200, time: 2, rate: 0.15, pool: false },
+  { x: [1, 130, 5, 6], o: 230, time: 2, rate: 0.1, pool: true },
+  { x: [1, 200, 1, 1], o: 150, time: 1, rate: 0.3, pool: false },
+  { x: [1, 150, 3, 4], o: 200, time: 2, rate: 0.8, pool: false },
+];
+const updatedSpikingCases = each(UPDATED_SPIKING, (t, { x, o, time, rate, pool }) => {
+  const w = t.parameter([o, x[1], 3, 3]);
+  const sums = relu(convolve(t.spikes(x, time, rate), w, t.parameter([o]), { padding: 1 }));
+  const y = pool ? maxPool2d(sums, { kernel: 2 }) : sums;
+  const loss = reduceSum(mul(y, t.f32(y.shape, { time })), { axes: [0, 1, 2, 3], time: true });
+  const [dw] = [...differentiate(loss, [w]).values()];
+  t.outputs(y);
+  apply(OPS.sgd, [w, dw, null, t.f32([], { low: 0.1 })], { momentum: 0, nesterov: false, weightDecay: 0 });
+});
+
 /** The same with neurons after each block, and a readout by spike count [N, classes]. */
 function spikingNetwork(
   t: Tracing,
@@ -141,6 +158,7 @@ const spikingLoopCases = each([...BLOCKS, ...GATHERED_BLOCKS, MANY_CLASSES], (t,
 export const fusedCases: Record<string, Case[]> = {
   'convolutional network': convolutionalCases,
   'convolution whose weights change': updatedConvolutionCases,
+  'convolution of spikes whose weights change': updatedSpikingCases,
   'spiking network': spikingCases,
   'spiking network in micro-batches': spikingLoopCases,
 };

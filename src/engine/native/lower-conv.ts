@@ -6,7 +6,6 @@ import {
   type ConvStep,
   convStep,
   fusedNode,
-  gathersForward,
   incomingGradient,
   isFew3x3,
   isPlain3x3,
@@ -114,6 +113,27 @@ function gatherWeights(w: Place, { geometry: { o, c, kh, kw } }: ConvStep): Pack
   };
 }
 
+/** Ways of a convolution of spikes; native/kernels/conv_event.cc. */
+const SPIKE_WAYS = { dense: 0, scatter: 1, scatterUnpacked: 2, gather: 3 };
+
+/**
+ * 3×3 scatter spikes and all other shapes gather them; so do 3×3 on small maps whose weights no near cache holds, which
+ * scattering reads for a few images at a time. But where the pixels are so few that each weight is read by one task,
+ * scattering packs weights on the way, and saves to write and read them once more.
+ */
+function spikeWay({ geometry: g }: ConvStep, choice: ConvChoice, keeps: boolean): keyof typeof SPIKE_WAYS {
+  if (!choice.events) return 'dense';
+  if (!isPlain3x3(g)) return 'gather';
+  if (9 * g.c * g.o < 2 ** 18) return 'scatter';
+  if (!keeps && g.n * g.h * g.w <= 1024) return 'scatterUnpacked';
+  return g.h * g.w <= 36 ? 'gather' : 'scatter';
+}
+
+function packedForSpikes(way: keyof typeof SPIKE_WAYS, w: Place, conv: ConvStep): Packed | null {
+  if (way === 'gather') return gatherWeights(w, conv);
+  return way === 'scatter' ? scatterWeights(w, conv, false) : null;
+}
+
 /**
  * Sums of weight gradients in a loop: EventGradWeightSums in conv_event_grad_weight.h for 3×3, and
  * GatherGradWeightPlan in conv_gather_grad_weight.h.
@@ -132,17 +152,17 @@ export const lowerConv2d: Lower = (step, stored, _, keeps) => {
   const { conv, choice } = convOf(step);
   const { c, o } = conv.geometry;
   const y = nodes[nodes.length - 1].outputs[0];
+  const ints = convInts(conv);
   const compute = (kernel: string, weights: Place, ...more: (Place | null)[]): KernelCall => ({
     kernel,
     buffers: [needed(root, 0), weights, bias, y, stored(conv.pool?.outputs[1]), ...more],
-    ints: convInts(conv),
+    ints,
   });
-  if (conv.spikes && !choice.events) return [...calls, compute('conv2d_spike', weight, null)];
   if (conv.spikes) {
-    const events = gathersForward(conv.geometry)
-      ? gatherWeights(weight, conv)
-      : scatterWeights(weight, conv, false);
-    return [...calls, events.call, compute('conv2d_spike', weight, events.place)];
+    const way = spikeWay(conv, choice, keeps);
+    const packed = packedForSpikes(way, weight, conv);
+    const call = compute('conv2d_spike', weight, packed?.place ?? null);
+    return [...calls, ...(packed ? [packed.call] : []), { ...call, ints: [...ints, SPIKE_WAYS[way]] }];
   }
   switch (choice.algorithm) {
     case 'depthwise':
@@ -156,7 +176,7 @@ export const lowerConv2d: Lower = (step, stored, _, keeps) => {
       const plain = !keeps && fewTiles(conv);
       const packed = winogradWeights(weight, conv);
       const call = compute('conv2d_winograd', plain ? weight : packed.place);
-      return [...calls, ...(plain ? [] : [packed.call]), { ...call, ints: [...call.ints, flag(plain)] }];
+      return [...calls, ...(plain ? [] : [packed.call]), { ...call, ints: [...ints, flag(plain)] }];
     }
     case 'direct': {
       const packed = packedWeights('conv2d_weights', weight, conv, c, o);
