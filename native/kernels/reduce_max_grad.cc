@@ -2,7 +2,7 @@
 // (x, y, g) → dx: the first element of a reduction, in logical order, that equals its maximum gets g.
 //   ints: [spikes, blocked (x and dx), kept axes of T N C H W as bits, T, N, C, H, W, strides of y for T N C H W,
 //          strides of y's channel block and lane]
-// Over the channels of a blocked map a register at a time, as spatial attention has it; else position by position.
+// Position by position; over the channels of a blocked map it is pixel_grad (pixel.cc).
 #include <algorithm>
 #include "../kernel.h"
 #include "../simd.h"
@@ -12,40 +12,8 @@
 namespace soma::SOMA_ISA {
 namespace {
 
-constexpr int ALL_BUT_CHANNELS = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4;
-
-// Pixels of an image, 64 at a time: a bit of `taken` is a pixel whose maximum has been met.
-void overChannels(const Call& call) {
-  const int32_t *size = call.ints + 3, *yStride = call.ints + 8;
-  const int C = size[2], W = size[4], plane = size[3] * W;
-  const float *x = call.f32(0), *y = call.f32(1), *g = call.f32(2);
-  float* dx = call.f32(3);
-  call.pool->run(size[0] * size[1], [&](int tn, int) {
-    const ptrdiff_t image = ptrdiff_t(tn / size[1]) * yStride[0] + ptrdiff_t(tn % size[1]) * yStride[1];
-    for (int first = 0; first < plane; first += 64) {
-      const int count = smaller(64, plane - first);
-      uint64_t taken = 0;
-      for (int c = 0; c < C; c += LANES) {
-        size_t at = ((size_t(tn) * blocks(C) + c / LANES) * plane + first) * LANES;
-        for (int p = 0; p < count; p++) {
-          const ptrdiff_t j = image + ptrdiff_t((first + p) / W) * yStride[3] + ptrdiff_t((first + p) % W) * yStride[4];
-          for (int part = 0; part < LANES; part += VL, at += VL) {
-            const Vec same = select(load(x + at) == broadcast(y[j]), broadcast(1), Vec{});
-            unsigned bits = taken >> p & 1 ? 0 : nonzeroBits(same);
-            bits &= (1u << larger(0, smaller(VL, C - c - part))) - 1;
-            bits &= 0u - bits;  // the first
-            taken |= uint64_t(bits != 0) << p;
-            store(dx + at, keepBits(bits, broadcast(g[j])));
-          }
-        }
-      }
-    }
-  });
-}
-
 void reduceMaxGrad(const Call& call) {
   const int32_t* i = call.ints;
-  if (!i[0] && i[1] && i[2] == ALL_BUT_CHANNELS) return overChannels(call);
   const bool spikes = i[0], blocked = i[1];
   const int32_t *size = i + 3, *yStride = i + 8;
   const int C = size[2], H = size[3], W = size[4];

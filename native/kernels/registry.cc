@@ -11,7 +11,7 @@ size_t kernelTables(const KernelTable** tables) {
       layoutKernels(),      poolKernels(),      normKernels(),        normGradKernels(),
       channelKernels(),     softmaxKernels(),   randomKernels(),      microBatchKernels(),
       optimizerKernels(),   foldKernels(),      winogradKernels(),    matmulKernels(),
-      adaptivePoolKernels(), rowErrorKernels(),
+      adaptivePoolKernels(), rowErrorKernels(), pixelKernels(),
   };
   *tables = all;
   return sizeof all / sizeof *all;

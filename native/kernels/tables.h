@@ -23,6 +23,7 @@ KernelTable adaptivePoolKernels();
 KernelTable normKernels();
 KernelTable normGradKernels();
 KernelTable channelKernels();
+KernelTable pixelKernels();
 KernelTable foldKernels();
 KernelTable softmaxKernels();
 KernelTable rowErrorKernels();

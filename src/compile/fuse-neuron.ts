@@ -7,7 +7,7 @@ import type { Node, Value } from '../graph/value.ts';
 import { type BatchNormAttrs, batchNormApply, batchNormSums } from '../ops/batch-norm.ts';
 import type { BroadcastAttrs } from '../ops/reduce.ts';
 import type { OpName } from '../ops/table.ts';
-import { type ChannelGradient, channelGradient } from './fuse-attention.ts';
+import { type AttentionGradient, channelGradient } from './fuse-attention.ts';
 import { undoneNorm } from './fuse-norm.ts';
 import { isBlocked } from './layout.ts';
 import { anywhere, canAdd, isHalvingPool, isPerMap, otherSummand, producer, type Uses } from './match.ts';
@@ -82,7 +82,7 @@ function renormalised(neuron: Node, uses: Uses): Node[] {
 const NEURON_OPS: ReadonlySet<string> = new Set<OpName>(['neuron', 'neuronGrad']);
 
 /** The gradient of spikes as a channel attention leaves it, `g` of the maps that a 2×2 maximum made where there is `argmax`. */
-export interface SpikeGradient extends ChannelGradient {
+export interface SpikeGradient extends AttentionGradient {
   readonly argmax: Value | null;
 }
 

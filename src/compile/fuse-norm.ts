@@ -4,7 +4,7 @@
  * what they kept of the forward pass is computed again from the normalisation's input.
  */
 import type { Node, Value } from '../graph/value.ts';
-import { type ChannelGradient, channelGradient, mapSummaries } from './fuse-attention.ts';
+import { type AttentionGradient, channelGradient, mapSummaries } from './fuse-attention.ts';
 import { isBlocked } from './layout.ts';
 import { canAdd, isHalvingPool, producer, type Uses } from './match.ts';
 
@@ -30,7 +30,7 @@ export interface UndoneNorm {
   /** What ReLU gave, where that is smaller than x. */
   readonly result: Value | null;
   readonly argmax: Value | null;
-  readonly incoming: ChannelGradient;
+  readonly incoming: AttentionGradient;
 }
 
 export function undoneNorm(root: Node, within: (node: Node) => boolean): UndoneNorm {

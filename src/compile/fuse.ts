@@ -10,7 +10,15 @@ import type { Node, Value } from '../graph/value.ts';
 import type { OpName } from '../ops/table.ts';
 import { canRunOnSpikes, convStep } from './conv-step.ts';
 import { foldable } from './fold.ts';
-import { channelGradient, isMapDot, mapSummaries, readSpikes } from './fuse-attention.ts';
+import {
+  channelGradient,
+  isMapDot,
+  isPixelDot,
+  mapSummaries,
+  pixelGradient,
+  pixelSummaries,
+  readSpikes,
+} from './fuse-attention.ts';
 import { fuseNeuron, fuseNeuronGrad, fuseNormGrad } from './fuse-neuron.ts';
 import { fuseNorm } from './fuse-norm.ts';
 import { isMap } from './layout.ts';
@@ -54,8 +62,9 @@ const RULES: Partial<Record<OpName, Rule>> = {
   batchNorm: fuseNorm,
   batchNormGrad: fuseNormGrad,
   add: (root) => {
-    const { nodes } = channelGradient(root.outputs[0], anywhere);
-    return nodes.length > 0 ? [...nodes] : [root];
+    const [sum] = root.outputs;
+    const sums = [channelGradient(sum, anywhere), pixelGradient(sum, anywhere)];
+    return [...(sums.find(({ nodes }) => nodes.length > 0)?.nodes ?? [root])];
   },
   reluGrad: (root) => {
     const [y, g] = root.inputs;
@@ -65,6 +74,7 @@ const RULES: Partial<Record<OpName, Rule>> = {
   },
   mul: (root, uses) => {
     const sum = uses.soleConsumer(root.outputs[0]);
+    if (sum && isPixelDot(root, sum)) return [root, sum];
     const dot = isMapDot(root, sum) ? sum : undefined;
     return [readSpikes(root, dot), root, dot].filter((node) => node !== undefined);
   },
@@ -77,11 +87,13 @@ function withFolded(layer: Node, uses: Uses): Node[] {
   return norm ? [layer, norm] : [layer];
 }
 
-/** Mean and maximum of the same maps. */
+/** Mean and maximum of the same maps, or of the channels of the same pixels. */
 function withSibling(root: Node, uses: Uses): Node[] {
   const [x] = root.inputs;
-  const both = x ? mapSummaries(x, uses.consumers(x)) : [];
-  return both.includes(root) ? [root, ...both.filter((node) => node !== root)] : [root];
+  const readers = x ? uses.consumers(x) : [];
+  const both = x ? [mapSummaries(x, readers), pixelSummaries(x, readers)] : [];
+  const siblings = both.find((nodes) => nodes.includes(root)) ?? [];
+  return [root, ...siblings.filter((node) => node !== root)];
 }
 
 function withProducer(root: Node, input: number, wanted: (node: Node) => boolean): Node[] {

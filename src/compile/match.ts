@@ -56,15 +56,30 @@ export function isHalvingPool(node: Node, name: OpName): boolean {
 }
 
 /** Whether a reduction makes one number of each map. */
-export function reducesMaps(node: Node): boolean {
+export const reducesMaps = (node: Node) => reducesAxes(node, '2,3');
+
+/** Whether a reduction makes one number of all channels of a pixel. */
+export const reducesChannels = (node: Node) => reducesAxes(node, '1');
+
+function reducesAxes(node: Node, wanted: string): boolean {
   const { axes, time } = node.attrs as ReduceAttrs;
   const [x] = node.inputs;
-  return x != null && isMap(x) && !time && [...axes].sort().join() === '2,3';
+  return x != null && isMap(x) && !time && [...axes].sort().join() === wanted;
 }
 
 /** Whether `value`, [N, C, 1, 1], holds one number for each map of `maps`. */
 export function isPerMap(value: TensorType, maps: TensorType): boolean {
-  const [n, c, h, w] = value.shape;
-  const fits = n === maps.shape[0] && c === maps.shape[1] && h === 1 && w === 1;
-  return fits && isMap(value) && value.dtype === 'f32' && value.time === maps.time;
+  const [n, c] = maps.shape;
+  return isMapOf(value, [n, c, 1, 1], maps);
+}
+
+/** Whether `value`, [N, 1, H, W], holds one number for each pixel of `maps`. */
+export function isPerPixel(value: TensorType, maps: TensorType): boolean {
+  const [n, , h, w] = maps.shape;
+  return isMapOf(value, [n, 1, h, w], maps);
+}
+
+function isMapOf(value: TensorType, shape: readonly number[], { time }: TensorType): boolean {
+  const fits = value.shape.join() === shape.join();
+  return fits && isMap(value) && value.dtype === 'f32' && value.time === time;
 }

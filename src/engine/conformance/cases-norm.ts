@@ -1,10 +1,11 @@
-/** Cases of what is fused around batch normalisation and channel attention. */
+/** Cases of what is fused around batch normalisation and attention. */
 import { differentiate } from '../../compile/differentiate.ts';
 import { apply } from '../../graph/graph.ts';
 import type { Value } from '../../graph/value.ts';
 import { RESETS } from '../../neurons/neuron.ts';
 import { arctan } from '../../neurons/surrogate.ts';
 import { batchNormOp } from '../../ops/batch-norm.ts';
+import { concat } from '../../ops/concat.ts';
 import { convolve } from '../../ops/conv2d.ts';
 import { linear } from '../../ops/dense.ts';
 import { add, affine, mul, relu, sigmoid, toFloat } from '../../ops/elementwise.ts';
@@ -140,6 +141,32 @@ const attention = each(
   },
 );
 
+/** A scale a pixel, from the mean and maximum of its channels. */
+function attendPixels(t: Tracing, x: Value, { mean, maximum }: Attention): Value {
+  const over = { axes: [1], keepDims: true };
+  const seen = [...(mean ? [reduceMean(x, over)] : []), ...(maximum ? [reduceMax(x, over)] : [])];
+  const w = t.parameter([1, seen.length, 3, 3]);
+  return mul(x, sigmoid(convolve(concat(seen, 1), w, null, { padding: 1 })));
+}
+
+/** Some numbers are equal, so that pixels have several channels with their maximum. */
+const spatial = each(
+  [...NORMS, { shape: [2, 65, 9, 8], time: null }].flatMap((item) =>
+    ATTENTIONS.flatMap((a) => [true, false].map((rectify) => ({ ...item, ...a, rectify }))),
+  ),
+  (t, { shape, time, rectify, ...kind }) => {
+    const x = t.f32(shape, { time, grid: 0.25 });
+    gradients(t, x, attendPixels(t, rectify ? relu(x) : x, kind));
+  },
+);
+
+/** Both kinds, as CBAM has them. */
+const cbam = each(NORMS, (t, { shape, time }) => {
+  const x = t.f32(shape, { time });
+  const kind = { mean: true, maximum: true };
+  gradients(t, x, attendPixels(t, attend(t, relu(x), kind), kind));
+});
+
 /** Convolutions between: the bias in front of a normalisation has no gradient. */
 const network = each(
   [
@@ -264,6 +291,8 @@ export const normCases: Record<string, Case[]> = {
   'normalisation with a residual': residual,
   'normalisation with channel attention': attended,
   'channel attention': attention,
+  'spatial attention': spatial,
+  'channel and spatial attention': cbam,
   'normalised network': network,
   'normalisation before neurons': firing,
   'normalisation whose parameters alone learn': scalesOnly,

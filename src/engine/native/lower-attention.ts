@@ -1,11 +1,12 @@
 /**
- * Channel attention and the elementwise ops and reductions that it is made of: where they act on whole blocked
- * maps they have kernels of their own (channel.cc), else those of elementwise.cc and reduce.cc.
+ * Attention and the elementwise ops and reductions that it is made of: where they act on whole blocked maps they have
+ * kernels of their own, channel.cc for channel attention and pixel.cc for spatial attention, else those of elementwise.cc
+ * and reduce*.cc.
  */
-import { type ChannelGradient, channelGradient } from '../../compile/fuse-attention.ts';
+import { type AttentionGradient, channelGradient, pixelGradient } from '../../compile/fuse-attention.ts';
 import { isBlocked, LANES } from '../../compile/layout.ts';
-import { isPerMap, reducesMaps, sameType } from '../../compile/match.ts';
-import type { TensorType, Value } from '../../graph/value.ts';
+import { isPerMap, reducesChannels, reducesMaps, sameType } from '../../compile/match.ts';
+import type { Node, TensorType, Value } from '../../graph/value.ts';
 import type { KernelCall, Lower } from './kernel-call.ts';
 import { flag, images, needed } from './kernel-call.ts';
 import * as plain from './lower-elementwise.ts';
@@ -17,7 +18,7 @@ export function perMapStride(value: TensorType | null | undefined): number {
 }
 
 /** Operands of ChannelGradient in channel_gradient.h. */
-export function attentionOperands({ scale, offset, maximum, factor = 1 }: Partial<ChannelGradient>): {
+export function attentionOperands({ scale, offset, maximum, factor = 1 }: Partial<AttentionGradient>): {
   buffers: (Value | null)[];
   strides: number[];
   factor: number;
@@ -29,8 +30,10 @@ export function attentionOperands({ scale, offset, maximum, factor = 1 }: Partia
 
 /** [TN, C, H, W] */
 const mapInts = (maps: TensorType) => [images(maps), ...maps.shape.slice(1)];
+/** [TN, C, H·W] */
+const pixelInts = (maps: TensorType) => [images(maps), maps.shape[1], maps.shape[2] * maps.shape[3]];
 
-function channelGrad(sum: ChannelGradient, rectified: Value | null, dx: Value): KernelCall {
+function channelGrad(sum: AttentionGradient, rectified: Value | null, dx: Value): KernelCall {
   const { buffers, strides, factor } = attentionOperands(sum);
   const scaled = rectified ?? sum.maximum?.inputs[0] ?? null;
   return {
@@ -44,8 +47,30 @@ function channelGrad(sum: ChannelGradient, rectified: Value | null, dx: Value): 
 export const lowerAdd: Lower = (step, stored, loop, keeps) => {
   const { root, nodes } = step;
   if (nodes.length === 1) return plain.lowerAdd(step, stored, loop, keeps);
-  const sum = channelGradient(root.outputs[0], (node) => nodes.includes(node));
-  return [channelGrad(sum, null, root.outputs[0])];
+  const [dx] = root.outputs;
+  const within = (node: Node) => nodes.includes(node);
+  const sum = channelGradient(dx, within);
+  return [sum.nodes.length > 0 ? channelGrad(sum, null, dx) : pixelGrad(pixelGradient(dx, within), dx)];
+};
+
+/** Only the terms that there are. */
+function pixelGrad(sum: Partial<AttentionGradient>, dx: Value): KernelCall {
+  const { g = null, scale = null, offset = null, factor = 1, maximum } = sum;
+  const [x, largest, ofLargest] = maximum?.inputs ?? [null, null, null];
+  return {
+    kernel: 'pixel_grad',
+    buffers: [g, x, scale, offset, largest, ofLargest, dx],
+    ints: pixelInts(dx),
+    floats: [factor],
+  };
+}
+
+export const lowerReduceMaxGrad: Lower = (step, stored, loop, keeps) => {
+  const { root } = step;
+  const [dx] = root.outputs;
+  if (isBlocked(dx) && needed(root, 0).dtype === 'f32' && reducesChannels(root))
+    return [pixelGrad({ maximum: root }, dx)];
+  return plain.lowerReduceMaxGrad(step, stored, loop, keeps);
 };
 
 export const lowerReluGrad: Lower = (step, stored, loop, keeps) => {
@@ -58,7 +83,10 @@ export const lowerReluGrad: Lower = (step, stored, loop, keeps) => {
 export const lowerMul: Lower = (step, stored, loop, keeps) => {
   const { root, nodes } = step;
   const [a, b, y] = [needed(root, 0), needed(root, 1), root.outputs[0]];
-  const sum = nodes.find(({ op }) => op.name === 'reduceSum')?.outputs[0];
+  const reduced = nodes.find(({ op }) => op.name === 'reduceSum');
+  const sum = reduced?.outputs[0];
+  if (reduced && reducesChannels(reduced))
+    return [{ kernel: 'pixel_dot', buffers: [a, b, reduced.outputs[0]], ints: pixelInts(a) }];
   const cast = nodes.find(({ op }) => op.name === 'cast');
   const [x, other] = (cast ? cast.outputs[0] === b : isPerMap(a, y)) ? [b, a] : [a, b];
   const maps = cast ? needed(cast, 0) : x;
@@ -82,15 +110,17 @@ export const lowerMul: Lower = (step, stored, loop, keeps) => {
   ];
 };
 
-/** Mean or maximum of whole maps, or both. */
+/** Mean or maximum of whole maps, or of all channels of a pixel, or both. */
 function lowerSummary(single: Lower): Lower {
   return (step, stored, loop, keeps) => {
     const { root, nodes } = step;
     const x = needed(root, 0);
-    if (!isBlocked(x) || x.dtype !== 'f32' || !reducesMaps(root)) return single(step, stored, loop, keeps);
+    const [maps, channels] = [reducesMaps(root), reducesChannels(root)];
+    if (!isBlocked(x) || x.dtype !== 'f32' || !(maps || channels)) return single(step, stored, loop, keeps);
     const results = ['reduceMean', 'reduceMax'].map((op) =>
       stored(nodes.find((node) => node.op.name === op)?.outputs[0]),
     );
+    if (channels) return [{ kernel: 'pixel_summary', buffers: [x, ...results], ints: pixelInts(x) }];
     return [
       {
         kernel: 'map_summary',

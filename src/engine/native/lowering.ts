@@ -48,7 +48,7 @@ const LOWERINGS: Record<OpName, Lower> = {
   reduceSum: elementwise.lowerReduceSum,
   reduceMean: attention.lowerReduceMean,
   reduceMax: attention.lowerReduceMax,
-  reduceMaxGrad: elementwise.lowerReduceMaxGrad,
+  reduceMaxGrad: attention.lowerReduceMaxGrad,
   broadcastTo: elementwise.lowerBroadcastTo,
   reshape: layout.lowerReshape,
   concat: layout.lowerConcat,
