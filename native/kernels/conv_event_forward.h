@@ -17,7 +17,8 @@ struct EventForwardPlan {
   size_t bytes;
 
   EventForwardPlan(const ConvShape& s, char* base, int threads, bool packs)
-      : scatter(ScatterShape::forward(s)), packs(packs), together(packs ? s.images : imagesTogether(scatter, s.images)),
+      : scatter(ScatterShape::forward(s)), packs(packs),
+        together(packs ? larger(1, s.images) : imagesTogether(scatter, s.images)),
         spans(packs ? smaller(blocks(s.O), MOST_SPANS) : 1), weightsSize(packs ? scatterWeightsChunk(1) : 0) {
     Scratch scratch(base);
     bias = scratch.take<float>(size_t(blocks(s.O)) * LANES);

@@ -101,6 +101,7 @@ const UPDATED_SPIKING = [
   { x: [2, 150, 4, 5], o: 200, time: 2, rate: 0.15, pool: false },
   { x: [1, 130, 5, 6], o: 230, time: 2, rate: 0.1, pool: true },
   { x: [1, 200, 1, 1], o: 150, time: 1, rate: 0.3, pool: false },
+  { x: [0, 150, 4, 4], o: 200, time: 1, rate: 0.3, pool: false },
   { x: [1, 150, 3, 4], o: 200, time: 2, rate: 0.8, pool: false },
 ];
 const updatedSpikingCases = each(UPDATED_SPIKING, (t, { x, o, time, rate, pool }) => {
