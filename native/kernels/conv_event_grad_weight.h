@@ -20,6 +20,13 @@ struct EventGradWeightSums {
 
   EventGradWeightSums(int C, int O) : inputGroups(divideUp(blocks(C), GROUP_BLOCKS)), outputBlocks(blocks(O)) {}
 
+  // Those of one task, where so many share the inputs and the outputs.
+  EventGradWeightSums ofTask(int inputs, int outputs) const {
+    EventGradWeightSums task = *this;
+    task.inputGroups = divideUp(inputGroups, inputs);
+    task.outputBlocks = divideUp(outputBlocks, outputs);
+    return task;
+  }
   size_t size() const { return size_t(inputGroups) * outputBlocks * PAIR; }
   size_t pair(int group, int ob) const { return (size_t(group) * outputBlocks + ob) * PAIR; }
 };
@@ -195,15 +202,10 @@ struct EventGradWeightRuns {
   EventGradWeightRuns(const ConvShape& s, const EventGradWeightSums& all, Scratch scratch, int threads)
       : tasksOfInputs(divideUp(all.inputGroups, GROUPS_OF_TASK)),
         parts(smaller(divideUp(all.outputBlocks, PART_BLOCKS), divideUp(MIN_TASKS, tasksOfInputs))),
-        runs(larger(1, smaller(s.images, divideUp(MIN_TASKS, tasksOfInputs * parts)))), layout(all),
-        sums(nullptr), plan(s, Scratch(nullptr), threads) {
-    if (runs == 1) {
-      layout.inputGroups = divideUp(all.inputGroups, tasksOfInputs);
-      layout.outputBlocks = divideUp(all.outputBlocks, parts);
-    }
-    sums = scratch.take<float>((runs == 1 ? threads : runs) * layout.size());
-    plan = EventGradWeightPlan(s, scratch, threads, divideUp(all.inputGroups, tasksOfInputs));
-  }
+        runs(larger(1, smaller(s.images, divideUp(MIN_TASKS, tasksOfInputs * parts)))),
+        layout(runs == 1 ? all.ofTask(tasksOfInputs, parts) : all),
+        sums(scratch.take<float>((runs == 1 ? threads : runs) * layout.size())),
+        plan(s, scratch, threads, divideUp(all.inputGroups, tasksOfInputs)) {}
 };
 
 static inline void runEventGradWeight(const Call& call, const ConvShape& s, const SpikeMap& x, const GradientMap& g,

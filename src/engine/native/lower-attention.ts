@@ -85,8 +85,8 @@ export const lowerMul: Lower = (step, stored, loop, keeps) => {
   const [a, b, y] = [needed(root, 0), needed(root, 1), root.outputs[0]];
   const reduced = nodes.find(({ op }) => op.name === 'reduceSum');
   const sum = reduced?.outputs[0];
-  if (reduced && reducesChannels(reduced))
-    return [{ kernel: 'pixel_dot', buffers: [a, b, reduced.outputs[0]], ints: pixelInts(a) }];
+  if (reduced && sum && reducesChannels(reduced))
+    return [{ kernel: 'pixel_dot', buffers: [a, b, sum], ints: pixelInts(a) }];
   const cast = nodes.find(({ op }) => op.name === 'cast');
   const [x, other] = (cast ? cast.outputs[0] === b : isPerMap(a, y)) ? [b, a] : [a, b];
   const maps = cast ? needed(cast, 0) : x;
