@@ -1,9 +1,8 @@
 /** `soma bench RUN…`: latency, throughput and size of trained networks. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { latencyTable, sizeTable } from '../report/latency.ts';
 import { type Format, type ResultTable, tableTexts } from '../report/tables.ts';
 import { openRunData } from '../train/open-run.ts';
@@ -66,6 +65,6 @@ export async function sayBenchTables(
   formats: readonly Format[],
 ): Promise<void> {
   if (formats.length === 0) return;
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   await sayTables(join(out, 'tables'), 'Bench', tables, formats);
 }

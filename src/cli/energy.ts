@@ -1,5 +1,4 @@
 /** `soma energy`: what an image costs by three models, beside the dense twin of the network and the time it takes here. */
-import { mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
@@ -7,7 +6,7 @@ import { SPLITS, type Split } from '../data/dataset.ts';
 import { withSpaced } from '../data/subset.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openEngine } from '../engine/select.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { FORMULAE } from '../measure/energy.ts';
 import { energyFigures, renderEnergy, whatIs } from '../report/energy-report.ts';
 import { writeFigures } from '../report/figure.ts';
@@ -112,7 +111,7 @@ async function report(measured: readonly Measured[], engine: Engine, flags: Ener
   const data = [...new Set(measured.map((each) => each.data))].join(' and ');
   const about = { data: `${data}, ${split}`, split, machine, onChip };
   const figures = await energyFigures({ runs });
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   const unit = 'pJ of one image';
   const result = {
     ...about,

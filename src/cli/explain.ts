@@ -1,5 +1,4 @@
 /** `soma explain`: where a run looks, as heat maps over images. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import sharp from 'sharp';
@@ -8,7 +7,7 @@ import { EXIT, SomaError } from '../errors.ts';
 import { type ExplainedImage, explainImages } from '../explain/explain.ts';
 import type { ExplainOptions } from '../explain/method.ts';
 import { METHODS, type MethodName } from '../explain/methods.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { mapsPlate, overlay, type PlateStyle, stepsPlate } from '../report/explain-plates.ts';
 import { disagreementSection, renderExplanations, type UsedMethod } from '../report/explain-report.ts';
 import { faithfulnessFigures, faithfulnessSection } from '../report/faithfulness-section.ts';
@@ -226,7 +225,7 @@ async function writeMaps(
   explained: readonly ExplainedImage[],
   style: PlateStyle,
 ): Promise<void> {
-  await mkdir(join(out, 'overlays'), { recursive: true });
+  await makeFolder(join(out, 'overlays'));
   for (const each of explained)
     for (const map of each.maps) {
       const { pixels, ...shape } = overlay(each, map, style);

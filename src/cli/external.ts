@@ -1,5 +1,4 @@
 /** What `soma evaluate --data` is shown: other images, unless the network has seen them before. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatCsv } from '../csv.ts';
 import { asClasses, unknownClasses } from '../data/as-classes.ts';
@@ -7,7 +6,7 @@ import { type Dataset, pick, SPLITS, type Split } from '../data/dataset.ts';
 import { DataError } from '../data/fault.ts';
 import { readRelabelLog } from '../data/relabel-log.ts';
 import { SomaError } from '../errors.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import type { RunConfig } from '../train/config.ts';
 import { findSeen, logWithout, type SeenImage } from '../train/external.ts';
 import { openOtherData, openRunData } from '../train/open-run.ts';
@@ -69,7 +68,7 @@ export async function openExternal(
     if (out === undefined)
       return { dataset: without(dataset, split, dropped), standing, seen, unknown, notes };
     const log = join(out, 'left-out.jsonl');
-    await mkdir(out, { recursive: true });
+    await makeFolder(out);
     const before = labels === undefined ? undefined : await readRelabelLog(labels);
     await logWithout(log, raw, reasons(raw, config.data.classes, dropped), before);
     await raw.close();
@@ -118,7 +117,7 @@ async function listSeen(
   const rows = seen.map(({ image, label, copyOf, copyLabel, copySplit, difference }) => [
     ...[image, label, copyOf, copyLabel, copySplit, difference.toFixed(3)],
   ]);
-  await mkdir(out ?? folder, { recursive: true });
+  await makeFolder(out ?? folder);
   const header = ['image', 'label', 'copy_of', 'copy_label', 'copy_split', 'difference'];
   await writeAside(path, formatCsv([header, ...rows]));
   say(`overlap  ${path}`);

@@ -1,10 +1,9 @@
 /** The end of a run: test is read once, with the weights that validation chose, and the report is written. */
-import { mkdir } from 'node:fs/promises';
 import sharp from 'sharp';
 import { type Dataset, readImage, type Split } from '../data/dataset.ts';
 import { rawShape } from '../data/image.ts';
 import type { Session } from '../engine/engine.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { type Metrics, measure } from '../measure/metrics.ts';
 import { type Predictions, predictedClasses } from '../measure/predictions.ts';
 import { writePredictions } from '../measure/predictions-csv.ts';
@@ -87,7 +86,7 @@ export async function writeReport(
   dataset: Dataset | null,
   reconstructions?: ReconstructionPicture,
 ): Promise<string> {
-  await mkdir(folder.file('figures'), { recursive: true });
+  await makeFolder(folder.file('figures'));
   const errors = dataset && report.test ? await confidentErrors(report.test.predictions, dataset) : [];
   const plate = errors.length > 0 ? await drawPlate(errorPlate(folder.name, errors)) : undefined;
   const figures = await runFigures(report);

@@ -1,11 +1,11 @@
 /** What the network of a pre-training makes of test images: one of each class for the report, and the error over all. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { z } from 'zod';
 import { type Dataset, readImage } from '../data/dataset.ts';
 import { rawShape } from '../data/image.ts';
 import type { Session } from '../engine/engine.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { pictureGrid } from '../report/picture-grid.ts';
 import type { ReconstructionPicture } from '../report/types.ts';
 import type { RunConfig } from '../train/config.ts';
@@ -52,7 +52,7 @@ export async function drawReconstructions(
   const png = await sharp(pixels, { raw: rawShape(shape) })
     .png()
     .toBuffer();
-  await mkdir(run.file('figures'), { recursive: true });
+  await makeFolder(run.file('figures'));
   await writeAside(run.file(PICTURE), png);
   const classes = shown.map((i) => dataset.classes[labels[i]]);
   return { png: `data:image/png;base64,${png.toString('base64')}`, classes, mse, mae };

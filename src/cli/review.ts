@@ -1,6 +1,5 @@
 /** `soma review`: the labels worth a second look, by networks that did not learn from the images that they judge. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import sharp from 'sharp';
@@ -10,7 +9,7 @@ import type { Place } from '../data/pool.ts';
 import { placesOf, relabellingText } from '../data/relabel.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { joinPredictions } from '../measure/join-predictions.ts';
 import type { Predictions } from '../measure/predictions.ts';
 import { writePredictions } from '../measure/predictions-csv.ts';
@@ -141,7 +140,7 @@ async function crossValidate(name: string, flags: ReviewFlags): Promise<Judged |
   const source = resolveSource(flags.data);
   const out = flags.out ?? join('reviews', `${system.name}-${basename(source)}-${seed}`);
   const runs = foldRuns(options);
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   const { interrupted, failed, elsewhere, finished } = await performWatched(
     runs,
     dataOf(runs, source),
@@ -230,7 +229,7 @@ async function report(judged: Judged, flags: ReviewFlags): Promise<void> {
   const review = await reviewDataset(dataset, predictions);
   const summary = summaryOf(review, dataset, method);
   const [table, gallery] = [join(out, 'review.csv'), join(out, 'review.html')];
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   await writePredictions(join(out, 'predictions.csv'), predictions);
   await writeAside(table, formatReview(review));
   await writeAside(join(out, 'review.json'), `${JSON.stringify(summary, null, 2)}\n`);

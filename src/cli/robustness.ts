@@ -1,5 +1,4 @@
 /** `soma robustness`: what corruptions of the images cost one run or several. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import sharp from 'sharp';
@@ -15,7 +14,7 @@ import { type Dataset, readImage, SPLITS, type Split } from '../data/dataset.ts'
 import { rawShape } from '../data/image.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { type Robustness, type RobustnessPoint, robustness } from '../measure/robustness.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal } from '../report/format.ts';
@@ -141,7 +140,7 @@ async function report(measured: readonly Measured[], flags: RobustnessFlags): Pr
   const about = { data: `${dataset.name}, ${flags.split}`, images, seed: flags.seed };
   const strips = [];
   for (const name of corruptionsFor(dataset, flags)) strips.push(await strip(dataset, flags, name));
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   await writeAside(join(out, 'robustness.json'), `${JSON.stringify({ ...about, runs }, null, 2)}\n`);
   await writeFigures(out, await robustnessFigures({ runs }));
   const file = join(out, 'robustness.html');

@@ -1,12 +1,11 @@
 /** `soma spikes`: what the neurons of a run do over a split, and for single images. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Dataset, readImage, SPLITS, type Split } from '../data/dataset.ts';
 import { withSpaced } from '../data/subset.ts';
 import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { writeFigures } from '../report/figure.ts';
 import { decimal, NONE, whole } from '../report/format.ts';
 import { spikesTables } from '../report/measured-tables.ts';
@@ -121,7 +120,7 @@ async function report(measured: readonly Measured[], flags: SpikesFlags): Promis
   const data = `${dataset.name}, ${flags.split}`;
   const of = { runs, data, classes: dataset.classes };
   const figures = await spikesFigures(of);
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   const result = {
     data,
     runs: runs.map(({ name, spikes }) => ({ name, ...numbersOf(spikes, dataset.classes) })),

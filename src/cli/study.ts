@@ -1,9 +1,8 @@
 /** `soma study`: trains all arms of a comparison, resumably, and writes its table and figures. */
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, SomaError } from '../errors.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { commandLine, engineArguments } from '../jobs/child.ts';
 import { openSystem } from '../models/own-system.ts';
 import { decimal } from '../report/format.ts';
@@ -77,7 +76,7 @@ async function run(name: string | undefined, flags: StudyFlags): Promise<number>
   const data = dataOf(study, flags);
   const runs = expand(study, flags);
   if (flags.dryRun) return dryRun(runs, data, folder, flags.json);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await keepData(folder, data);
   await writeAside(join(folder, 'study.json'), `${JSON.stringify(study, null, 2)}\n`);
   const performed = await performWatched(runs, data, folder, flags);

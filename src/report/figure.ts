@@ -2,10 +2,9 @@
  * Figures as vector graphics: a Vega-Lite specification in, a self-contained SVG with a text alternative out.
  * Rendered headless; the same input gives the same bytes.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { escapeHtml } from './html.ts';
 import { textWidth } from './text-width.ts';
 import { FIGURE_CONFIG } from './theme.ts';
@@ -78,7 +77,7 @@ export function labelled(svg: string, slug: string, title: string, description: 
 
 /** Writes each figure as `<slug>.svg` into a folder, made if it is missing, and returns the paths. */
 export async function writeFigures(folder: string, figures: readonly Figure[]): Promise<string[]> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const paths: string[] = [];
   for (const { slug, svg } of figures) {
     const path = join(folder, `${slug}.svg`);

@@ -1,6 +1,6 @@
 /** Works through a study: every run that is neither finished nor in another process's hands. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../files.ts';
 import { type Claim, claim, holderText } from '../jobs/claim.ts';
 import { type ExecuteOptions, execute } from './execute.ts';
 import { appendJournal, isFinished, readJournal } from './journal.ts';
@@ -33,7 +33,7 @@ export interface Performed {
 
 export async function perform(runs: readonly StudyRun[], options: PerformOptions): Promise<Performed> {
   const { folder, onRun, signal } = options;
-  await mkdir(join(folder, 'runs'), { recursive: true });
+  await makeFolder(join(folder, 'runs'));
   const elsewhere: StudyRun[] = [];
   const waiting: StudyRun[] = [];
   const failed: StudyRun[] = [];

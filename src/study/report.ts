@@ -1,5 +1,4 @@
 /** A study's answer: a table in Markdown for docs, and an HTML page with figures. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { splittingText } from '../data/split.ts';
 import { writeAside } from '../files.ts';
@@ -253,7 +252,6 @@ export async function writeStudy(
   folder: string,
 ): Promise<{ markdown: string; report: string }> {
   const figures = await figuresOf(analysis);
-  await mkdir(join(folder, 'figures'), { recursive: true });
   await writeFigures(
     join(folder, 'figures'),
     figures.map(({ figure }) => figure),

@@ -2,11 +2,11 @@
  * What a search is: `search.json` in its folder. Everything that decides what is trained stands there, but for the number
  * of trials, which may grow; a folder holds one search.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { EXIT, SomaError } from '../errors.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import type { ObjectiveName } from './objective.ts';
 import type { PrunerOptions } from './rungs.ts';
 import type { SamplerName } from './samplers/table.ts';
@@ -37,7 +37,7 @@ const file = (folder: string) => join(folder, 'search.json');
 export async function keepDefinition(folder: string, definition: Definition): Promise<void> {
   const text = await readFile(file(folder), 'utf8').catch(() => undefined);
   if (text === undefined) {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeAside(file(folder), `${JSON.stringify(definition, null, 2)}\n`);
     return;
   }

@@ -1,5 +1,4 @@
 /** What a search found: a page with figures, and the table of its trials. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAside } from '../files.ts';
 import { commandLine } from '../jobs/child.ts';
@@ -256,7 +255,6 @@ export async function writeOutcome(outcome: Outcome): Promise<string> {
   const figures = await Promise.all(
     figuresOf(outcome).map(async ({ source, caption }) => ({ figure: await drawFigure(source), caption })),
   );
-  await mkdir(join(outcome.folder, 'figures'), { recursive: true });
   await writeFigures(
     join(outcome.folder, 'figures'),
     figures.map(({ figure }) => figure),

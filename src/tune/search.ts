@@ -2,9 +2,9 @@
  * A search: as long as there is work, takes a piece of it, does it, and writes down what came out. Any number of
  * processes may do this in one folder: each piece is claimed, and what is chosen next follows from the journal alone.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from '../files.ts';
 import { type Claim, claim } from '../jobs/claim.ts';
 import { random } from '../random.ts';
 import { appendEvent, type Result, readTrials, type Trial } from './journal.ts';
@@ -44,7 +44,7 @@ interface Held {
  */
 export async function search(options: SearchOptions): Promise<boolean> {
   const { folder, signal, evaluate, onUnit } = options;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   while (!signal.aborted) {
     const held = await nextWork(options);
     if (!held) return false;

@@ -2,10 +2,11 @@
  * The synthetic smear as files: `split/class/number.png`, the form that image folders are read in, and
  * `masks/split/class/number.png` with the nucleus white on black.
  */
-import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { access, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { mismatch } from '../../errors.ts';
+import { makeFolder } from '../../files.ts';
 import { SPLITS } from '../dataset.ts';
 import { SMEAR_CLASSES } from './classes.ts';
 import { openSmear, type SmearOptions } from './source.ts';
@@ -33,7 +34,7 @@ export async function writeSmear(folder: string, options: WriteSmearOptions = {}
   const aside = `${target}.partial-${process.pid}`;
   try {
     const written = await writeAll(aside, dataset, masks, onProgress);
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     await rename(aside, target);
     return written;
   } finally {
@@ -60,8 +61,8 @@ async function writeAll(
   let done = 0;
   for (const split of SPLITS) {
     for (const cls of SMEAR_CLASSES) {
-      await mkdir(join(folder, split, cls), { recursive: true });
-      if (masks) await mkdir(join(folder, 'masks', split, cls), { recursive: true });
+      await makeFolder(join(folder, split, cls));
+      if (masks) await makeFolder(join(folder, 'masks', split, cls));
     }
     const source = splits[split];
     for (let index = 0; index < source.length; index++) {
