@@ -6,6 +6,7 @@ import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { openSystem } from '../models/own-system.ts';
 import { SYSTEMS } from '../models/registry.ts';
+import { sideOf } from '../models/system.ts';
 import { systemBenchTable } from '../report/measured-tables.ts';
 import { type Format, tableTexts } from '../report/tables.ts';
 import { benchSystem, type SystemBench } from '../train/bench.ts';
@@ -101,8 +102,8 @@ async function run(names: readonly string[], o: BenchCommandOptions, command: Co
   const { cpu, machine } = sayMachine(engine);
   const results: SystemBench[] = [];
   for (const { system, options, settings } of jobs) {
-    const size = o.size ?? system.size;
     const { classes, channels } = o;
+    const size = o.size ?? sideOf(system, channels);
     const spec = { system, options, classes, channels, height: size, width: size, seed: 0 };
     const batchSize = o.batchSize ?? settings.batchSize;
     results.push(

@@ -6,18 +6,21 @@ import type { System } from '../models/system.ts';
 import { reconstructionStep } from '../train/reconstruction-step.ts';
 import { evaluationStep, type TracedStep } from '../train/step.ts';
 import { columns, print } from './io.ts';
+import { positiveInt } from './options.ts';
 
 export function addModels(program: Command): void {
   program
     .command('models')
     .description('List the systems: parameters, MACs and published settings')
-    .option('--json', 'print JSON')
+    .option('--classes <n>', 'number of classes', positiveInt, 8)
+    .option('--json', 'print JSON, with the options of each system and all settings')
     .addHelpText(
       'after',
-      '\nExample:\n  soma models\n\nOptions of one system and its steps: soma plan <system>',
+      '\nExamples:\n  soma models\n  soma models --classes 10\n\nThe steps of one system: soma plan <system>; what its options mean: docs/systems.md',
     )
-    .action(({ json }: { json?: boolean }) => {
-      const rows = Object.values<System>(SYSTEMS as Record<string, System>).map(describe);
+    .action(({ classes, json }: { classes: number; json?: boolean }) => {
+      const systems = Object.values<System>(SYSTEMS as Record<string, System>);
+      const rows = systems.map((system) => describe(system, classes));
       const text = columns([
         [
           'system',
@@ -64,10 +67,10 @@ function withPretraining(
   return [row, { ...row, ...first, name: '', source: 'trained first', reported: undefined }];
 }
 
-function describe(system: System) {
+function describe(system: System, classes: number) {
   const { name, title, summary, source, reported, size, training, options } = system;
   const defaults = options.parse({}) as Record<string, unknown>;
-  const spec = { system, options: defaults, classes: 8, height: size, width: size, channels: 3, seed: 0 };
+  const spec = { system, options: defaults, classes, height: size, width: size, channels: 3, seed: 0 };
   return {
     name,
     title,

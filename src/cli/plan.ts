@@ -8,6 +8,7 @@ import { openEngine } from '../engine/select.ts';
 import { size as sizeOf, type Value } from '../graph/value.ts';
 import { openSystem } from '../models/own-system.ts';
 import type { TrainingSettings } from '../models/settings.ts';
+import { sideOf } from '../models/system.ts';
 import { bytes } from '../report/format.ts';
 import { randomFeeds } from '../train/random-feeds.ts';
 import { pretrainingStep, reconstructionStep } from '../train/reconstruction-step.ts';
@@ -50,7 +51,7 @@ export function addPlan(program: Command): void {
 async function run(name: string, o: PlanOptions): Promise<void> {
   const system = await openSystem(name);
   const { options, settings } = applySets(system, system.training, o.set ?? []);
-  const size = o.size ?? system.size;
+  const size = o.size ?? sideOf(system, o.channels);
   const { pretraining } = settings;
   const batchSize = o.batchSize ?? ((o.pretraining && pretraining) || settings).batchSize;
   const spec = {

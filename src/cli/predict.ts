@@ -10,6 +10,7 @@ import { makeFolder, writeAside } from '../files.ts';
 import { scoreColumns } from '../measure/predictions-csv.ts';
 import { argmax } from '../train/evaluate.ts';
 import { loadPredictor } from '../train/open-run.ts';
+import { beginPass } from '../train/pass.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { columns, explain, print, say } from './io.ts';
 import { type EngineOptions, withEngine } from './options.ts';
@@ -73,6 +74,7 @@ async function run(path: string, named: string[], flags: PredictFlags): Promise<
           continue;
         }
         // One at a time: what is said of an image does not depend on those beside it.
+        beginPass(session, program.plan.variables);
         const rng = Int32Array.of(config.seed, 0);
         await program.run({ images: imageValues([pixels], shape), rng }, { here: true });
         answers.push(answer(some[i], classes, program.read('probabilities')));

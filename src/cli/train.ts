@@ -17,8 +17,9 @@ import type { StageSettings } from '../models/settings.ts';
 import type { Summary } from '../report/collect.ts';
 import { decimal, percentInterval } from '../report/format.ts';
 import type { RunConfig } from '../train/config.ts';
-import { openData, resolveSource } from '../train/data.ts';
-import { configure, initialWeights, pretrainingWarning, specOf } from '../train/open-run.ts';
+import { openData, publishedReading, resolveSource } from '../train/data.ts';
+import { monitored } from '../train/early-stopping.ts';
+import { beginningWarning, configure, initialWeights, specOf } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { slowStatistics } from '../train/slow-statistics.ts';
 import { measureSteps } from '../train/step-trace.ts';
@@ -50,6 +51,7 @@ interface TrainFlags extends EngineOptions {
   readonly size?: number;
   readonly channels?: 1 | 3;
   readonly ratios?: SplitRatios;
+  readonly resplit?: boolean;
   readonly splitSeed?: number;
   readonly keepTogether?: 'near-duplicates';
   readonly labels?: string;
@@ -86,7 +88,12 @@ export function addTrain(program: Command): void {
       positiveInt,
     )
     .option('--channels <n>', 'read images as grey (1) or RGB (3) (default: as they are)', channelCount)
-    .option('--ratios <shares>', 'train/val/test shares where splits are drawn, e.g. 80/10/10', splitRatios)
+    .option(
+      '--ratios <shares>',
+      'train/val/test shares where splits are drawn, e.g. 80/10/10 (default: the paper)',
+      splitRatios,
+    )
+    .option('--resplit', 'draw all splits anew, also where some are stored')
     .option('--split-seed <n>', 'seed of drawn splits (default: --seed)', wholeNumber)
     .addOption(
       new Option('--keep-together <what>', 'what stays in one split where splits are drawn').choices([
@@ -158,7 +165,7 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
   const session = engine.createSession();
   try {
     announce(folder, config, engine);
-    const warnings = [engineWarning(config, engine.info), pretrainingWarning(config), slowStatistics(config)];
+    const warnings = [engineWarning(config, engine.info), beginningWarning(config), slowStatistics(config)];
     const known = warnings.filter((warning) => warning !== undefined);
     const result = await trainWatched(folder, config, dataset, session, flags, known);
     if (result.stopped === 'interrupted') {
@@ -237,17 +244,20 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
     ...(flags.epochs ? { epochs: flags.epochs } : {}),
     ...(flags.batchSize ? { batchSize: flags.batchSize } : {}),
     ...(flags.lr ? { lr: flags.lr } : {}),
-    ...(flags.earlyStopping ? {} : { earlyStopping: null }),
+    // What it watched still makes an epoch the best.
+    ...(flags.earlyStopping ? {} : { earlyStopping: null, monitor: monitored(set) }),
   };
-  const { channels, ratios, keepTogether, labels, splitSeed = flags.seed } = flags;
+  const { channels, resplit, keepTogether, labels, splitSeed = flags.seed } = flags;
+  const fold = foldFrom(flags);
   const faults: DataError[] = [];
   const stored = await openData({
     source: flags.data,
-    size: flags.size ?? system.size,
-    ...{ channels, ratios, keepTogether, labels, fold: foldFrom(flags), seed: splitSeed },
+    ...publishedReading(system, { ...flags, fold }),
+    ...{ channels, resplit, keepTogether, labels, fold, seed: splitSeed },
     warn: (fault) => faults.push(fault),
   });
   sayFaults(flags.data, faults);
+  if (!stored.splitting) sayUnused(flags);
   const dataset = flags.outputs === undefined ? stored : withSpareClasses(stored, flags.outputs);
   const weights = flags.weights ? await openWeights(resolve(flags.weights)) : undefined;
   const source = resolveSource(flags.data);
@@ -260,6 +270,15 @@ async function begin(systemName: string | undefined, flags: TrainFlags, engine: 
   if (flags.test && !settings.maxSteps) await expectReadable(dataset, 'test');
   const { folder, held } = await newRun(flags.runsDir, name, flags.name !== undefined, config);
   return { folder, held, config: { ...config, name: folder.name }, dataset };
+}
+
+/** Of data whose splits are all stored. */
+function sayUnused({ ratios, splitSeed, keepTogether }: TrainFlags): void {
+  const unused = Object.entries({ ratios, 'split-seed': splitSeed, 'keep-together': keepTogether })
+    .filter(([, value]) => value !== undefined)
+    .map(([flag]) => `--${flag}`);
+  if (unused.length > 0)
+    say(`warning: all splits are stored, so ${unused.join(' and ')} did nothing; --resplit draws them anew`);
 }
 
 const FAULTS_SHOWN = 5;

@@ -11,7 +11,7 @@ import { systemFile } from '../models/registry.ts';
 import type { System } from '../models/system.ts';
 import { decimal, duration } from '../report/format.ts';
 import type { Format } from '../report/tables.ts';
-import { openData, resolveSource } from '../train/data.ts';
+import { openData, publishedReading, resolveSource } from '../train/data.ts';
 import { type Definition, keepDefinition } from '../tune/definition.ts';
 import { pointWords, valueNumber } from '../tune/figures/values.ts';
 import { readTrials } from '../tune/journal.ts';
@@ -52,6 +52,7 @@ interface TuneFlags extends EngineOptions {
   readonly size?: number;
   readonly channels?: 1 | 3;
   readonly ratios?: SplitRatios;
+  readonly resplit?: boolean;
   readonly splitSeed: number;
   readonly keepTogether?: 'near-duplicates';
   readonly labels?: string;
@@ -81,6 +82,7 @@ export function addTune(program: Command): void {
     .option('--size <pixels>', 'images are resized to this (default: the paper)', positiveInt)
     .option('--channels <n>', 'read images as grey (1) or RGB (3) (default: as they are)', channelCount)
     .option('--ratios <shares>', 'train/val/test shares where splits are drawn, e.g. 80/10/10', splitRatios)
+    .option('--resplit', 'draw all splits anew, also where some are stored')
     .option('--split-seed <n>', 'seed of drawn splits, the same for all trials', wholeNumber, 0)
     .addOption(
       new Option('--keep-together <what>', 'what stays in one split where splits are drawn').choices([
@@ -155,11 +157,12 @@ async function define(name: string, system: System, data: string, flags: TuneFla
   const space = await openSpace(flags.space ?? system.name);
   const set = setsOf(flags.set ?? [], space);
   checkSpace(system, space, set, flags);
-  const { size, channels, ratios, splitSeed, keepTogether, labels, objective, sampler, seed } = flags;
+  const { size, channels, ratios, resplit, splitSeed, keepTogether, labels, objective, sampler, seed } =
+    flags;
   const dataset = await openData({
     source: data,
-    size: size ?? system.size,
-    ...{ channels, ratios, keepTogether, labels, seed: splitSeed },
+    ...publishedReading(system, { size, ratios }),
+    ...{ channels, resplit, keepTogether, labels, seed: splitSeed },
   });
   const { fingerprint } = dataset;
   await dataset.close();
@@ -177,6 +180,7 @@ async function define(name: string, system: System, data: string, flags: TuneFla
       ...(channels ? ['--channels', `${channels}`] : []),
       ...['--split-seed', `${splitSeed}`],
       ...(ratios ? ['--ratios', [ratios.train, ratios.val, ratios.test].join('/')] : []),
+      ...(resplit ? ['--resplit'] : []),
       ...(keepTogether ? ['--keep-together', keepTogether] : []),
       ...(labels ? ['--labels', resolve(labels)] : []),
     ],

@@ -28,7 +28,7 @@ export interface ImageSource {
 
 /** How splits that are not stored were drawn. */
 export interface Splitting {
-  /** The splits that were drawn; what they left is `train`. */
+  /** The splits that were drawn; what they left is `train`, which is named too where all images were drawn from. */
   readonly drawn: readonly Split[];
   readonly seed: number;
   /** Shares of each class that were wanted; only their proportions count. */

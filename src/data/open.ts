@@ -6,23 +6,26 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { EXIT, mismatch, nearest, SomaError } from '../errors.ts';
-import { type Dataset, type ImageSource, SPLITS, type Split, type Splitting } from './dataset.ts';
+import { type Dataset, type ImageSource, pick, SPLITS, type Split, type Splitting } from './dataset.ts';
 import { nearDuplicateGroups } from './duplicates.ts';
 import { DataError, type FaultSink, throwFirst } from './fault.ts';
 import { type DataFormat, NO_IMAGES, type RawData, type RawSource } from './formats/format.ts';
 import { FORMATS } from './formats/table.ts';
 import { type ImageShape, imageBytes } from './image.ts';
+import { poolSplits } from './pool.ts';
 import { DEFAULT_RATIOS, type SplitRatios, splitStratified } from './split.ts';
 
 export interface OpenOptions {
-  /** Height and width to which images are resized (bicubic); the stored size when absent. */
-  size?: number | { height: number; width: number };
+  /** Height and width to which images are resized (bicubic), maybe by their channels; the stored size when absent. */
+  size?: number | { height: number; width: number } | ((channels: number) => number);
   /** 1 (grey) or 3 (RGB); what the data has when absent. Folders of images are RGB. */
   channels?: 1 | 3;
   /** Seed of the splits that are drawn. Default 0. */
   seed?: number;
   /** Shares of the splits when some have to be drawn. Default 0.7 train, 0.1 val, 0.2 test. */
   ratios?: Partial<SplitRatios>;
+  /** Draw all splits from all images, also where some are stored. */
+  resplit?: boolean;
   /**
    * What stays together when splits are drawn: near-identical images (every image is read once for that), or
    * images for whose name the function gives the same key, e.g. a patient.
@@ -96,11 +99,12 @@ async function assemble(
   raw: RawData,
   options: OpenOptions,
 ): Promise<Dataset> {
-  const { size } = options;
+  const channels = options.channels ?? raw.shape.channels;
+  const size = typeof options.size === 'function' ? options.size(channels) : options.size;
   const shape: ImageShape = {
     height: (typeof size === 'object' ? size.height : size) ?? raw.shape.height,
     width: (typeof size === 'object' ? size.width : size) ?? raw.shape.width,
-    channels: options.channels ?? raw.shape.channels,
+    channels,
   };
   const { splits, splitting } = await drawMissing(raw, shape, options);
   return {
@@ -119,33 +123,30 @@ async function drawMissing(
   shape: ImageShape,
   options: OpenOptions,
 ): Promise<{ splits: Record<Split, ImageSource>; splitting?: Splitting }> {
-  let splitting: Splitting | undefined;
-  const splits: Partial<Record<Split, ImageSource>> = {};
-  for (const split of SPLITS) {
-    const stored = raw.splits[split];
-    if (stored) splits[split] = new View(stored, shape);
-  }
-  const pool = raw.splits.train;
-  if (pool && (!splits.val || !splits.test)) {
-    const wanted = { ...DEFAULT_RATIOS, ...options.ratios };
-    const ratios = { ...wanted, val: splits.val ? 0 : wanted.val, test: splits.test ? 0 : wanted.test };
-    const { seed = 0, keepTogether } = options;
-    const groups = await groupsOf(new View(pool, shape), shape, keepTogether);
-    const drawn = splitStratified(pool.labels, ratios, seed, groups);
-    splitting = {
-      drawn: SPLITS.filter((split) => split !== 'train' && !splits[split]),
-      seed,
-      ratios,
-      keepTogether: keepTogether ? (typeof keepTogether === 'function' ? 'keys' : keepTogether) : null,
-      groups: groups ? countGroups(groups) : 0,
-    };
-    splits.val ??= new View(pool, shape, drawn.val);
-    splits.test ??= new View(pool, shape, drawn.test);
-    splits.train = new View(pool, shape, drawn.train);
-  }
   const none = new View(NO_IMAGES, shape);
-  const { train = none, val = none, test = none } = splits;
-  return { splits: { train, val, test }, splitting };
+  const view = (split: Split): ImageSource => {
+    const source = raw.splits[split];
+    return source ? new View(source, shape) : none;
+  };
+  const stored = { train: view('train'), val: view('val'), test: view('test') };
+  const missing = SPLITS.filter((split) => split !== 'train' && !raw.splits[split]);
+  const drawn = options.resplit ? SPLITS : missing;
+  if (!(options.resplit || raw.splits.train) || drawn.length === 0) return { splits: stored };
+  const pool = options.resplit ? poolSplits({ splits: stored }).source : stored.train;
+  const wanted = { ...DEFAULT_RATIOS, ...options.ratios };
+  const share = (split: Split) => (drawn.includes(split) ? wanted[split] : 0);
+  const ratios = { train: wanted.train, val: share('val'), test: share('test') };
+  const { seed = 0, keepTogether } = options;
+  const groups = await groupsOf(pool, shape, keepTogether);
+  const indices = splitStratified(pool.labels, ratios, seed, groups);
+  const splits = { ...stored };
+  for (const split of ['train', ...drawn] as const) splits[split] = pick(pool, indices[split]);
+  const splitting: Splitting = {
+    ...{ drawn, seed, ratios },
+    keepTogether: keepTogether ? (typeof keepTogether === 'function' ? 'keys' : keepTogether) : null,
+    groups: groups ? countGroups(groups) : 0,
+  };
+  return { splits, splitting };
 }
 
 /** How many groups have two or more members. */
@@ -171,18 +172,16 @@ async function groupsOf(
   });
 }
 
-/** A stored split at the wanted shape, whole or in part. */
+/** A stored split at the wanted shape. */
 class View implements ImageSource {
   readonly labels: Int32Array;
   readonly #source: RawSource;
   readonly #shape: ImageShape;
-  readonly #indices: Int32Array | undefined;
 
-  constructor(source: RawSource, shape: ImageShape, indices?: Int32Array) {
+  constructor(source: RawSource, shape: ImageShape) {
     this.#source = source;
     this.#shape = shape;
-    this.#indices = indices;
-    this.labels = indices ? indices.map((index) => source.labels[index]) : source.labels;
+    this.labels = source.labels;
   }
 
   get length(): number {
@@ -190,11 +189,11 @@ class View implements ImageSource {
   }
 
   name(index: number): string {
-    return this.#source.name(this.#indices?.[index] ?? index);
+    return this.#source.name(index);
   }
 
   contentHash(index: number): Promise<string> {
-    return this.#source.contentHash(this.#indices?.[index] ?? index);
+    return this.#source.contentHash(index);
   }
 
   async read(index: number, target: Uint8Array): Promise<void> {
@@ -205,7 +204,7 @@ class View implements ImageSource {
         `index ${index} and ${target.length} bytes`,
       );
     }
-    return this.#source.read(this.#indices?.[index] ?? index, target, this.#shape);
+    return this.#source.read(index, target, this.#shape);
   }
 }
 
@@ -220,7 +219,7 @@ function fingerprint(format: string, raw: RawData, splits: Readonly<Record<Split
 }
 
 function checkOptions({ size, channels, seed }: OpenOptions): void {
-  const sides = typeof size === 'object' ? [size.height, size.width] : size === undefined ? [] : [size];
+  const sides = typeof size === 'object' ? [size.height, size.width] : typeof size === 'number' ? [size] : [];
   if (!sides.every((side) => Number.isInteger(side) && side >= 1 && side <= 4096)) {
     throw usage('size', 'whole pixels from 1 to 4096', sides.join('×'));
   }

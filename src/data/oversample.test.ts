@@ -32,6 +32,7 @@ async function images(of: ImageSource, from = 0): Promise<number[][]> {
 
 const counts = (labels: Int32Array) => [0, 1, 2].map((c) => labels.filter((label) => label === c).length);
 const augment = (options = {}) => oversampleSchema.parse({ kind: 'augment', ...options });
+const UNCHANGED = { flipHorizontal: false, flipVertical: false, rotation: 0, shift: 0, zoom: 0 };
 
 describe('oversampling by augmentation', () => {
   it('brings every class to the largest, or to a target, and takes nothing away', async () => {
@@ -44,6 +45,14 @@ describe('oversampling by augmentation', () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
+  it('changes its copies as paper (c) does unless it is told otherwise', async () => {
+    const made = await images(oversampled(source(), SHAPE, augment(), 1), LABELS.length);
+    const known = new Set(ORIGINALS.map(String));
+    expect(made.every((image) => !known.has(String(image)))).toBe(true);
+    const copies = await images(oversampled(source(), SHAPE, augment(UNCHANGED), 1), LABELS.length);
+    expect(copies.every((image) => known.has(String(image)))).toBe(true);
+  });
+
   it('uses each image of a class before it uses one twice', () => {
     const more = oversampled(source(), SHAPE, augment({ target: 13 }), 1);
     const made = Array.from({ length: more.length - LABELS.length }, (_, i) => more.name(LABELS.length + i));
@@ -53,7 +62,7 @@ describe('oversampling by augmentation', () => {
   });
 
   it('makes all from the first image of a class where it shall', async () => {
-    const more = oversampled(source(), SHAPE, augment({ singleSource: true }), 1);
+    const more = oversampled(source(), SHAPE, augment({ singleSource: true, ...UNCHANGED }), 1);
     const made = await images(more, LABELS.length);
     const firsts = [1, 2].map((c) => original(LABELS.indexOf(c)));
     // Without any change the copies are the image itself.
@@ -95,6 +104,33 @@ describe('SMOTE', () => {
     });
     expect(made.some((image) => ORIGINALS.every((each) => each.join() !== image.join()))).toBe(true);
     expect(await images(more, LABELS.length)).toEqual(made);
+  });
+
+  it('adds what wraps round where differences are bytes, as imbalanced-learn given bytes', async () => {
+    const two: ImageSource = {
+      length: 3,
+      labels: Int32Array.of(0, 0, 1),
+      name: String,
+      read: async (index, target) => void target.fill([100, 90, 0][index]),
+    };
+    const shape = { height: 1, width: 1, channels: 1 };
+    const smote = (arithmetic: string, pixels = two) =>
+      oversampled(pixels, shape, oversampleSchema.parse({ kind: 'smote', k: 1, target: 40, arithmetic }), 3);
+    // Class 1 has one image only.
+    expect(() => smote('uint8')).toThrow('more than 1 images of each class');
+    const pair = { ...two, length: 2, labels: Int32Array.of(0, 0) };
+    const exact = await images(smote('exact', pair), 2);
+    const bytes = await images(smote('uint8', pair), 2);
+    expect(exact.flat().every((value) => value >= 90 && value <= 100)).toBe(true);
+    // From 100 the way to 90 is 246 upwards and round; from 90 the way to 100 is as it was.
+    bytes.forEach(([value], i) => {
+      const [right] = exact[i];
+      const towards90 = value !== right;
+      if (!towards90) return;
+      const share = (((value - 100) & 0xff) + 0.5) / 246;
+      expect(Math.abs(100 - 10 * share - right)).toBeLessThan(1.5);
+    });
+    expect(bytes.flat().some((value) => value < 90 || value > 100)).toBe(true);
   });
 
   it('says when a class is too small for k', () => {

@@ -7,7 +7,7 @@ import { type AugmentOptions, withAugmented } from './augment.ts';
 import { missingImages } from './balance.ts';
 import type { ImageSource } from './dataset.ts';
 import type { ImageShape } from './image.ts';
-import { withSmote } from './smote.ts';
+import { type SmoteOptions, withSmote } from './smote.ts';
 
 export type OversampleOptions =
   | ({
@@ -17,7 +17,7 @@ export type OversampleOptions =
       /** All new images of a class are made from its first one: a mistake that paper (c) may rest on, as a replica. */
       readonly singleSource: boolean;
     } & AugmentOptions)
-  | { readonly kind: 'smote'; readonly target: number | null; readonly k: number };
+  | ({ readonly kind: 'smote'; readonly target: number | null } & Pick<SmoteOptions, 'k' | 'arithmetic'>);
 
 export function oversampled(
   source: ImageSource,
@@ -26,7 +26,7 @@ export function oversampled(
   seed: number,
 ): ImageSource {
   const missing = missingImages(source.labels, options.target);
-  if (options.kind === 'smote') return withSmote(source, shape, { missing, k: options.k, seed });
+  if (options.kind === 'smote') return withSmote(source, shape, { missing, seed, ...options });
   const { kind: _kind, target: _target, singleSource, ...augment } = options;
   const originals = Int32Array.from(
     missing.flatMap(({ members, count }, label) => {

@@ -1,7 +1,10 @@
 /**
  * SMOTE: a new image lies between an image and one of its k nearest neighbours of the same class, pixel by pixel, at a
- * random share of the way. Chawla et al. 2002, on raw bytes and with the steps of imbalanced-learn: image and neighbour are
- * drawn together, and the result is cut to whole numbers.
+ * random share of the way. Chawla et al. 2002, with the steps of imbalanced-learn: image and neighbour are drawn together,
+ * and the result is cut to whole numbers.
+ *
+ * Given bytes, imbalanced-learn subtracts bytes: a neighbour that is darker by 1 lies 255 away, and what was to be between two
+ * images is noise. Paper (c) says that SMOTE adds noise; this is where it came from. `uint8` does the same.
  */
 import { compile } from '../compile/compile.ts';
 import { openEngine } from '../engine/select.ts';
@@ -19,6 +22,8 @@ export interface SmoteOptions {
   readonly missing: readonly Missing[];
   /** Nearest neighbours to draw from. */
   readonly k: number;
+  /** Of the difference between image and neighbour. */
+  readonly arithmetic: 'exact' | 'uint8';
   readonly seed: number;
 }
 
@@ -34,7 +39,7 @@ interface Blend {
 export function withSmote(
   source: ImageSource,
   shape: ImageShape,
-  { missing, k, seed }: SmoteOptions,
+  { missing, k, arithmetic, seed }: SmoteOptions,
 ): ImageSource {
   const blends = missing.flatMap(({ members, count }, label): Blend[] => {
     if (count > 0 && members.length <= k)
@@ -74,7 +79,9 @@ export function withSmote(
       const nearest = (await neighboursOf(label))[member * k + rank];
       const other = new Uint8Array(target.length);
       await Promise.all([source.read(members[member], target), source.read(members[nearest], other)]);
-      for (let i = 0; i < target.length; i++) target[i] += share * (other[i] - target[i]);
+      // A byte takes what it is given modulo 256.
+      const whole = arithmetic === 'uint8' ? 0xff : -1;
+      for (let i = 0; i < target.length; i++) target[i] += share * ((other[i] - target[i]) & whole);
     },
   };
 }

@@ -18,7 +18,10 @@ const SPLIT_WORDS: Readonly<Record<Split, string>> = { train: 'training', val: '
 
 /** How splits were drawn, as a sentence for reports. */
 export function splittingText({ drawn, seed, ratios, keepTogether, groups, fold }: Splitting): string {
-  const what = drawn.map((split) => SPLIT_WORDS[split]).join(' and ');
+  const what = drawn
+    .map((split) => SPLIT_WORDS[split])
+    .join(' and ')
+    .replace(' and ', drawn.length > 2 ? ', ' : ' and ');
   const shares = SPLITS.filter((split) => ratios[split] > 0).map((split) => Number(ratios[split].toFixed(4)));
   const kept = {
     'near-duplicates': `nearly identical images stay on one side (${groups} ${groups === 1 ? 'group' : 'groups'} of two or more)`,

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { SOFTMAX_SCOPES, scalarAttention } from '../nn/attention/elementwise-attention.ts';
 import { add } from '../ops/elementwise.ts';
 import { defineSystem } from './system.ts';
-import { visionNet, visionNorm, visionOptions, visionTraining } from './vision-net.ts';
+import { visionNet, visionNorm, visionOptions, visionRatios, visionTraining } from './vision-net.ts';
 
 const options = z.strictObject({
   ...visionOptions,
@@ -30,6 +30,7 @@ export const attentionCnn1 = defineSystem({
   size: 32,
   options,
   training: visionTraining,
+  ratios: visionRatios,
   build(net, problem, o) {
     const { softmaxScope, qkvBias: bias } = o;
     const attend = scalarAttention(net, 'attention', { softmaxScope, bias, detached: true });

@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { positionAttention, SOFTMAX_SCOPES } from '../nn/attention/elementwise-attention.ts';
 import { add } from '../ops/elementwise.ts';
 import { defineSystem } from './system.ts';
-import { visionNet, visionNorm, visionOptions, visionTraining } from './vision-net.ts';
+import { visionNet, visionNorm, visionOptions, visionRatios, visionTraining } from './vision-net.ts';
 
 const options = z.strictObject({
   ...visionOptions,
@@ -31,6 +31,7 @@ export const attentionCnn2 = defineSystem({
   size: 32,
   options,
   training: visionTraining,
+  ratios: visionRatios,
   build(net, problem, o) {
     const attention = { softmaxScope: o.softmaxScope, bias: o.qkvBias, detached: true };
     return visionNet(net, problem, o, (layer, x) =>

@@ -12,7 +12,7 @@ import { SOFTMAX_AXES } from '../nn/attention/dot-product-attention.ts';
 import { mapAttention } from '../nn/attention/map-attention.ts';
 import { concat } from '../ops/concat.ts';
 import { defineSystem } from './system.ts';
-import { visionNet, visionNorm, visionOptions, visionTraining } from './vision-net.ts';
+import { visionNet, visionNorm, visionOptions, visionRatios, visionTraining } from './vision-net.ts';
 
 const options = z.strictObject({
   ...visionOptions,
@@ -32,6 +32,7 @@ export const attentionCnn3 = defineSystem({
   size: 32,
   options,
   training: visionTraining,
+  ratios: visionRatios,
   build(net, problem, o) {
     const attention = {
       units: o.units,

@@ -32,6 +32,9 @@ export const imagenetTraining = settings({
   evaluate: 'last',
 });
 
+/** Keras's `validation_split=0.33`. */
+export const imagenetRatios = { train: 0.67, val: 0.33, test: 0.2 };
+
 /** Number of channels at a width. */
 export function scaled(filters: number, { width }: ImagenetOptions): number {
   return Math.max(1, Math.round(filters * width));

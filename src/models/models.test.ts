@@ -179,7 +179,8 @@ describe('MS-ResNet18', () => {
   });
 
   it('says what to do about images of one channel', () => {
-    expect(() => trace('ms-resnet18', 28, 10, {}, 1)).toThrow(
+    const normalization = 'cifar10';
+    expect(() => trace('ms-resnet18', 28, 10, { normalization }, 1)).toThrow(
       /for normalization=cifar10, got 1; set normalization=fashion-mnist/,
     );
   });

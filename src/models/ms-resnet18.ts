@@ -35,11 +35,11 @@ import { settings } from './settings.ts';
 import { defineSystem, type Problem } from './system.ts';
 
 /** Customary statistics of the training sets. */
-const STATISTICS: Record<string, ImageStatistics> = {
+const STATISTICS = {
   cifar10: { mean: [0.4914, 0.4822, 0.4465], deviation: [0.2023, 0.1994, 0.201] },
   cifar100: { mean: [0.5071, 0.4867, 0.4408], deviation: [0.2675, 0.2565, 0.2761] },
   'fashion-mnist': { mean: [0.286], deviation: [0.353] },
-};
+} satisfies Record<string, ImageStatistics>;
 
 const msResnetOptions = z.strictObject({
   T: z.int().positive().default(4).describe('time steps'),
@@ -60,9 +60,12 @@ const msResnetOptions = z.strictObject({
       "first γ of BatchNorm; threshold: that, and 0 where a block ends, as the backbone's code has it",
     ),
   normalization: z
-    .enum(['cifar10', 'cifar100', 'fashion-mnist', 'none'])
-    .default('cifar10')
-    .describe('whose mean and deviation the images are normalised by; the paper is silent'),
+    .enum(['auto', 'cifar10', 'cifar100', 'fashion-mnist', 'none'])
+    .default('auto')
+    .describe(
+      'whose mean and deviation the images are normalised by; the paper is silent. auto: fashion-mnist for grey images, ' +
+        'cifar100 where there are 100 classes, else cifar10',
+    ),
   attention: z.enum(SPIKING_ATTENTION_NAMES).default('none').describe('of the current behind blocks 2, 4, 6'),
   reduction: z
     .int()
@@ -148,10 +151,11 @@ function gammas({ gamma, threshold }: Options): { first: number; last: number } 
   return gamma === 'threshold' ? { first: threshold, last: 0 } : { first: 1, last: 1 };
 }
 
-function normalized(image: Value, of: Options['normalization']): Value {
-  if (of === 'none') return image;
-  const statistics = STATISTICS[of];
+function normalized({ image, classes }: Problem, { normalization }: Options): Value {
+  if (normalization === 'none') return image;
   const channels = image.shape[1];
+  const of = normalization === 'auto' ? usual(channels, classes) : normalization;
+  const statistics = STATISTICS[of];
   if (statistics.mean.length !== channels)
     throw mismatch(
       'ms-resnet18',
@@ -162,18 +166,25 @@ function normalized(image: Value, of: Options['normalization']): Value {
   return normalizeImage(image, statistics);
 }
 
+/** The data set of the paper that images are likeliest of. */
+function usual(channels: number, classes: number): keyof typeof STATISTICS {
+  if (channels === 1) return 'fashion-mnist';
+  return classes === 100 ? 'cifar100' : 'cifar10';
+}
+
 const training = settings({
   optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 5e-5 },
   lr: 0.1,
   schedule: { kind: 'cosine' },
   batchSize: 64,
   epochs: 150,
+  monitor: 'val_accuracy',
   augment: { flipHorizontal: true, cropPadding: 4, fill: 'constant' },
 });
 
-function msResnet(net: Net, { image, classes }: Problem, o: Options): Value {
+function msResnet(net: Net, problem: Problem, o: Options): Value {
   const stem = { filters: o.width, kernel: 7, padding: 3, bias: false };
-  let x = conv(net, 'conv1', normalized(image, o.normalization), stem);
+  let x = conv(net, 'conv1', normalized(problem, o), stem);
   x = batchNorm(net, 'bn1', x, { gamma: gammas(o).first });
   const attend = SPIKING_ATTENTION[o.attention];
   for (let i = 1; i <= 8; i++) {
@@ -183,7 +194,7 @@ function msResnet(net: Net, { image, classes }: Problem, o: Options): Value {
     if (ATTENDED.includes(i)) x = attend(net, `attention${i}`, x, attentionOf(o));
   }
   const { spikes } = lif(net, 'lif', x, neuronOf(o));
-  return dense(net, 'fc', reduceMean(spikes, { axes: [2, 3], time: true }), { units: classes });
+  return dense(net, 'fc', reduceMean(spikes, { axes: [2, 3], time: true }), { units: problem.classes });
 }
 
 export interface MsResnetVariant {
@@ -201,6 +212,7 @@ export function msResnetSystem({ attention, ...names }: MsResnetVariant) {
     ...names,
     framework: 'torch',
     size: 32,
+    greySize: 28,
     options: msResnetOptions.extend({ attention: msResnetOptions.shape.attention.default(attention) }),
     training,
     build: msResnet,

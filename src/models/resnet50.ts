@@ -14,7 +14,7 @@ import { batchNorm, conv } from '../nn/layers.ts';
 import type { Net } from '../nn/net.ts';
 import { add, relu } from '../ops/elementwise.ts';
 import { maxPool2d } from '../ops/pool.ts';
-import { imagenetHead, imagenetOptions, imagenetTraining, scaled } from './imagenet.ts';
+import { imagenetHead, imagenetOptions, imagenetRatios, imagenetTraining, scaled } from './imagenet.ts';
 import { defineSystem } from './system.ts';
 
 const STAGES = [
@@ -55,6 +55,7 @@ export const resnet50 = defineSystem({
   size: 32,
   options: imagenetOptions,
   training: imagenetTraining,
+  ratios: imagenetRatios,
   build(net, { image, classes }, o) {
     const features = net.frozen(o.freeze === 'transfer', () => {
       const stem = conv(net, 'conv1_conv', image, {

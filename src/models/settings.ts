@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { parsed } from './parsed.ts';
 
 const rate = z.number().positive();
+/** That of paper (c). */
+const decay = () => z.number().positive().default(0.1);
 
 export const optimizerSchema = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -28,9 +30,9 @@ export const scheduleSchema = z.discriminatedUnion('kind', [
   /** Half a cosine from lr to `floor` over all epochs. */
   z.strictObject({ kind: z.literal('cosine'), floor: z.number().min(0).default(0) }),
   /** lr·exp(−decay·epoch) */
-  z.strictObject({ kind: z.literal('exponential'), decay: z.number().positive() }),
+  z.strictObject({ kind: z.literal('exponential'), decay: decay() }),
   /** lr·exp(−decay·e(e+1)/2): what paper (c)'s code does, because it decays the decayed rate again. */
-  z.strictObject({ kind: z.literal('compounding'), decay: z.number().positive() }),
+  z.strictObject({ kind: z.literal('compounding'), decay: decay() }),
 ]);
 
 export const augmentSchema = z.strictObject({
@@ -52,12 +54,32 @@ const target = z.int().positive().nullable().default(null);
 
 export const oversampleSchema = z.discriminatedUnion('kind', [
   /** Changed copies; `singleSource`, as an early code of paper (c) has it, makes all of a class from its first image. */
-  augmentSchema.extend({ kind: z.literal('augment'), target, singleSource: z.boolean().default(false) }),
-  /** Points between an image and one of its k nearest of the class. */
-  z.strictObject({ kind: z.literal('smote'), target, k: z.int().positive().default(5) }),
+  augmentSchema.extend({
+    kind: z.literal('augment'),
+    target,
+    singleSource: z.boolean().default(false),
+    // Those of paper (c).
+    flipHorizontal: z.boolean().default(true),
+    flipVertical: z.boolean().default(true),
+    rotation: augmentSchema.shape.rotation.default(10),
+    shift: augmentSchema.shape.shift.default(0.1),
+    zoom: augmentSchema.shape.zoom.default(0.1),
+  }),
+  /**
+   * Points between an image and one of its k nearest of the class. `uint8` takes the difference in bytes, as
+   * imbalanced-learn does where it is given bytes: what would be negative wraps round, and the point lies elsewhere.
+   */
+  z.strictObject({
+    kind: z.literal('smote'),
+    target,
+    k: z.int().positive().default(5),
+    arithmetic: z.enum(['exact', 'uint8']).default('exact'),
+  }),
 ]);
 
 const shuffleSchema = z.union([z.boolean(), z.literal('once')], 'must be true, false or once');
+
+const MONITORS = ['val_loss', 'val_accuracy'] as const;
 
 const earlyStopping = <Monitor extends z.ZodType>(monitor: Monitor) =>
   z.strictObject({ monitor, patience: z.int().positive() }).nullable().default(null);
@@ -91,7 +113,9 @@ export const pretrainingSchema = z.strictObject({
 
 export const settingsSchema = z.strictObject({
   ...stage,
-  earlyStopping: earlyStopping(z.enum(['val_loss', 'val_accuracy']).default('val_loss')),
+  earlyStopping: earlyStopping(z.enum(MONITORS).default('val_loss')),
+  /** What makes an epoch the best, whether anything stops early or not; null: what early stopping watches, else the loss. */
+  monitor: z.enum(MONITORS).nullable().default(null),
   /** Which weights are evaluated on test: the best epoch's on validation, or the last. */
   evaluate: z.enum(['best', 'last']).default('best'),
   /**
@@ -116,7 +140,7 @@ export type PretrainingSettings = z.output<typeof pretrainingSchema>;
 /** What the stages of training have in common. */
 export type StageSettings = Omit<
   TrainingSettings,
-  'validationMode' | 'classWeights' | 'labelSmoothing' | 'maxSteps' | 'pretraining'
+  'monitor' | 'validationMode' | 'classWeights' | 'labelSmoothing' | 'maxSteps' | 'pretraining'
 >;
 
 /** Fills in what a system leaves out. */

@@ -3,6 +3,7 @@
  * new system is one file beside this and a row in the registry.
  */
 import type { z } from 'zod';
+import type { SplitRatios } from '../data/split.ts';
 import type { Value } from '../graph/value.ts';
 import type { Framework, Net } from '../nn/net.ts';
 import type { TrainingSettings } from './settings.ts';
@@ -42,6 +43,13 @@ export interface System<Schema extends z.ZodType = z.ZodType> {
   readonly framework: Framework['name'];
   /** Side of the square input that the paper uses. */
   readonly size: number;
+  /** That of grey images, where the paper uses another. */
+  readonly greySize?: number;
+  /**
+   * Shares of the splits where they are drawn and the paper has others than 70/10/20. Of data with a test split only the
+   * proportion of the other two counts.
+   */
+  readonly ratios?: SplitRatios;
   /** Options with defaults and descriptions; contradictions of the paper are options here. */
   readonly options: Schema;
   /** Settings of the paper. */
@@ -50,6 +58,11 @@ export interface System<Schema extends z.ZodType = z.ZodType> {
   readonly pretraining?: Pretraining<Schema>;
   /** Traces the network and returns the logits [N, K]. Throws where an option does not fit. */
   build(net: Net, problem: Problem, options: z.output<Schema>): Value;
+}
+
+/** Side of the square input of so many channels. */
+export function sideOf({ size, greySize }: System, channels: number): number {
+  return channels === 1 ? (greySize ?? size) : size;
 }
 
 /** Keeps the schema's type while a system is written down. */

@@ -9,7 +9,7 @@
 import { conv } from '../nn/layers.ts';
 import { relu } from '../ops/elementwise.ts';
 import { maxPool2d } from '../ops/pool.ts';
-import { imagenetHead, imagenetOptions, imagenetTraining, scaled } from './imagenet.ts';
+import { imagenetHead, imagenetOptions, imagenetRatios, imagenetTraining, scaled } from './imagenet.ts';
 import { defineSystem, type LayerAliases } from './system.ts';
 
 const BLOCKS = [
@@ -43,6 +43,7 @@ export const vgg16 = defineSystem({
   size: 32,
   options: imagenetOptions,
   training: imagenetTraining,
+  ratios: imagenetRatios,
   aliases: torchvisionNames(),
   build(net, { image, classes }, o) {
     let x = image;

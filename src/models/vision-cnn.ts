@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { defineSystem } from './system.ts';
-import { visionNet, visionOptions, visionTraining } from './vision-net.ts';
+import { visionNet, visionOptions, visionRatios, visionTraining } from './vision-net.ts';
 
 export const visionCnn = defineSystem({
   name: 'vision-cnn',
@@ -16,5 +16,6 @@ export const visionCnn = defineSystem({
   size: 32,
   options: z.strictObject(visionOptions),
   training: visionTraining,
+  ratios: visionRatios,
   build: (net, problem, o) => visionNet(net, problem, o),
 });

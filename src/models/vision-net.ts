@@ -29,6 +29,9 @@ export const visionTraining = settings({
   evaluate: 'last',
 });
 
+/** 45,000 and 5,000 of the training images of CIFAR-10. */
+export const visionRatios = { train: 0.9, val: 0.1, test: 0.2 };
+
 /** The convolutions; all have a padding of 1, also those of 5×5. */
 const LAYERS = [
   { number: 1, filters: 5, kernel: 3, pool: false },

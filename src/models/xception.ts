@@ -13,7 +13,7 @@ import { batchNorm, conv } from '../nn/layers.ts';
 import type { Net } from '../nn/net.ts';
 import { add, relu } from '../ops/elementwise.ts';
 import { maxPool2d } from '../ops/pool.ts';
-import { imagenetHead, imagenetOptions, imagenetTraining, scaled } from './imagenet.ts';
+import { imagenetHead, imagenetOptions, imagenetRatios, imagenetTraining, scaled } from './imagenet.ts';
 import { defineSystem, type LayerAliases } from './system.ts';
 
 const MIDDLE_BLOCKS = 8;
@@ -72,6 +72,7 @@ export const xception = defineSystem({
   size: 71,
   options: imagenetOptions,
   training: imagenetTraining,
+  ratios: imagenetRatios,
   aliases: NUMBERED,
   build(net, { image, classes }, o) {
     const last = scaled(2048, o);

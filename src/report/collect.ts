@@ -7,6 +7,7 @@ import { measure } from '../measure/metrics.ts';
 import { readPredictions } from '../measure/predictions-csv.ts';
 import { findSystem } from '../models/registry.ts';
 import type { RunConfig } from '../train/config.ts';
+import { monitored } from '../train/early-stopping.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { measureSteps } from '../train/step-trace.ts';
 import { readAnalyses } from './analyses.ts';
@@ -71,7 +72,11 @@ async function runReport(run: RunFolder): Promise<RunReport> {
     path: relative(process.cwd(), run.path) || '.',
     system: { name, title: system.title, paper: system.source },
     data,
-    config: { created, seed, data: data.source, size: data.height, options, settings },
+    config: {
+      ...{ created, seed, data: data.source, size: data.height, options, settings },
+      'first weights': firstWeights(config),
+      ...(config.weightsOf === undefined ? {} : { 'weights of': config.weightsOf }),
+    },
     environment,
     history,
     bestEpoch,
@@ -91,6 +96,16 @@ async function runReport(run: RunFolder): Promise<RunReport> {
   };
 }
 
+/** Where the weights came from that training began with. */
+function firstWeights({ weights, settings, pretrainingParameters }: RunConfig): string {
+  if (settings.pretraining && pretrainingParameters !== undefined)
+    return 'of the pre-training; the rest is drawn from the seed';
+  if (!weights) return 'drawn from the seed';
+  const { source, fingerprint, drawn } = weights;
+  const rest = drawn.length > 0 ? `; drawn from the seed: ${drawn.join(', ')}` : '';
+  return `${source}, SHA-256 ${fingerprint.slice(0, 12)}${rest}`;
+}
+
 async function readPretraining(run: RunFolder, config: RunConfig): Promise<PretrainingReport | undefined> {
   const { settings, pretrainingParameters: parameters } = config;
   const { pretraining } = findSystem(config.system);
@@ -102,7 +117,7 @@ async function readPretraining(run: RunFolder, config: RunConfig): Promise<Pretr
 }
 
 function bestOf({ settings }: RunConfig, history: RunReport['history']): number {
-  const sign = settings.earlyStopping?.monitor === 'val_accuracy' ? -1 : 1;
+  const sign = monitored(settings) === 'val_accuracy' ? -1 : 1;
   const value = (record: RunReport['history'][number]) =>
     sign * (sign < 0 ? record.val_accuracy : record.val_loss);
   return (

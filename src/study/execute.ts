@@ -35,6 +35,7 @@ export function runArguments(
   return [
     ...['train', arm.system, '--data', data[arm.data], '--seed', `${seed}`],
     ...(arm.size ? ['--size', `${arm.size}`] : []),
+    ...(arm.weights ? ['--weights', resolve(arm.weights)] : []),
     ...dataArguments(run.data),
     ...sets,
     ...['--runs-dir', runsDir, '--name', id],
@@ -47,6 +48,7 @@ function dataArguments({ channels, split, labels }: StudyData): string[] {
     ...(channels ? ['--channels', `${channels}`] : []),
     ...(split ? ['--split-seed', `${split.seed}`] : []),
     ...(split?.ratios ? ['--ratios', [train, val, test].join('/')] : []),
+    ...(split?.resplit ? ['--resplit'] : []),
     ...(split?.keepTogether ? ['--keep-together', split.keepTogether] : []),
     ...(split?.fold
       ? ['--fold', `${split.fold.number}/${split.fold.of}`, '--pool', split.fold.pool.join(',')]

@@ -62,10 +62,10 @@ function toRun(study: Study, arm: Arm, seed: number, quick: boolean): StudyRun {
   const trainedArm = study.arms.find(({ name }) => name === arm.evaluates);
   const trained = trainedArm && toRun(study, trainedArm, seed, quick);
   const set = trained ? arm.set : { ...arm.set, ...limits(arm, quick) };
-  const { system, data, size = null } = arm;
+  const { system, data, size = null, weights } = arm;
   const { channels, split, labels } = study.data[data];
   const module = systemFile(findSystem(system).name)?.fingerprint;
-  const beside = { channels, split, labels, evaluates: trained?.key, module };
+  const beside = { channels, split, labels, evaluates: trained?.key, module, weights };
   const key = createHash('sha256')
     .update(JSON.stringify({ system, data, size, set, seed, ...beside }))
     .digest('hex')

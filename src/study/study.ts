@@ -19,6 +19,8 @@ const paper = z.strictObject({ accuracy: z.number().optional(), macroF1: z.numbe
 const splitSchema = z.strictObject({
   seed: z.int().min(0).default(0),
   ratios: z.strictObject({ train: z.number(), val: z.number(), test: z.number() }).optional(),
+  /** Draw all splits from all images, also where some are stored. */
+  resplit: z.boolean().optional(),
   keepTogether: z.enum(['near-duplicates']).optional(),
   /** One training of a cross-validation. */
   fold: z
@@ -52,6 +54,8 @@ const armSchema = z.strictObject({
   size: z.int().positive().optional(),
   /** Options of the system and training settings, as `--set` takes them. */
   set: z.record(z.string(), z.unknown()).default({}),
+  /** File that the first weights are read from; default: they are drawn. */
+  weights: z.string().optional(),
   /** Default: the seeds of the study. */
   seeds: seeds.optional(),
   /** Not trained: the finished runs of this arm, tested with the options in `set`. */

@@ -68,7 +68,14 @@ export const configSchema = z.object({
       .optional(),
   }),
   /** The file that the first weights were read from; left out where they were drawn. */
-  weights: z.object({ source: z.string(), fingerprint: z.string() }).optional(),
+  weights: z
+    .object({
+      source: z.string(),
+      fingerprint: z.string(),
+      /** What the file did not have and was drawn, such as a last layer for other classes. */
+      drawn: z.array(z.string()).default([]),
+    })
+    .optional(),
   /** The run whose weights these are, where options or data were changed after it was trained; such a run has no end of its own. */
   weightsOf: z.string().optional(),
   parameters: z.int(),

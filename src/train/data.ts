@@ -9,6 +9,7 @@ import { relabelled } from '../data/relabel.ts';
 import { readRelabelLog } from '../data/relabel-log.ts';
 import { openSmear } from '../data/smear/source.ts';
 import { EXIT, mismatch, nearest, SomaError } from '../errors.ts';
+import { type System, sideOf } from '../models/system.ts';
 
 /** Name of the synthetic smear. */
 export const BUILT_IN = 'smear';
@@ -18,11 +19,11 @@ export function resolveSource(source: string): string {
   return source === BUILT_IN ? source : resolve(source);
 }
 
-export interface DataRequest extends Pick<OpenOptions, 'ratios' | 'keepTogether' | 'warn'> {
+export interface DataRequest extends Pick<OpenOptions, 'ratios' | 'resplit' | 'keepTogether' | 'warn'> {
   /** A file or folder, or `smear`. */
   readonly source: string;
-  /** Images are resized to size × size. */
-  readonly size: number;
+  /** Images are resized to size × size, or to what images of so many channels should have. */
+  readonly size: number | ((channels: number) => number);
   /** Channels the network expects; those of the data when absent. */
   readonly channels?: 1 | 3;
   /** Seed of splits that have to be drawn; the smear is always the same. */
@@ -33,6 +34,18 @@ export interface DataRequest extends Pick<OpenOptions, 'ratios' | 'keepTogether'
   readonly labelLines?: number;
   /** One training of a cross-validation. */
   readonly fold?: Fold;
+}
+
+/** What the paper of a system says of its data, where the user says nothing. */
+export function publishedReading(
+  system: System,
+  { size, ratios, fold }: { readonly size?: number } & Pick<DataRequest, 'ratios' | 'fold'>,
+): Pick<DataRequest, 'size' | 'ratios'> {
+  return {
+    size: size ?? ((channels) => sideOf(system, channels)),
+    // The parts of a cross-validation have shares of their own.
+    ratios: fold ? undefined : (ratios ?? system.ratios),
+  };
 }
 
 /** Opens data for training or evaluation; faults name file and row. */
@@ -55,8 +68,11 @@ async function openStored({
   ...options
 }: Omit<DataRequest, 'labels' | 'labelLines' | 'fold'>): Promise<Dataset> {
   if (source === BUILT_IN) {
-    const smear = openSmear({ size: options.size });
-    return options.channels === 1 ? asGrey(smear) : smear;
+    const { size, channels = 3, resplit } = options;
+    if (resplit)
+      throw new SomaError('--resplit: expected data that is stored, got smear, which is drawn', EXIT.usage);
+    const smear = openSmear({ size: typeof size === 'function' ? size(channels) : size });
+    return channels === 1 ? asGrey(smear) : smear;
   }
   if (!existsSync(source) && nearest(source, [BUILT_IN])) {
     const { message } = mismatch('--data', 'a path or smear', source, `did you mean ${BUILT_IN}?`);

@@ -1,5 +1,7 @@
 /** Which epoch is the best on validation, and when to stop waiting for a better one. */
-import type { StageSettings } from '../models/settings.ts';
+import type { StageSettings, TrainingSettings } from '../models/settings.ts';
+
+type Watched = Pick<StageSettings, 'earlyStopping'> & Partial<Pick<TrainingSettings, 'monitor'>>;
 
 export interface Progress {
   /** Epoch (from 1) of the best value; 0 before the first. */
@@ -12,14 +14,19 @@ export interface Progress {
 
 export const NO_PROGRESS: Progress = { bestEpoch: 0, bestValue: null, waited: 0 };
 
+/** What makes an epoch the best. */
+export function monitored({ monitor, earlyStopping }: Watched): 'val_loss' | 'val_accuracy' {
+  return monitor ?? earlyStopping?.monitor ?? 'val_loss';
+}
+
 /** Progress after an epoch; the first of equals stays the best. */
 export function advance(
   progress: Progress,
   epoch: number,
   { val_loss, val_accuracy }: { readonly val_loss: number; readonly val_accuracy?: number },
-  { earlyStopping }: Pick<StageSettings, 'earlyStopping'>,
+  settings: Watched,
 ): Progress {
-  const accuracy = earlyStopping?.monitor === 'val_accuracy' ? val_accuracy : undefined;
+  const accuracy = monitored(settings) === 'val_accuracy' ? val_accuracy : undefined;
   const monitorsAccuracy = accuracy !== undefined;
   const value = accuracy ?? val_loss;
   const { bestValue } = progress;

@@ -15,6 +15,7 @@ import {
 } from '../measure/energy.ts';
 import type { Latency } from '../measure/latency.ts';
 import { reduceSum } from '../ops/reduce.ts';
+import { imagesOfEpoch } from './epoch-size.ts';
 import type { EvaluatorOptions } from './evaluator.ts';
 import { type Observed, observationStep, observeExactly, verdicts } from './observation.ts';
 import { loadPredictor, specOf } from './open-run.ts';
@@ -107,7 +108,7 @@ export async function measureEnergy(options: RunEnergyOptions): Promise<RunEnerg
   const images = dataset.splits[split].length;
   const spiking = places.size > 0;
   const history = (await run.history()).flatMap(({ rates }) => (rates ? [rates] : []));
-  const trained = config.data.counts.train.reduce((sum, count) => sum + count, 0);
+  const trained = imagesOfEpoch(config.settings, config.data.counts.train);
   return {
     ...{ images, accuracy, steps, everyStep },
     network: networkEnergy(traced, rows, milliseconds),

@@ -25,7 +25,7 @@ import {
 import { advance, shouldStop } from './early-stopping.ts';
 import { evaluationBatch, spikingLayers } from './evaluate.ts';
 import { findNonFinite } from './non-finite.ts';
-import { beginPass } from './pass.ts';
+import { beginPass, keepPass } from './pass.ts';
 import type { StageRecord } from './record.ts';
 import type { RunFolder } from './run-folder.ts';
 import { learningRate } from './schedule.ts';
@@ -266,6 +266,8 @@ class Stage<R extends StageRecord, Validation> {
   private async endEpoch(seconds: () => number): Promise<void> {
     const { dataset, task, seed, run } = this.o;
     const { settings } = task;
+    // A checkpoint holds the states that training ended with, for evaluations that keep them.
+    const backToTraining = keepPass(this.o.session, this.variables);
     const validation = await task.validate({
       session: this.o.session,
       program: this.evaluation,
@@ -276,6 +278,7 @@ class Stage<R extends StageRecord, Validation> {
       cache: this.cache,
       onProgress: () => this.report('val'),
     });
+    backToTraining();
     const { sums, epoch } = this.cursor;
     const basics: Basics = {
       epoch: epoch + 1,

@@ -10,6 +10,7 @@ import { logFingerprint, readRelabelLog } from '../data/relabel-log.ts';
 import { tooFew } from '../data/too-few.ts';
 import type { Engine, Program, Session } from '../engine/engine.ts';
 import { mismatch, SomaError } from '../errors.ts';
+import type { Variable } from '../graph/value.ts';
 import { parsed } from '../models/parsed.ts';
 import { findSystem, systemFile } from '../models/registry.ts';
 import type { TrainingSettings } from '../models/settings.ts';
@@ -17,6 +18,7 @@ import { loadCheckpoint } from './checkpoint.ts';
 import { describeData, environmentOf, type RunConfig } from './config.ts';
 import { openData } from './data.ts';
 import { weightsTarget } from './handed-on.ts';
+import { beginPass } from './pass.ts';
 import { reconstructionStep } from './reconstruction-step.ts';
 import { PRETRAINING, type RunFolder, TRAINING } from './run-folder.ts';
 import { evaluationStep, type NetworkSpec, predictionStep } from './step.ts';
@@ -57,16 +59,29 @@ export function configure(request: RunRequest): RunConfig {
     settings,
     seed,
     data: describeData(dataset, source),
-    ...(weights ? { weights: { source: weights.path, fingerprint: weights.fingerprint } } : {}),
     parameters: 0,
     environment: environmentOf(engine.info),
   };
   const spec = specOf(config);
   const { net } = evaluationStep(spec, settings, 1);
-  if (weights) matchWeights(weights, weightsTarget(spec, net.variables));
-  const parameters = net.parameterCount;
-  if (!settings.pretraining) return { ...config, parameters };
-  return { ...config, parameters, pretrainingParameters: reconstructionStep(spec, 1).net.parameterCount };
+  const found = {
+    ...config,
+    ...(weights ? { weights: foundIn(weights, spec, net.variables) } : {}),
+    parameters: net.parameterCount,
+  };
+  if (!settings.pretraining) return found;
+  return { ...found, pretrainingParameters: reconstructionStep(spec, 1).net.parameterCount };
+}
+
+/** What is written down of a file of weights. Throws where it does not fit the network. */
+function foundIn(
+  weights: WeightsFile,
+  spec: NetworkSpec,
+  network: readonly Variable[],
+): RunConfig['weights'] {
+  const matched = matchWeights(weights, weightsTarget(spec, network));
+  const drawn = network.filter(({ name }) => !matched.has(name)).map(({ name }) => name);
+  return { source: weights.path, fingerprint: weights.fingerprint, drawn };
 }
 
 /** Throws where a training could not end well, before hours are spent on it. */
@@ -87,18 +102,22 @@ function expectTrainable(dataset: Dataset, { maxSteps }: TrainingSettings): void
   tooFew(dataset, !maxSteps).forEach(throwFirst());
 }
 
-/** What to know of a run that leaves out the pre-training of its system; nothing for all others. */
-export function pretrainingWarning(config: RunConfig): string | undefined {
+/** What to know of a run that begins without what it should build on; nothing for all others. */
+export function beginningWarning(config: RunConfig): string | undefined {
   const spec = specOf(config);
   const { pretraining } = spec.system;
-  if (!pretraining || config.settings.pretraining) return undefined;
-  if (config.weights) return `no pre-training: the weights are those of ${config.weights.source}`;
+  if (config.settings.pretraining) return undefined;
+  if (config.weights)
+    return pretraining ? `no pre-training: the weights are those of ${config.weights.source}` : undefined;
   const { net } = evaluationStep(spec, config.settings, 1);
   const frozen = net.trainable.length < net.parameters.length;
-  return (
-    `no pre-training: what the ${pretraining.title} would have learnt is drawn from the seed` +
-    (frozen ? ', and stays so because it is frozen' : '')
-  );
+  if (pretraining)
+    return (
+      `no pre-training: what the ${pretraining.title} would have learnt is drawn from the seed` +
+      (frozen ? ', and stays so because it is frozen' : '')
+    );
+  if (!frozen) return undefined;
+  return 'layers are frozen that nobody trained: without --weights they are drawn from the seed, and stay so';
 }
 
 /** The network of a configuration. */
@@ -185,7 +204,7 @@ function reopenData(
   { labels, everything }: RunDataOptions,
 ): Promise<Dataset> {
   const { source, height, channels, splitting, relabelling } = data;
-  const { seed = runSeed, ratios, keepTogether, fold } = splitting ?? {};
+  const { seed = runSeed, ratios, keepTogether, fold, drawn = [] } = splitting ?? {};
   const own = other === undefined;
   const log = labels ?? (own ? relabelling?.log : undefined);
   const part = own ? fold : everything ? EVERYTHING : undefined;
@@ -196,6 +215,7 @@ function reopenData(
     seed,
     // Those of a fold are of the fold, not of the splits that it was made from.
     ratios: fold || part ? undefined : ratios,
+    ...(own && drawn.includes('train') ? { resplit: true } : {}),
     keepTogether: !everything && keepTogether === 'near-duplicates' ? keepTogether : undefined,
     ...(log === undefined ? {} : { labels: log }),
     ...(labels === undefined && own && relabelling ? { labelLines: relabelling.lines } : {}),
@@ -282,5 +302,6 @@ async function loadCheckpointed(
   const program = session.load(plan);
   const target = { session, variables: plan.variables, system: config.system };
   await loadCheckpoint(run.file(file), target);
+  beginPass(session, plan.variables);
   return program;
 }

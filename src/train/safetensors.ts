@@ -1,7 +1,8 @@
 /**
  * The safetensors format: 8 bytes of header length (little endian), a JSON header with dtype, shape and byte
- * range of each tensor and text metadata, then the data, without gaps. Only F32 is needed here. Files can be read by the
- * Python package of the same name.
+ * range of each tensor and text metadata, then the data, without gaps. Only F32 is written here, and read: tensors of
+ * other types, such as the counters of PyTorch's BatchNorm, are passed over, and missed by name where one is needed. Files
+ * can be read by the Python package of the same name.
  */
 
 import { readFile } from 'node:fs/promises';
@@ -19,13 +20,15 @@ export interface NamedTensor {
 export interface TensorFile {
   readonly tensors: ReadonlyMap<string, NamedTensor>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Types of the tensors that were passed over, by name. */
+  readonly otherTypes?: ReadonlyMap<string, string>;
 }
 
 const ALIGNMENT = 8;
 
 const whole = z.int().min(0);
 const entrySchema = z.object({
-  dtype: z.literal('F32', 'expected F32, the only type that Soma writes'),
+  dtype: z.string(),
   shape: z.array(whole),
   data_offsets: z.tuple([whole, whole]),
 });
@@ -76,20 +79,25 @@ export function decodeSafetensors(bytes: Uint8Array, where: string): TensorFile 
   }
   const { __metadata__: metadata = {}, ...entries } = parsed.data;
   const tensors = new Map<string, NamedTensor>();
+  const otherTypes = new Map<string, string>();
   let end = 0;
-  for (const [name, { shape, data_offsets }] of Object.entries(entries).sort(byPlace)) {
+  for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries).sort(byPlace)) {
     const [from, to] = data_offsets;
     if (from !== end) throw broken(`${name} at byte ${from} of the data, where ${end} is next`);
-    if (to - from !== size(shape) * 4) throw broken(`${to - from} bytes for ${name} [${shape.join('×')}]`);
     if (to > data.length) throw broken(`the end of the file inside ${name}`);
+    end = to;
+    if (dtype !== 'F32') {
+      otherTypes.set(name, dtype);
+      continue;
+    }
+    if (to - from !== size(shape) * 4) throw broken(`${to - from} bytes for ${name} [${shape.join('×')}]`);
     // Copied, because the data need not lie on a multiple of 4 bytes.
     const copy = new Float32Array(size(shape));
     new Uint8Array(copy.buffer).set(data.subarray(from, to));
     tensors.set(name, { shape, data: copy });
-    end = to;
   }
   if (end !== data.length) throw broken(`${data.length - end} bytes behind the last tensor`);
-  return { tensors, metadata };
+  return { tensors, metadata, otherTypes };
 }
 
 function byPlace([, a]: [string, Entry], [, b]: [string, Entry]): number {

@@ -4,6 +4,7 @@
  */
 import { type BatchNormAttrs, batchNormOp } from '../ops/batch-norm.ts';
 import type { RunConfig } from './config.ts';
+import { imagesOfEpoch } from './epoch-size.ts';
 import { specOf } from './open-run.ts';
 import { evaluationStep } from './step.ts';
 
@@ -26,14 +27,4 @@ export function slowStatistics(config: RunConfig): string | undefined {
     `the running statistics of BatchNorm settle in about ${needed} steps, and ${epochs} epochs of batches of ${batchSize} ` +
     `are ${steps}: validation and test will lag behind training; take smaller batches or more epochs`
   );
-}
-
-/** Images of an epoch, with those that are made for it. */
-function imagesOfEpoch(
-  { offlineAugment, oversample }: RunConfig['settings'],
-  counts: readonly number[],
-): number {
-  if (oversample) return Math.max(...counts) * counts.length;
-  const images = counts.reduce((sum, count) => sum + count, 0);
-  return images * (1 + (offlineAugment?.copies ?? 0));
 }

@@ -137,6 +137,18 @@ describe('loadWeights', () => {
     );
   });
 
+  it('says of which type a tensor is that cannot be read', () => {
+    const variables = ['conv1.weight', 'fc.bias'].map((name) => ({
+      ...({ name, kind: 'parameter', shape: [2] } as const),
+      initial: () => new Float32Array(2),
+    }));
+    const otherTypes = new Map([['conv1.weight', 'F16']]);
+    const file = { path: 'a.safetensors', fingerprint: '', tensors: new Map(), otherTypes };
+    expect(() => matchWeights(file, { variables })).toThrow(
+      /expected conv1.weight \[2\], got conv1.weight of type F16 instead of F32/,
+    );
+  });
+
   it("reads torchvision's VGG16", async () => {
     const places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28];
     const layers = [...own('vgg16')].filter(([name]) => name.startsWith('block'));

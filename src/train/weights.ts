@@ -15,7 +15,7 @@ import type { LayerAliases } from '../models/system.ts';
 import { decodeOnnxWeights } from './onnx-weights.ts';
 import { decodeSafetensors, type NamedTensor, type TensorFile } from './safetensors.ts';
 
-export interface WeightsFile extends Pick<TensorFile, 'tensors'> {
+export interface WeightsFile extends Pick<TensorFile, 'tensors' | 'otherTypes'> {
   readonly path: string;
   /** SHA-256 of the file. */
   readonly fingerprint: string;
@@ -27,8 +27,10 @@ export async function openWeights(path: string): Promise<WeightsFile> {
   });
   const fingerprint = createHash('sha256').update(bytes).digest('hex');
   const isOnnx = path.toLowerCase().endsWith('.onnx');
-  const tensors = isOnnx ? decodeOnnxWeights(bytes, path) : decodeSafetensors(bytes, path).tensors;
-  return { path, fingerprint, tensors };
+  const { tensors, otherTypes } = isOnnx
+    ? { tensors: decodeOnnxWeights(bytes, path) }
+    : decodeSafetensors(bytes, path);
+  return { path, fingerprint, tensors, otherTypes };
 }
 
 /** What weights are for. */
@@ -98,13 +100,15 @@ interface Candidate {
 }
 
 function find(
-  { tensors }: WeightsFile,
+  { tensors, otherTypes }: WeightsFile,
   variable: Variable,
   aliases: LayerAliases,
 ): { data?: Float32Array; got: string } {
   let got = 'no such tensor';
   for (const { name, shape, axes } of candidates(variable, aliases)) {
     const tensor = tensors.get(name) ?? tensors.get(`${name}:0`);
+    const type = otherTypes?.get(name) ?? otherTypes?.get(`${name}:0`);
+    if (type) got = `${name} of type ${type} instead of F32`;
     if (!tensor) continue;
     if (tensor.shape.join() === shape.join()) return { data: transpose(tensor, axes), got: name };
     got = describe({ name, shape: tensor.shape });

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { EXIT, nearest, SomaError } from '../errors.ts';
 import { parseSpace, type Space } from './space.ts';
 import { aeCnnSpace } from './spaces/ae-cnn.ts';
+import { biasnnSpace } from './spaces/biasnn.ts';
 import { neurallnetSpace } from './spaces/neurallnet.ts';
 import { optimizerSpace } from './spaces/optimizer.ts';
 import { scnnSpace } from './spaces/scnn.ts';
@@ -11,6 +12,7 @@ import { spikingSpace } from './spaces/spiking.ts';
 export const SPACES: Readonly<Record<string, Space>> = {
   'ae-cnn': aeCnnSpace,
   scnn: scnnSpace,
+  biasnn: biasnnSpace,
   neurallnet: neurallnetSpace,
   spiking: spikingSpace,
   optimizer: optimizerSpace,

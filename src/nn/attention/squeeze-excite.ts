@@ -19,8 +19,9 @@ export function squeezeExcite(net: Net, name: string, x: Value, options: Squeeze
   return net.layer(name, () => {
     const { reduction, bias = true } = options;
     const [n, channels] = x.shape;
+    const units = Math.max(1, Math.floor(channels / reduction));
     const squeezed = globalAvgPool(x);
-    const hidden = relu(dense(net, 'squeeze', squeezed, { units: Math.floor(channels / reduction), bias }));
+    const hidden = relu(dense(net, 'squeeze', squeezed, { units, bias }));
     const scale = sigmoid(dense(net, 'excite', hidden, { units: channels, bias }));
     return mul(x, reshapeTo(scale, [n, channels, 1, 1]));
   });

@@ -35,6 +35,13 @@ export const oversampling = defineStudy({
       set: { oversample: { kind: 'smote' } },
     },
     {
+      name: 'smote-uint8',
+      title: 'SMOTE in bytes, as coded',
+      system: 'cnn-stride2',
+      data: 'blood',
+      set: { oversample: { kind: 'smote', arithmetic: 'uint8' } },
+    },
+    {
       name: 'weights',
       title: 'class weights',
       system: 'cnn-stride2',
@@ -47,6 +54,7 @@ export const oversampling = defineStudy({
     ['single-source', 'none'],
     ['single-source', 'augment'],
     ['smote', 'none'],
+    ['smote-uint8', 'smote'],
     ['weights', 'none'],
   ],
 });
