@@ -51,7 +51,7 @@ void sgd(const Call& call) {
   });
 }
 
-// [parameter, g, m, v, lr, step]; ints: [elements, decoupled];
+// [parameter, g, m, v, lr, step]; ints: [elements, decoupled, raw eps];
 // floats: [beta1, its rest, 1 − beta1, beta2, its rest, 1 − beta2, eps, weight decay].
 // 1 − beta^step is small at first, so beta comes as two floats whose sum is the double.
 void adam(const Call& call) {
@@ -62,7 +62,8 @@ void adam(const Call& call) {
   const double correction1 = 1 - std::pow(double(f[0]) + f[1], step), correction2 = 1 - std::pow(double(f[3]) + f[4], step);
   const bool decoupled = call.ints[1];
   const Vec beta1 = broadcast(f[0]), rest1 = broadcast(f[2]), beta2 = broadcast(f[3]), rest2 = broadcast(f[5]);
-  const Vec eps = broadcast(f[6]), penalty = broadcast(decoupled ? 0 : f[7]);
+  const Vec eps = broadcast(call.ints[2] ? float(f[6] / std::sqrt(correction2)) : f[6]);
+  const Vec penalty = broadcast(decoupled ? 0 : f[7]);
   const Vec shrink = broadcast(decoupled ? float(rate * f[7]) : 0);
   const Vec size = broadcast(float(rate / correction1)), unbias = broadcast(float(1 / correction2));
   forParameters(call, [&](int i, int n) {
@@ -79,7 +80,7 @@ void adam(const Call& call) {
 
 const Kernel KERNELS[] = {
     {"sgd", 4, 2, 2, sgd, nullptr},
-    {"adam", 6, 2, 8, adam, nullptr},
+    {"adam", 6, 3, 8, adam, nullptr},
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-/** Parameter counts of every system against the master table of the systems sheet (section I). */
+/** Parameter counts of every system against those of its paper, or counted by hand. */
 import { describe, expect, it } from 'vitest';
 import { elements, f32 } from '../graph/value.ts';
 import { surrogateDerivative } from '../neurons/surrogate.ts';

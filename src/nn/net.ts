@@ -10,14 +10,14 @@ import type { Value, Variable } from '../graph/value.ts';
 import { size } from '../graph/value.ts';
 import { constant, glorotUniform, type Initializer, torchBias, torchUniform } from './init.ts';
 
-/** Defaults that differ between Keras and PyTorch (systems sheet, section 0.3). */
+/** What differs between Keras and PyTorch. */
 export interface Framework {
   readonly name: 'keras' | 'torch';
   readonly kernel: Initializer;
   readonly bias: (fanIn: number) => Initializer;
   readonly batchNorm: { readonly momentum: number; readonly eps: number; readonly unbiased: boolean };
-  /** ε of Adam. */
-  readonly adamEps: number;
+  /** ε of Adam, and whether it is added to √v before that is corrected. */
+  readonly adam: { readonly eps: number; readonly rawEps: boolean };
 }
 
 export const FRAMEWORKS: Record<Framework['name'], Framework> = {
@@ -27,14 +27,14 @@ export const FRAMEWORKS: Record<Framework['name'], Framework> = {
     bias: () => constant(0),
     // Keras writes the share of the old value, 0.99.
     batchNorm: { momentum: 0.01, eps: 1e-3, unbiased: false },
-    adamEps: 1e-7,
+    adam: { eps: 1e-7, rawEps: true },
   },
   torch: {
     name: 'torch',
     kernel: torchUniform,
     bias: torchBias,
     batchNorm: { momentum: 0.1, eps: 1e-5, unbiased: true },
-    adamEps: 1e-8,
+    adam: { eps: 1e-8, rawEps: false },
   },
 };
 

@@ -16,6 +16,8 @@ export interface AdamAttrs {
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
+  /** eps is added to √v as it is (Keras) instead of to √v̂ (PyTorch), so that it counts for more in the first steps. */
+  readonly rawEps: boolean;
   readonly weightDecay: number;
   /** AdamW: the decay acts on the weight, not on the gradient. */
   readonly decoupled: boolean;
@@ -42,21 +44,22 @@ export const sgdOp: OpDef<SgdAttrs> = {
 };
 
 /**
- * (parameter, g, m, v, lr [], step [] counting from 1). Kingma and Ba 2015, algorithm 1; AdamW: Loshchilov
- * and Hutter 2019. eps is added to √v̂ (PyTorch).
+ * (parameter, g, m, v, lr [], step [] counting from 1). Kingma and Ba 2015, algorithm 1 (with `rawEps` the form at the end
+ * of its section 2); AdamW: Loshchilov and Hutter 2019.
  */
 export const adamOp: OpDef<AdamAttrs> = {
   name: 'adam',
   mutates: () => [0, 2, 3],
   infer: () => [],
   reference({ inputs: [parameter, g, m, v, lr, step], attrs }) {
-    const { beta1, beta2, eps, weightDecay, decoupled } = attrs;
+    const { beta1, beta2, weightDecay, decoupled } = attrs;
     const p = dataOf(parameter);
     const first = dataOf(m);
     const second = dataOf(v);
     const rate = dataOf(lr)[0];
     const correction1 = 1 - beta1 ** dataOf(step)[0];
     const correction2 = 1 - beta2 ** dataOf(step)[0];
+    const eps = attrs.eps / (attrs.rawEps ? Math.sqrt(correction2) : 1);
     for (let i = 0; i < p.length; i++) {
       const d = dataOf(g)[i] + (decoupled ? 0 : weightDecay * p[i]);
       first[i] = beta1 * first[i] + (1 - beta1) * d;

@@ -22,11 +22,16 @@ const GOLDEN: [object, number[]][] = [
   [{ kind: 'adamw', weightDecay: 0.05 }, [0.594724439, -1.563289053, 0.292025695]],
 ];
 
-it.each(GOLDEN)('%j', async (optimizer, expected) => {
-  const net = new Net({ framework: 'torch', training: true, seed: 0 });
+async function expectSteps(framework: 'torch' | 'keras', optimizer: object, expected: readonly number[]) {
+  const net = new Net({ framework, training: true, seed: 0 });
   const parameter = net.parameter('p', [3], () => Float32Array.of(1, -2, 0.5));
   const g = net.graph.input('g', f32([3]));
-  applyOptimizer(net.graph, new Map([[parameter, g]]), optimizerSchema.parse(optimizer), FRAMEWORKS.torch);
+  applyOptimizer(
+    net.graph,
+    new Map([[parameter, g]]),
+    optimizerSchema.parse(optimizer),
+    FRAMEWORKS[framework],
+  );
   const session = createReferenceEngine({ precision: 'f64' }).createSession();
   const program = session.load(compile(net.graph));
   for (let t = 0; t < 4; t++)
@@ -38,4 +43,9 @@ it.each(GOLDEN)('%j', async (optimizer, expected) => {
   session.readVariable('p').forEach((x, i) => {
     expect(x).toBeCloseTo(expected[i], 6);
   });
-});
+}
+
+it.each(GOLDEN)('%j', (optimizer, expected) => expectSteps('torch', optimizer, expected));
+
+it('adds ε where Keras does: p ← p − lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m/(√v + ε)', () =>
+  expectSteps('keras', { kind: 'adam', eps: 1e-2 }, [0.73044625, -1.87097604, 0.362135065]));

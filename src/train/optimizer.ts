@@ -42,7 +42,8 @@ export function applyOptimizer(
   const step = graph.input('step', { dtype: 'i32', shape: [], time: null, format: 'flat' });
   const attrs = {
     ...optimizer,
-    eps: optimizer.eps ?? framework.adamEps,
+    rawEps: framework.adam.rawEps,
+    eps: optimizer.eps ?? framework.adam.eps,
     decoupled: optimizer.kind === 'adamw',
   };
   for (const [parameter, g] of gradients)

@@ -88,10 +88,13 @@ export const sgdCases = each(
 export const adamCases = each(
   PARAMETERS.flatMap((shape) =>
     [1, 1000].flatMap((step) =>
-      [true, false].map((decoupled) => ({ shape, step, decoupled, weightDecay: decoupled ? 0.01 : 0.1 })),
+      [true, false].map((decoupled) => ({
+        ...{ shape, step, decoupled, weightDecay: decoupled ? 0.01 : 0.1 },
+        ...(decoupled ? { eps: 1e-8, rawEps: false } : { eps: 1e-4, rawEps: true }),
+      })),
     ),
   ),
-  (t, { shape, step, decoupled, weightDecay }) => {
+  (t, { shape, step, ...attrs }) => {
     const small = { low: 0, high: 1e-3 };
     apply(
       OPS.adam,
@@ -103,7 +106,7 @@ export const adamCases = each(
           t.i32([], () => Int32Array.of(step)),
         ],
       ],
-      { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay, decoupled },
+      { beta1: 0.9, beta2: 0.999, ...attrs },
     );
   },
 );

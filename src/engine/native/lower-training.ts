@@ -116,14 +116,14 @@ export const lowerSgd: Lower = ({ root }) => {
 };
 
 export const lowerAdam: Lower = ({ root }) => {
-  const { beta1, beta2, eps, weightDecay, decoupled } = root.attrs as AdamAttrs;
+  const { beta1, beta2, eps, rawEps, weightDecay, decoupled } = root.attrs as AdamAttrs;
   const rest = (x: number) => x - Math.fround(x);
   expectPlain('adam', needed(root, 1));
   return [
     {
       kernel: 'adam',
       buffers: [0, 1, 2, 3, 4, 5].map((i) => needed(root, i)),
-      ints: [size(needed(root, 0).shape), flag(decoupled)],
+      ints: [size(needed(root, 0).shape), flag(decoupled), flag(rawEps)],
       floats: [beta1, rest(beta1), 1 - beta1, beta2, rest(beta2), 1 - beta2, eps, weightDecay],
     },
   ];
