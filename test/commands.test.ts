@@ -542,11 +542,29 @@ describe('train, evaluate, compare, predict', () => {
     expect(stderr).toMatch(/weights +16 tensors of .*best\.safetensors\n/);
     const config = JSON.parse(readFileSync(at('runs', 'tuned', 'config.json'), 'utf8'));
     expect(config.weights.fingerprint).toMatch(/^[0-9a-f]{64}$/);
+    const report = readFileSync(at('runs', 'tuned', 'report.html'), 'utf8');
+    expect(report).toMatch(/first weights<\/t[dh]><td[^>]*>[^<]*best\.safetensors, SHA-256 [0-9a-f]{12}</);
     const other = await soma('train', 'se-cnn', ...fixed, '--name', 'other', ...weights);
     expect(other.code).toBe(1);
     expect(other.stderr).toMatch(/expected bn1\.weight \[32\], .* got no such tensor and \d+ more/);
     expect(existsSync(at('runs', 'other'))).toBe(false);
   }, 60_000);
+
+  it('leaves no run behind where training cannot begin', async () => {
+    const narrow = ['--set', 'width=4', '--set', 'T=1', '--size', '16', '--name', 'narrow'];
+    const { code, stderr } = await soma(
+      'train',
+      'biasnn',
+      '--data',
+      at('smear'),
+      '--runs-dir',
+      at('runs'),
+      ...narrow,
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/expected a map of more than 4 channels/);
+    expect(existsSync(at('runs', 'narrow'))).toBe(false);
+  });
 
   it('refuses data that has changed since', async () => {
     const extra = at('smear', 'train', 'platelet', 'extra.png');

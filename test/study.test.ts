@@ -1,5 +1,5 @@
 /** `soma study` as a user runs it: killed, resumed, shared by two processes; its figures worked out again. */
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -196,6 +196,32 @@ describe('soma study', () => {
     expect(wrong.stderr).toContain('expected --data blood-28=PATH --data blood-64=PATH, got x.npz');
   });
 
+  it('shows with one seed what others left, and leaves out what has other settings now', async () => {
+    const out = join(folder, 'a');
+    const { finished, runs } = JSON.parse((await soma(...args('a', '--seeds', '1', '--arms', 'cnn'))).stdout);
+    expect([finished, runs]).toEqual([8, 8]);
+    expect(await readFile(join(out, 'results.md'), 'utf8')).toContain('All seeds');
+
+    const changed = join(folder, 'changed.json');
+    const arms = STUDY.arms.map((arm) =>
+      arm.name === 'se' ? { ...arm, set: { epochs: 2, reduction: 8 } } : arm,
+    );
+    await writeFile(changed, JSON.stringify({ ...STUDY, arms }));
+    const one = await soma('study', changed, '--data', 'smear', '--out', out, '--arms', 'cnn');
+    expect(one.code, one.stderr).toBe(0);
+    expect(one.stdout).toContain('se-seed0 has other settings than the study has now, and is left out');
+    expect(one.stdout).not.toMatch(/^se-cnn|^SE-CNN/m);
+    // What is whole again is written for those that come after.
+    await soma(...args('a'));
+  }, 60_000);
+
+  it('trains again what was moved away', async () => {
+    const out = join(folder, 'b');
+    await rename(join(out, 'runs', 'slower-seed0'), join(folder, 'moved'));
+    const { stderr } = await soma(...args('b'));
+    expect(stderr.match(/\S+ begins/g)).toEqual(['slower-seed0 begins']);
+  }, 60_000);
+
   it('refuses a folder with results of other settings', async () => {
     const other = join(folder, 'other.json');
     await writeFile(
@@ -217,7 +243,7 @@ describe('soma study', () => {
     const elsewhere = await soma('study', file, '--data', cells, '--out', join(folder, 'a'));
     expect(elsewhere.code).toBe(1);
     expect(elsewhere.stderr).toMatch(
-      /expected cells with the images of smear, fingerprint .*choose another --out/,
+      /expected cells with the images and labels of smear, fingerprint .*choose another --out/,
     );
   });
 

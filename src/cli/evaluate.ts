@@ -8,6 +8,7 @@ import { metricsTables } from '../report/result-tables.ts';
 import type { Format } from '../report/tables.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openRunData, type Weights } from '../train/open-run.ts';
+import { refuseLearnt } from '../train/other-options.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { deriveRun } from './derive.ts';
 import { type Opened, openExternal } from './external.ts';
@@ -151,5 +152,7 @@ function checkFlags({ data, split, out, allowOverlap, dropOverlap, ignoreUnknown
 /** The run with other options, e.g. with its attention switched off after it was trained with it. */
 function changed(config: RunConfig, sets: readonly string[]): RunConfig {
   const { options } = applySets(findSystem(config.system), config.settings, sets, config.options);
-  return { ...config, options };
+  const other = { ...config, options };
+  if (sets.length > 0) refuseLearnt(config, other);
+  return other;
 }

@@ -10,7 +10,7 @@ import { type Format, tableTexts } from '../report/tables.ts';
 import { analyse } from '../study/analyse.ts';
 import { keepData } from '../study/data.ts';
 import { runArguments } from '../study/execute.ts';
-import { isFinished, readJournal } from '../study/journal.ts';
+import { isFinished, readJournal, seedsOf } from '../study/journal.ts';
 import { type Performed, perform, type RunEvent } from '../study/perform.ts';
 import { findStudy, STUDIES } from '../study/registry.ts';
 import { studyTables, writeStudy } from '../study/report.ts';
@@ -77,17 +77,23 @@ async function run(name: string | undefined, flags: StudyFlags): Promise<number>
   const runs = expand(study, flags);
   if (flags.dryRun) return dryRun(runs, data, folder, flags.json);
   await makeFolder(folder);
-  await keepData(folder, data);
+  await keepData(folder, data, study.data);
+  const known = await readJournal(folder);
+  // Before the study there is written over: what does not fit together is refused.
+  for (const each of runs) isFinished(known, each, folder);
   await writeAside(join(folder, 'study.json'), `${JSON.stringify(study, null, 2)}\n`);
   const performed = await performWatched(runs, data, folder, flags);
   if (performed.interrupted) {
     say(`interrupted, ${performed.finished} of ${runs.length} runs are done; the same command goes on`);
     return EXIT.interrupted;
   }
-  const all = expand(study, { ...flags, arms: undefined });
+  // Also what was finished with other seeds or arms than are asked for now.
+  const seeds = new Set([...runs.map(({ seed }) => seed), ...seedsOf(await readJournal(folder))]);
+  const all = expand(study, { quick: flags.quick, seeds: [...seeds].sort((a, b) => a - b) });
+  const wanted = new Set(runs.map(({ id }) => id));
   const slots = Object.keys(study.data);
   const command = `soma study ${name} ${slots.map((slot) => `--data ${slots.length > 1 ? `${slot}=` : ''}…`).join(' ')}`;
-  return conclude(study, all, folder, performed, { command, format: flags.format, json: flags.json });
+  return conclude(study, all, wanted, folder, performed, { command, format: flags.format, json: flags.json });
 }
 
 function list(json: boolean | undefined): number {
@@ -174,13 +180,16 @@ export async function performWatched(
 /** Tables of what is finished, also where runs are still missing. */
 async function conclude(
   study: Study,
-  runs: readonly StudyRun[],
+  all: readonly StudyRun[],
+  wanted: ReadonlySet<string>,
   folder: string,
   { elsewhere, waiting, failed }: Performed,
   { command, format, json }: Pick<StudyFlags, 'format' | 'json'> & { readonly command: string },
 ): Promise<number> {
   const journal = await readJournal(folder);
-  const done = runs.filter((each) => journal.has(each.id));
+  const done = all.filter(({ id, key }) => journal.get(id)?.key === key);
+  const others = all.filter(({ id, key }) => journal.has(id) && journal.get(id)?.key !== key);
+  const runs = all.filter((each) => wanted.has(each.id) || done.includes(each));
   const analysis = await analyse(study, done, folder);
   const paths = await writeStudy(analysis, command, folder);
   const tables = studyTables(analysis);
@@ -190,6 +199,7 @@ async function conclude(
       ({ id }) => `${id} is in the hands of another process; the same command shows it when it is done`,
     ),
     ...waiting.map(({ id, evaluates }) => `${id} waits for ${evaluates}`),
+    ...others.map(({ id }) => `${id} has other settings than the study has now, and is left out`),
     ...failed.map(({ id }) => `${id} failed: see ${join(folder, 'logs', `${id}.log`)}`),
   ];
   const text = [

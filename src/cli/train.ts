@@ -1,4 +1,5 @@
 /** `soma train`: trains a system on data and leaves a run folder. */
+import { rmdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Dataset, type Fold, SPLITS, type Split } from '../data/dataset.ts';
@@ -208,10 +209,15 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
     const path = quoted(shortPath(folder.path));
     say(`next: soma explain ${path}   soma review ${path}   soma compare ${path} ANOTHER`);
     return EXIT.ok;
+  } catch (error) {
+    if (!flags.resume) await folder.takeBack();
+    throw error;
   } finally {
     session.close();
     await dataset.close();
     await held.release();
+    // Only if nothing is in it.
+    await rmdir(folder.path).catch(() => {});
   }
 }
 

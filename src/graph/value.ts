@@ -61,6 +61,8 @@ export interface Variable {
   readonly initial: () => Float32Array;
   /** A state that has its first value again at the start of each pass over data. */
   readonly perPass?: boolean;
+  /** A state that no step changes: a constant of the options, and nothing that was learnt. */
+  readonly fixed?: boolean;
 }
 
 /** Number of elements of one time step. */

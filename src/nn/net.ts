@@ -38,6 +38,8 @@ export const FRAMEWORKS: Record<Framework['name'], Framework> = {
   },
 };
 
+export type StateOptions = Pick<Variable, 'perPass' | 'fixed'>;
+
 export interface NetOptions {
   readonly framework: Framework['name'];
   /** Batch statistics, dropout and noise are on. */
@@ -74,13 +76,11 @@ export class Net {
     return this.declare('parameter', name, shape, init);
   }
 
-  /** A value that the forward pass keeps from step to step, such as a running mean; `perPass`: through one pass only. */
-  state(
-    name: string,
-    shape: readonly number[],
-    init: Initializer,
-    options: { readonly perPass?: boolean } = {},
-  ): Value {
+  /**
+   * A value that the forward pass keeps from step to step, such as a running mean; `perPass`: through one pass only; `fixed`:
+   * it is what the options say, whatever weights are read.
+   */
+  state(name: string, shape: readonly number[], init: Initializer, options: StateOptions = {}): Value {
     return this.declare('state', name, shape, init, options);
   }
 
@@ -89,7 +89,7 @@ export class Net {
     name: string,
     shape: readonly number[],
     init: Initializer,
-    { perPass }: { readonly perPass?: boolean } = {},
+    options: StateOptions = {},
   ): Value {
     const full = [this.graph.scope, name].filter(Boolean).join('.');
     if (this.graph.variables.has(full))
@@ -99,7 +99,7 @@ export class Net {
       name: full,
       shape,
       initial: () => init(shape, this.seed, full),
-      ...(perPass ? { perPass } : {}),
+      ...options,
     });
     (kind === 'parameter' ? this.declared : this.kept).push(value);
     if (kind === 'parameter' && this.freezing) this.fixed.add(value);

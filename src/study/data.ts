@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { SomaError } from '../errors.ts';
 import { writeAside } from '../files.ts';
 import { openData } from '../train/data.ts';
+import type { Study } from './study.ts';
 
 type Known = Readonly<Record<string, { readonly path: string; readonly fingerprint: string }>>;
 
@@ -13,21 +14,26 @@ const ANY_SIZE = 64;
 /**
  * Writes down what the data sets of a study are.
  * @param data path of each, by its name in the study
+ * @param slots what the study says of them: labels that are read through a log are part of what they are
  * @throws SomaError where the folder has results on other images
  */
-export async function keepData(folder: string, data: Readonly<Record<string, string>>): Promise<void> {
+export async function keepData(
+  folder: string,
+  data: Readonly<Record<string, string>>,
+  slots: Study['data'] = {},
+): Promise<void> {
   const file = join(folder, 'data.json');
   const text = await readFile(file, 'utf8').catch(() => '{}');
   const known: Known = JSON.parse(text);
   const given: Record<string, Known[string]> = {};
   for (const [name, path] of Object.entries(data)) {
-    const dataset = await openData({ source: path, size: ANY_SIZE });
+    const dataset = await openData({ source: path, size: ANY_SIZE, labels: slots[name]?.labels });
     await dataset.close();
     const { fingerprint } = dataset;
     const before = known[name];
     if (before && before.fingerprint !== fingerprint)
       throw new SomaError(
-        `${folder}: expected ${name} with the images of ${before.path}, fingerprint ${before.fingerprint.slice(0, 12)}, got ${fingerprint.slice(0, 12)} from ${path}; choose another --out`,
+        `${folder}: expected ${name} with the images and labels of ${before.path}, fingerprint ${before.fingerprint.slice(0, 12)}, got ${fingerprint.slice(0, 12)} from ${path}; choose another --out`,
       );
     given[name] = { path, fingerprint };
   }

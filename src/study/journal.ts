@@ -1,4 +1,5 @@
 /** What a study has begun and finished: `results.jsonl`, a line for each, only ever appended to. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SomaError } from '../errors.ts';
 import { appendJsonLine, readJsonLines } from '../files.ts';
@@ -19,10 +20,11 @@ export interface Finished extends Line {
 
 const file = (folder: string) => join(folder, 'results.jsonl');
 
-/** Finished runs by id. */
+/** Finished runs by id; what was moved away since counts no more. */
 export async function readJournal(folder: string): Promise<Map<string, Finished>> {
   const lines = await readJsonLines<Begun | Finished>(file(folder));
-  return new Map(lines.flatMap((line) => ('finished' in line ? [[line.id, line]] : [])));
+  const there = ({ id }: Line) => existsSync(join(folder, 'runs', id, 'config.json'));
+  return new Map(lines.flatMap((line) => ('finished' in line && there(line) ? [[line.id, line]] : [])));
 }
 
 /** Writes down that a run begins, and with which settings, from its first step or from a checkpoint. */
@@ -48,6 +50,11 @@ export function isFinished(journal: ReadonlyMap<string, Finished>, run: StudyRun
   const known = journal.get(run.id);
   if (known && known.key !== run.key) throw otherSettings(folder, run, 'with other settings');
   return known !== undefined;
+}
+
+/** Seeds that runs of a study were finished with. */
+export function seedsOf(journal: ReadonlyMap<string, Finished>): number[] {
+  return [...journal.keys()].flatMap((id) => /-seed(\d+)$/.exec(id)?.slice(1).map(Number) ?? []);
 }
 
 function otherSettings(folder: string, { id }: StudyRun, what: string): SomaError {

@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -205,6 +205,21 @@ describe('readStudy()', () => {
 });
 
 describe('journal', () => {
+  beforeEach(async () => {
+    for (const { id } of expand(study)) {
+      await mkdir(join(folder, 'runs', id), { recursive: true });
+      await writeFile(join(folder, 'runs', id, 'config.json'), '{}');
+    }
+  });
+
+  it('forgets what was moved away', async () => {
+    const [run] = expand(study);
+    await appendJournal(folder, run);
+    expect(isFinished(await readJournal(folder), run, folder)).toBe(true);
+    await rm(join(folder, 'runs', run.id), { recursive: true });
+    expect(isFinished(await readJournal(folder), run, folder)).toBe(false);
+  });
+
   it('remembers what is finished, and forgets a line that was cut off', async () => {
     const [first, second] = expand(study);
     await appendJournal(folder, first);

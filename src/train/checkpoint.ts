@@ -79,7 +79,9 @@ export async function loadCheckpoint(path: string, target: CheckpointTarget): Pr
       metadata.system ?? 'an unnamed system',
       'use its own run',
     );
-  for (const { name, shape } of target.variables) {
+  // Constants are what the options say, also those of an evaluation with others.
+  const variables = target.variables.filter(({ fixed }) => !fixed);
+  for (const { name, shape } of variables) {
     const tensor = tensors.get(name);
     if (!tensor || tensor.shape.join() !== shape.join())
       throw mismatch(
@@ -93,7 +95,7 @@ export async function loadCheckpoint(path: string, target: CheckpointTarget): Pr
   const cursor = cursorSchema.safeParse(parseJson(metadata.cursor));
   if (!cursor.success)
     throw new SomaError(`${path}: expected a checkpoint made by soma train, got one without a cursor`);
-  for (const { name } of target.variables) {
+  for (const { name } of variables) {
     const tensor = tensors.get(name);
     if (tensor) target.session.writeVariable(name, tensor.data);
   }

@@ -100,7 +100,7 @@ class Stage<R extends StageRecord, Validation> {
     this.batches = countBatches(this.source.length, batchSize, dropLast);
     if (this.batches === 0)
       throw mismatch(
-        'training settings',
+        `settings of the ${task.stage}`,
         `a batch of at most the ${this.source.length} training images, for dropLast leaves out what is less`,
         `batchSize ${batchSize}`,
       );

@@ -80,7 +80,7 @@ function foundIn(
   network: readonly Variable[],
 ): RunConfig['weights'] {
   const matched = matchWeights(weights, weightsTarget(spec, network));
-  const drawn = network.filter(({ name }) => !matched.has(name)).map(({ name }) => name);
+  const drawn = network.filter(({ name, fixed }) => !fixed && !matched.has(name)).map(({ name }) => name);
   return { source: weights.path, fingerprint: weights.fingerprint, drawn };
 }
 

@@ -87,6 +87,11 @@ export class RunFolder {
     return [TRAINING, PRETRAINING].some((files) => this.hasStage(files));
   }
 
+  /** Takes back a new run whose training could not begin, so that its name is free again. */
+  async takeBack(): Promise<void> {
+    if (!this.hasBegun()) await rm(this.file('config.json'), { force: true });
+  }
+
   /** Whether there is anything of a stage. */
   hasStage(files: StageFiles): boolean {
     return Object.values(files).some((name: string) => existsSync(this.file(name)));

@@ -137,6 +137,14 @@ describe('loadWeights', () => {
     );
   });
 
+  it("says what to do with PyTorch's own files", async () => {
+    const path = join(folder, 'model.pt');
+    await writeFile(path, Buffer.from('PK\x03\x04 and so on'));
+    await expect(openWeights(path)).rejects.toThrow(
+      /got an archive, as torch\.save makes; write it with safetensors/,
+    );
+  });
+
   it('says of which type a tensor is that cannot be read', () => {
     const variables = ['conv1.weight', 'fc.bias'].map((name) => ({
       ...({ name, kind: 'parameter', shape: [2] } as const),

@@ -21,10 +21,16 @@ export interface WeightsFile extends Pick<TensorFile, 'tensors' | 'otherTypes'> 
   readonly fingerprint: string;
 }
 
+const ZIP = Buffer.from('PK\x03\x04', 'latin1');
+
 export async function openWeights(path: string): Promise<WeightsFile> {
   const bytes = await readFile(path).catch((error: Error) => {
     throw new SomaError(`${path}: expected a safetensors or ONNX file of weights, got ${error.message}`);
   });
+  if (bytes.subarray(0, 4).equals(ZIP))
+    throw new SomaError(
+      `${path}: expected a safetensors or ONNX file of weights, got an archive, as torch.save makes; write it with safetensors.torch.save_file`,
+    );
   const fingerprint = createHash('sha256').update(bytes).digest('hex');
   const isOnnx = path.toLowerCase().endsWith('.onnx');
   const { tensors, otherTypes } = isOnnx
@@ -55,8 +61,9 @@ const NAMED = 3;
 /** Numbers for the variables of a network, by name. Throws where one is missing or does not fit. */
 export function matchWeights(
   file: WeightsFile,
-  { variables, aliases = {}, required }: WeightsTarget,
+  { variables: all, aliases = {}, required }: WeightsTarget,
 ): ReadonlyMap<string, Float32Array> {
+  const variables = all.filter(({ fixed }) => !fixed);
   const lastLayer = layerOf(variables.at(-1)?.name ?? '');
   const found = variables.map((variable) => ({ variable, ...find(file, variable, aliases) }));
   const isRequired = ({ name }: Variable) => required?.has(name) ?? layerOf(name) !== lastLayer;
@@ -84,7 +91,9 @@ export function matchWeights(
 export function loadWeights(file: WeightsFile, target: WeightsTarget, session: Session): LoadedWeights {
   const matched = matchWeights(file, target);
   for (const [name, data] of matched) session.writeVariable(name, data);
-  const drawn = target.variables.map(({ name }) => name).filter((name) => !matched.has(name));
+  const drawn = target.variables
+    .filter(({ name, fixed }) => !fixed && !matched.has(name))
+    .map(({ name }) => name);
   return { loaded: [...matched.keys()], drawn };
 }
 

@@ -50,7 +50,9 @@ export function lif(net: Net, name: string, current: Value, options: LifOptions)
     }
     const shape = options.perChannel ? [current.shape[1]] : [];
     const make = (what: string, value: number, learn = false) =>
-      learn ? net.parameter(what, shape, constant(value)) : net.state(what, shape, constant(value));
+      learn
+        ? net.parameter(what, shape, constant(value))
+        : net.state(what, shape, constant(value), { fixed: true });
     const parameters = [
       make('beta', beta, options.learnBeta),
       make('threshold', threshold, options.learnThreshold),
