@@ -112,9 +112,25 @@ Program::Program(std::shared_ptr<Session> session, const int32_t* words, size_t 
   while (loopCalls_ < inOrder.size() && inOrder[loopCalls_].step < loop_.first) loopCalls_++;
   loopCallsEnd_ = loopCalls_;
   while (loopCallsEnd_ < inOrder.size() && loop_.holds(inOrder[loopCallsEnd_].step)) loopCallsEnd_++;
+  for (Floats& guard : guards_) guard.step = stepToGuard(guard.buffer);
   addresses_.resize(buffers_.size() * size_t(loop_.count > 0 ? threads : 1));
   threadSeconds_.resize(loop_.count > 0 ? size_t(steps_) * size_t(threads) : 0);
   reserveScratch();
+}
+
+// The last step in front of the updates that a guarded buffer is written or read by, after which it is still in cache; what a
+// loop leaves is looked at right before the updates.
+int Program::stepToGuard(const Buffer& buffer) const {
+  for (size_t i = calls_[NORMAL].size(); i-- > 0;) {
+    const PlannedCall& planned = calls_[NORMAL][i];
+    if (planned.step >= firstUpdate_) continue;
+    for (size_t k = 0; k < planned.bufferCount; k++) {
+      const Buffer& touched = buffers_[planned.buffers + k];
+      if (touched.region == buffer.region && touched.index == buffer.index)
+        return loop_.holds(planned.step) ? firstUpdate_ : planned.step;
+    }
+  }
+  return firstUpdate_;
 }
 
 void Program::reserveScratch() {
@@ -257,10 +273,10 @@ int Program::checkLoop() {
 RunOutcome Program::run(bool prepare, bool check, double* seconds) {
   std::lock_guard<std::mutex> lock(session_->engine().running);
   if (seconds) std::memset(seconds, 0, size_t(steps_) * sizeof(double));
-  const auto guardsFinite = [&] {
+  bool fine = true;
+  const auto lookAtGuards = [&](int step) {
     for (const Floats& guard : guards_)
-      if (!finite(guard, {})) return false;
-    return true;
+      if (guard.step == step && fine) fine = finite(guard, {});
   };
   size_t nextCheck = 0;
   const auto brokenUpTo = [&](int step) {
@@ -272,12 +288,10 @@ RunOutcome Program::run(bool prepare, bool check, double* seconds) {
   if (prepare) runAll(calls_[PREPARE], seconds);
   const std::vector<PlannedCall>& calls = calls_[NORMAL];
   size_t next = 0;
-  bool guarded = false;
   for (int step = 0; step < steps_; step++) {
     if (step == firstUpdate_) {
-      const bool fine = guardsFinite();
+      lookAtGuards(firstUpdate_);
       if (check || !fine) return {fine, -1};
-      guarded = true;
     }
     if (loop_.holds(step)) {
       if (step > loop_.first) continue;
@@ -287,10 +301,12 @@ RunOutcome Program::run(bool prepare, bool check, double* seconds) {
       continue;
     }
     for (; next < calls.size() && calls[next].step == step; next++) runCall(calls[next], {}, seconds);
+    if (step < firstUpdate_) lookAtGuards(step);
     if (check)
       if (const int broken = brokenUpTo(step); broken >= 0) return {false, broken};
   }
-  return {guarded || guardsFinite(), -1};
+  if (firstUpdate_ >= steps_) lookAtGuards(firstUpdate_);
+  return {fine, -1};
 }
 
 }  // namespace soma

@@ -73,6 +73,7 @@ class Program {
   void checkBuffer(const Buffer& buffer, size_t bytes) const;
   void* address(const Buffer& buffer, const Place& place) const;
   Call callOf(const PlannedCall& planned, const Place& place);
+  int stepToGuard(const Buffer& buffer) const;
   void reserveScratch();
   bool finite(const Floats& floats, const Place& place);
   void runCall(const PlannedCall& planned, const Place& place, double* seconds);
