@@ -60,8 +60,8 @@ export interface Program {
   readonly plan: Plan;
   /**
    * One step. Every input of the plan is fed, contiguous and in the order of its shape (maps as NCHW);
-   * feeds are copied before the call returns its promise. Results stay readable until the next run. That feeds are finite is
-   * for the caller to know: a dense network makes NaN of NaN, neurons and pools an ordinary answer (`check` finds them).
+   * feeds are copied before the call returns its promise. Results stay readable until the next run. A prediction
+   * of a spiking network throws where its images are not finite; a dense network makes NaN of NaN.
    */
   run(feeds: Readonly<Record<string, Feed>>, options?: RunOptions): Promise<RunResult>;
   /** A copy of an output, contiguous in the order of its shape with time outermost; spikes one byte each. */

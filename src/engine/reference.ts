@@ -9,7 +9,7 @@ import type { Tensor, TensorData } from '../graph/op.ts';
 import type { TensorType, Value } from '../graph/value.ts';
 import { elements } from '../graph/value.ts';
 import type { Engine, Feed, Fetched, Program, RunOptions, RunResult, Session } from './engine.ts';
-import { feedFor } from './feed.ts';
+import { feedFor, withFiniteFeeds } from './feed.ts';
 
 export interface ReferenceOptions {
   /** `f64` keeps every f32 value in doubles: for gradient checks by finite differences. */
@@ -141,7 +141,8 @@ class ReferenceProgram implements Program {
       if (options.check && !step.outputs.every((value) => this.isFinite(value)))
         return { finite: false, nonFiniteStep: i, seconds };
     }
-    return { finite: this.plan.guards.every((g) => this.isFinite(g)), seconds };
+    const finite = this.plan.guards.every((g) => this.isFinite(g));
+    return withFiniteFeeds(this.plan, { finite, seconds });
   }
 
   /** Steps in the order of execution, each with the index of its micro-batch. */

@@ -116,6 +116,24 @@ describe.each(engines)('a prediction on the %s engine', (_, create) => {
       session.close();
     },
   );
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])(
+    'refuses an image with %d, of which neurons would make an answer',
+    async (bad) => {
+      const session = create().createSession();
+      const images = feeds().images.slice();
+      const program = session.load(predictionStep(spec, BATCH).plan);
+      await program.run({ images });
+      const before = [...program.read('probabilities')];
+      images[7] = bad;
+      await expect(program.run({ images })).rejects.toThrow(
+        'run(predict scnn): expected finite images, got NaN or infinity; look at what is fed',
+      );
+      await program.run({ images: feeds().images });
+      expect([...program.read('probabilities')]).toEqual(before);
+      session.close();
+    },
+  );
 });
 
 describe.skipIf(!built)('a training step with batch normalisation', () => {

@@ -151,7 +151,10 @@ function compileEvaluation(request: StepRequest, count: number): TracedStep {
 function compilePrediction(request: ForwardRequest, count: number): TracedStep {
   const { net, logits } = traceForward(request, count);
   net.graph.output('probabilities', joined(softmax(logits), count));
-  return { net, plan: compile(net.graph, { name: `predict ${request.spec.system.name}` }) };
+  const images = net.graph.inputs.get('images');
+  // Where there is a NaN in an image a dense network says so; neurons and pools make an ordinary answer of it.
+  const guards = images && net.spikes.size > 0 ? [images] : [];
+  return { net, plan: compile(net.graph, { name: `predict ${request.spec.system.name}`, guards }) };
 }
 
 /** What a processor's second-level cache holds. */

@@ -18,7 +18,7 @@ import type {
   RunResult,
   Session,
 } from '../engine.ts';
-import { feedFor } from '../feed.ts';
+import { feedFor, withFiniteFeeds } from '../feed.ts';
 import type { MemoryUse } from '../memory.ts';
 import type { Addon, EngineHandle, ProgramHandle, SessionHandle } from './addon.ts';
 import { requireAddon } from './addon.ts';
@@ -211,7 +211,7 @@ export class NativeProgram implements Program {
     const prepare = this.preparedAt !== this.session.changes;
     if (this.updates) this.session.changes++;
     this.preparedAt = this.updates ? undefined : this.session.changes;
-    return this.session.run(this.plan, this.handle, prepare, options);
+    return withFiniteFeeds(this.plan, await this.session.run(this.plan, this.handle, prepare, options));
   }
 
   read(output: string): Fetched {
