@@ -69,6 +69,7 @@ it('draws stored splits anew where it is told to, and says what does nothing whe
 it.each([
   [['--ratios', '80/20'], /three shares as in 80\/10\/10/],
   [['--ratios', '0/50/50'], /the first above 0/],
+  [['--resplit', '--fold', '1/5'], /expected no --resplit beside --fold/],
   [['--channels', '2'], /Expected 1 or 3/],
   [['--keep-together', 'patients'], /Allowed choices are near-duplicates/],
 ])('refuses %s', async (more, message) => {

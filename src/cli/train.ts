@@ -295,11 +295,14 @@ function sayFaults(data: string, faults: readonly DataError[]): void {
   if (more > 0) say(`warning: ${more} more of the kind; soma data check ${quoted(data)} lists them all`);
 }
 
-function foldFrom({ fold, pool, ratios }: TrainFlags): Fold | undefined {
+function foldFrom({ fold, pool, ratios, resplit }: TrainFlags): Fold | undefined {
   if (!fold && !pool) return undefined;
   if (!fold) throw new SomaError('train: expected --fold beside --pool, got none', EXIT.usage);
-  if (ratios)
-    throw new SomaError('train: expected no --ratios beside --fold, whose parts are equal', EXIT.usage);
+  if (ratios || resplit)
+    throw new SomaError(
+      `train: expected no ${ratios ? '--ratios' : '--resplit'} beside --fold, whose parts are equal`,
+      EXIT.usage,
+    );
   return { ...fold, pool: pool ?? SPLITS };
 }
 

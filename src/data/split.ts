@@ -14,14 +14,14 @@ export type SplitRatios = Readonly<Record<Split, number>>;
 
 export const DEFAULT_RATIOS: SplitRatios = { train: 0.7, val: 0.1, test: 0.2 };
 
+/** “a, b and c”. */
+const LIST = new Intl.ListFormat('en-GB');
+
 const SPLIT_WORDS: Readonly<Record<Split, string>> = { train: 'training', val: 'validation', test: 'test' };
 
 /** How splits were drawn, as a sentence for reports. */
 export function splittingText({ drawn, seed, ratios, keepTogether, groups, fold }: Splitting): string {
-  const what = drawn
-    .map((split) => SPLIT_WORDS[split])
-    .join(' and ')
-    .replace(' and ', drawn.length > 2 ? ', ' : ' and ');
+  const what = LIST.format(drawn.map((split) => SPLIT_WORDS[split]));
   const shares = SPLITS.filter((split) => ratios[split] > 0).map((split) => Number(ratios[split].toFixed(4)));
   const kept = {
     'near-duplicates': `nearly identical images stay on one side (${groups} ${groups === 1 ? 'group' : 'groups'} of two or more)`,

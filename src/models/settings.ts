@@ -4,7 +4,7 @@ import { parsed } from './parsed.ts';
 
 const rate = z.number().positive();
 /** That of paper (c). */
-const decay = () => z.number().positive().default(0.1);
+const decay = rate.default(0.1);
 
 export const optimizerSchema = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -30,9 +30,9 @@ export const scheduleSchema = z.discriminatedUnion('kind', [
   /** Half a cosine from lr to `floor` over all epochs. */
   z.strictObject({ kind: z.literal('cosine'), floor: z.number().min(0).default(0) }),
   /** lr·exp(−decay·epoch) */
-  z.strictObject({ kind: z.literal('exponential'), decay: decay() }),
+  z.strictObject({ kind: z.literal('exponential'), decay }),
   /** lr·exp(−decay·e(e+1)/2): what paper (c)'s code does, because it decays the decayed rate again. */
-  z.strictObject({ kind: z.literal('compounding'), decay: decay() }),
+  z.strictObject({ kind: z.literal('compounding'), decay }),
 ]);
 
 export const augmentSchema = z.strictObject({

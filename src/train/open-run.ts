@@ -22,7 +22,7 @@ import { beginPass } from './pass.ts';
 import { reconstructionStep } from './reconstruction-step.ts';
 import { PRETRAINING, type RunFolder, TRAINING } from './run-folder.ts';
 import { evaluationStep, type NetworkSpec, predictionStep } from './step.ts';
-import { matchWeights, openWeights, type WeightsFile } from './weights.ts';
+import { matchWeights, notIn, openWeights, type WeightsFile } from './weights.ts';
 
 export interface RunRequest {
   readonly name: string;
@@ -80,8 +80,7 @@ function foundIn(
   network: readonly Variable[],
 ): RunConfig['weights'] {
   const matched = matchWeights(weights, weightsTarget(spec, network));
-  const drawn = network.filter(({ name, fixed }) => !fixed && !matched.has(name)).map(({ name }) => name);
-  return { source: weights.path, fingerprint: weights.fingerprint, drawn };
+  return { source: weights.path, fingerprint: weights.fingerprint, drawn: notIn(matched, network) };
 }
 
 /** Throws where a training could not end well, before hours are spent on it. */

@@ -91,10 +91,12 @@ export function matchWeights(
 export function loadWeights(file: WeightsFile, target: WeightsTarget, session: Session): LoadedWeights {
   const matched = matchWeights(file, target);
   for (const [name, data] of matched) session.writeVariable(name, data);
-  const drawn = target.variables
-    .filter(({ name, fixed }) => !fixed && !matched.has(name))
-    .map(({ name }) => name);
-  return { loaded: [...matched.keys()], drawn };
+  return { loaded: [...matched.keys()], drawn: notIn(matched, target.variables) };
+}
+
+/** What of a network a file does not have; constants are the options' to say. */
+export function notIn(matched: ReadonlyMap<string, unknown>, network: readonly Variable[]): string[] {
+  return network.filter(({ name, fixed }) => !fixed && !matched.has(name)).map(({ name }) => name);
 }
 
 const layerOf = (name: string) => name.slice(0, Math.max(0, name.lastIndexOf('.')));
