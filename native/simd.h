@@ -218,39 +218,6 @@ static inline uint16_t* compressBits16(unsigned bits, unsigned start, uint16_t* 
 #endif
 }
 
-// Copies the numbers p[l] of the set bits l of 16, in rising order. May write up to 16 entries beyond.
-static inline uint32_t* compressInts(unsigned bits, const uint32_t* p, uint32_t* out) {
-#if defined(__AVX512F__)
-  const __m512i chosen = _mm512_maskz_compress_epi32(__mmask16(bits), _mm512_loadu_si512(p));
-  const int count = __builtin_popcount(bits);
-  // Few are set as a rule, and half a store seldom crosses a cache line.
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_maskz_extracti64x4_epi64(0xf, chosen, 0));
-  if (count > 8)
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 8), _mm512_maskz_extracti64x4_epi64(0xf, chosen, 1));
-  return out + count;
-#else
-  for (; bits; bits &= bits - 1) *out++ = p[__builtin_ctz(bits)];
-  return out;
-#endif
-}
-
-// Turns 16 numbers of 16 bits round: bit i of columns[l] is bit l of rows[i].
-static inline void transposeBits16(const uint16_t* rows, uint16_t* columns) {
-#if defined(__AVX512BW__) && defined(__AVX512VL__)
-  __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows));
-  for (int l = 15; l >= 0; l--, bits = _mm256_slli_epi16(bits, 1)) columns[l] = uint16_t(_mm256_movepi16_mask(bits));
-#elif defined(__SSE2__)
-  __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows));
-  __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows + 8));
-  for (int l = 15; l >= 0; l--, low = _mm_slli_epi16(low, 1), high = _mm_slli_epi16(high, 1))
-    columns[l] = uint16_t(_mm_movemask_epi8(_mm_packs_epi16(low, high)));  // signs of 16-bit numbers stay
-#else
-  for (int l = 0; l < 16; l++) columns[l] = 0;
-  for (int i = 0; i < 16; i++)
-    for (unsigned bits = rows[i]; bits; bits &= bits - 1) columns[__builtin_ctz(bits)] |= uint16_t(1u << i);
-#endif
-}
-
 // Copies the floats p[l] of the set bits l of 16, in rising order. May write up to 16 entries beyond.
 static inline float* compressFloats(unsigned bits, const float* p, float* out) {
 #if defined(__AVX512F__)

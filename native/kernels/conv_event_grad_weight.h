@@ -4,9 +4,11 @@
 // channels, some output blocks and a run of images; runs are added in order at the end. In a loop over micro-batches
 // each slot is such a run.
 //
-// The band's spikes lie as bits, [channel][word of 64], in the order of the frame that holds its gradients.
+// The band's spikes lie as masks (conv_spike_masks.h).
 #pragma once
 #include "conv_source.h"
+#include "conv_spike_masks.h"
+#include "conv_turned.h"
 
 namespace soma::SOMA_ISA {
 
@@ -35,8 +37,6 @@ struct EventGradWeightSums {
 struct EventGradWeightPlan {
   static constexpr size_t BAND_FLOATS = 7 * 1024;  // gradients of a band: most of a first-level cache
 
-  static constexpr int BITS = 64;
-
   int mostBlocks;  // of input channels that a task takes
   int bandRows;    // of one image
   int together;  // images in a band
@@ -58,7 +58,7 @@ struct EventGradWeightPlan {
     bandRows = divideUp(s.H, bands);
     frame.rows = bandRows + 2;
     together = bands > 1 ? 1 : larger(1, smaller(s.images, int(BAND_FLOATS / frame.size())));
-    words = divideUp(together * framePixels(), BITS);
+    words = SpikeMasks::words(size_t(together) * framePixels());
     frames = scratch.take<float>(threads * framesSize());
     spikes = scratch.take<uint16_t>(threads * spikesSize());
     masks = scratch.take<uint64_t>(threads * masksSize());
@@ -68,7 +68,7 @@ struct EventGradWeightPlan {
 
   int framePixels() const { return frame.rows * frame.columns; }
   size_t framesSize() const { return together * frame.size(); }
-  size_t spikesSize() const { return size_t(words) * BITS; }
+  size_t spikesSize() const { return size_t(words) * SpikeMasks::BITS; }
   size_t masksSize() const { return size_t(mostBlocks) * LANES * words; }
 };
 
@@ -79,38 +79,26 @@ static inline void gatherSpikes(const uint64_t* masks, int words, const float* g
     Vec sum[3][3];
 #pragma GCC unroll 9
     for (int t = 0; t < 9; t++) sum[t / 3][t % 3] = load(sums + t * LANES + lane);
-    const float* first = gradients + lane;
-    for (int word = 0; word < words; word++, first += EventGradWeightPlan::BITS * LANES)
-      for (uint64_t mask = masks[word]; mask; mask &= mask - 1) {
-        const float* g = first + size_t(__builtin_ctzll(mask)) * LANES;
+    forSpikes(masks, words, gradients + lane, [&](const float* g) {
 #pragma GCC unroll 3
-        for (int ty = 0; ty < 3; ty++)
+      for (int ty = 0; ty < 3; ty++)
 #pragma GCC unroll 3
-          for (int tx = 0; tx < 3; tx++) sum[ty][tx] = sum[ty][tx] + load(g + ty * rowSize + tx * LANES);
-      }
+        for (int tx = 0; tx < 3; tx++) sum[ty][tx] = sum[ty][tx] + load(g + ty * rowSize + tx * LANES);
+    });
 #pragma GCC unroll 9
     for (int t = 0; t < 9; t++) store(sums + t * LANES + lane, sum[t / 3][t % 3]);
   }
 }
 
 // Fills the masks of a block's 16 channels over rows of `count` images; bit l of the result: whether channel l fired.
-static inline uint16_t maskChannels(const EventGradWeightPlan& plan, const SpikeMap& x, int image, int count, int block,
-                                    int firstRow, int rows, uint16_t* spikes, uint64_t* masks) {
+static inline uint16_t maskBand(const EventGradWeightPlan& plan, const SpikeMap& x, int image, int count, int block,
+                                int firstRow, int rows, uint16_t* spikes, uint64_t* masks) {
   std::memset(spikes, 0, plan.spikesSize() * sizeof *spikes);
   for (int i = 0; i < count; i++)
     for (int r = 0; r < rows; r++)
       std::memcpy(spikes + i * plan.framePixels() + r * plan.frame.columns,
                   x.words(image + i, block) + (firstRow + r) * x.width, x.width * sizeof *spikes);
-  unsigned fired = 0;
-  for (int word = 0; word < plan.words; word++) {
-    uint64_t columns[LANES];
-    transposeBits(spikes + word * EventGradWeightPlan::BITS, columns);
-    for (int l = 0; l < LANES; l++) {
-      masks[l * plan.words + word] = columns[l];
-      fired |= unsigned(columns[l] != 0) << l;
-    }
-  }
-  return uint16_t(fired);
+  return maskChannels(spikes, plan.words, masks, size_t(plan.words));
 }
 
 // What a task adds up.
@@ -136,8 +124,7 @@ static inline void addEventGradWeight(const ConvShape& s, const SpikeMap& x, con
     for (int row = 0; row < s.H; row += plan.bandRows) {
       const int count = smaller(plan.together, task.endImage - n), rows = smaller(plan.bandRows, s.H - row);
       for (int b = 0; b < inputBlocks; b++)
-        fired[b] = maskChannels(plan, x, n, count, firstInput + b, row, rows, spikes,
-                                masks + size_t(b) * LANES * plan.words);
+        fired[b] = maskBand(plan, x, n, count, firstInput + b, row, rows, spikes, masks + size_t(b) * LANES * plan.words);
       for (int ob = task.firstBlock; ob < task.endBlock; ob++) {
         // A spike at y meets the gradients of rows y - 2 + padTop … y + padTop.
         for (int i = 0; i < count; i++)
@@ -155,25 +142,17 @@ static inline void addEventGradWeight(const ConvShape& s, const SpikeMap& x, con
 static inline void storeEventGradWeight(int C, int O, int group, int ob, const float* sums, int count, size_t stride,
                                         float* dw) {
   using Sums = EventGradWeightSums;
-  const int columns = smaller(Sums::GROUP, C - group * Sums::GROUP) * 9;
-  for (int lane = 0; lane < smaller(LANES, O - ob * LANES); lane += VL) {
-    const float* from = sums + lane;
-    float* to = dw + (size_t(ob * LANES + lane) * C + group * Sums::GROUP) * 9;
-    int t = 8;  // of the next row of sums, which lie the other way round than taps
-    for (int first = 0; first < columns; first += VL) {
-      const int width = smaller(VL, columns - first);
-      Vec square[VL] = {};
-      for (int r = 0; r < width; r++, from += LANES) {
-        const float* sum = from + (2 * t - 8) * LANES;
-        if (--t < 0) t = 8;
-        square[r] = load(sum);
-        for (int part = 1; part < count; part++) square[r] = square[r] + load(sum + part * stride);
-      }
-      transpose(square);
-      for (int l = 0; l < smaller(VL, O - ob * LANES - lane); l++)
-        storePart(to + size_t(l) * C * 9 + first, square[l], width);
-    }
-  }
+  constexpr int TAPS = 9;
+  const int columns = smaller(Sums::GROUP, C - group * Sums::GROUP) * TAPS;
+  for (int lane = 0; lane < smaller(LANES, O - ob * LANES); lane += VL)
+    storeTurned(smaller(VL, O - ob * LANES - lane), columns, size_t(C) * TAPS,
+                dw + (size_t(ob * LANES + lane) * C + group * Sums::GROUP) * TAPS, [&](int column) {
+                  // Sums lie the other way round than taps.
+                  const float* from = sums + (column - column % TAPS * 2 + TAPS - 1) * LANES + lane;
+                  Vec sum = load(from);
+                  for (int part = 1; part < count; part++) sum = sum + load(from + part * stride);
+                  return sum;
+                });
 }
 
 // dw is the sum of `count` buffers of sums, which lie one after the other, in their order.

@@ -2,10 +2,10 @@
 //
 // A spike under tap t of an output adds that output's gradients to the sums of t. With stride, which taps a
 // spike lies under depends on its phase, its place modulo the stride: those of a phase form a grid of taps, and
-// their outputs a grid of pixels at fixed distances. So spikes are listed by channel and phase, and each list is
-// walked once for up to 3x3 taps, whose sums stay in registers:
+// their outputs a grid of pixels at fixed distances. So spikes lie as masks (conv_spike_masks.h) by channel and phase,
+// and each is walked once for up to 3x3 taps, whose sums stay in registers:
 //
-//   lists    [band][channel of the task][phase]: offsets into the frame, as if spikes met outputs of their position
+//   masks    [band][channel of the task][phase][word]: places of the frame, as if spikes met outputs of their position
 //   frame    [block][image][row][column][16], gradients of 32 output channels with zeros around
 //   sums     [output group][channel][tap][32]
 //
@@ -14,23 +14,26 @@
 #pragma once
 #include "conv_gather.h"
 #include "conv_gather_taps.h"
+#include "conv_turned.h"
 
 namespace soma::SOMA_ISA {
 
 struct GatherGradWeightPlan {
-  static constexpr size_t FRAME_FLOATS = 6 * 1024;    // gradients of a band: most of a first-level cache
-  static constexpr size_t LIST_ENTRIES = 128 * 1024;  // of the bands that are listed together, if everything fires
+  // Gradients of a band. Somewhat more than a first-level cache: to begin a mask costs more than some loads from the second.
+  static constexpr size_t FRAME_FLOATS = 14 * 1024;
+  static constexpr size_t MASK_WORDS = 16 * 1024;  // of the bands whose masks are made together
   static constexpr int TASK_BLOCKS = 4, TASK_CHANNELS = TASK_BLOCKS * LANES;
 
   GatherShape gather;
   GatherAxis vertical, horizontal;
   int phases, inputGroups;
   int bandRows, rowBands, bandImages;  // rows: positions of spikes
-  int listBands;                       // bands that are listed together
+  int maskBands;                       // bands whose masks are made together
   Frame frame;                         // of one image in a band
-  size_t listSize;
+  int words;                           // of a channel, a phase and a band
   float* frames;
-  uint32_t *lists, *counts;
+  uint16_t *spikes, *fired;
+  uint64_t* masks;
   size_t bytes;
 
   GatherGradWeightPlan(const ConvShape& s, Scratch scratch, int threads)
@@ -46,17 +49,21 @@ struct GatherGradWeightPlan {
     frame.rows = bandRows + vertical.reach;
     bandImages = 1;
     if (rowBands == 1) bandImages = larger(1, smaller(s.images, int(FRAME_FLOATS / (frame.rows * rowFloats))));
-    listSize = size_t(bandImages) * bandRows * horizontal.positions + LANES;  // for what compressInts writes beyond
-    const size_t bandEntries = listSize * phases * TASK_CHANNELS;
-    listBands = larger(1, smaller(int(LIST_ENTRIES / bandEntries), divideUp(s.images, bandImages) * rowBands));
+    words = SpikeMasks::words(size_t(bandImages) * framePixels());
+    maskBands = larger(1, smaller(int(MASK_WORDS / bandMasks()), divideUp(s.images, bandImages) * rowBands));
     frames = scratch.take<float>(threads * framesSize());
-    lists = scratch.take<uint32_t>(threads * listBands * bandEntries);
-    counts = scratch.take<uint32_t>(threads * countsSize());
+    spikes = scratch.take<uint16_t>(threads * spikesSize());
+    fired = scratch.take<uint16_t>(threads * firedSize());
+    masks = scratch.take<uint64_t>(threads * masksSize());
     bytes = scratch.used();
   }
 
   size_t framesSize() const { return bandImages * frame.size() * GATHER_BLOCKS; }
-  size_t countsSize() const { return size_t(listBands) * TASK_CHANNELS * phases; }
+  int framePixels() const { return frame.rows * frame.columns; }
+  size_t spikesSize() const { return size_t(words) * SpikeMasks::BITS; }
+  size_t firedSize() const { return size_t(maskBands) * TASK_BLOCKS * phases; }
+  size_t bandMasks() const { return size_t(TASK_CHANNELS) * phases * words; }
+  size_t masksSize() const { return maskBands * bandMasks(); }
 
   size_t sumsSize() const { return size_t(gather.groups) * groupSums(); }
   size_t groupSums() const { return size_t(gather.C) * channelSums(); }
@@ -71,15 +78,16 @@ class GatherGradWeight {
       : s_(s), x_(x), g_(g), plan_(plan), firstBlock_(inputGroup * plan.TASK_BLOCKS),
         channelBlocks_(smaller(plan.TASK_BLOCKS, blocks(s.C) - firstBlock_)),
         frames_(plan.frames + thread * plan.framesSize()),
-        lists_(plan.lists + thread * plan.countsSize() * plan.listSize),
-        counts_(plan.counts + thread * plan.countsSize()) {}
+        spikes_(plan.spikes + thread * plan.spikesSize()),
+        fired_(plan.fired + thread * plan.firedSize()),
+        masks_(plan.masks + thread * plan.masksSize()) {}
 
   // What images [firstImage, endImage) give for output groups [firstGroup, endGroup).
   void add(int firstImage, int endImage, int firstGroup, int endGroup, float* sums) {
     const int bands = divideUp(endImage - firstImage, plan_.bandImages) * plan_.rowBands;
-    for (int first = 0; first < bands; first += plan_.listBands) {
-      const int end = smaller(bands, first + plan_.listBands);
-      for (int band = first; band < end; band++) listBand(bandAt(band, firstImage, endImage), band - first);
+    for (int first = 0; first < bands; first += plan_.maskBands) {
+      const int end = smaller(bands, first + plan_.maskBands);
+      for (int band = first; band < end; band++) maskBand(bandAt(band, firstImage, endImage), band - first);
       for (int group = firstGroup; group < endGroup; group++)
         for (int band = first; band < end; band++) {
           stageBand(bandAt(band, firstImage, endImage), group);
@@ -104,34 +112,26 @@ class GatherGradWeight {
             smaller(plan_.bandRows, plan_.vertical.positions - row)};
   }
 
-  void listBand(const Band& band, int slot) {
-    const size_t lists = size_t(plan_.TASK_CHANNELS) * plan_.phases;
-    uint32_t* counts = counts_ + slot * lists;
-    std::memset(counts, 0, lists * sizeof *counts);
+  bool meetsTaps(int phase) const {
+    return plan_.vertical.phase(phase / s_.sw).taps > 0 && plan_.horizontal.phase(phase % s_.sw).taps > 0;
+  }
+
+  void maskBand(const Band& band, int slot) {
+    uint16_t* fired = fired_ + size_t(slot) * plan_.TASK_BLOCKS * plan_.phases;
+    uint64_t* masks = masks_ + slot * plan_.bandMasks();
     for (int b = 0; b < channelBlocks_; b++)
       for (int phase = 0; phase < plan_.phases; phase++) {
-        if (plan_.vertical.phase(phase / s_.sw).taps == 0 || plan_.horizontal.phase(phase % s_.sw).taps == 0) continue;
-        const size_t first = size_t(b) * LANES * plan_.phases + phase;
-        listPhase(band, firstBlock_ + b, phase / s_.sw, phase % s_.sw, counts + first,
-                  lists_ + (slot * lists + first) * plan_.listSize);
+        if (!meetsTaps(phase)) continue;
+        copyPhase(band, firstBlock_ + b, phase / s_.sw, phase % s_.sw);
+        fired[b * plan_.phases + phase] =
+            maskChannels(spikes_, plan_.words, masks + (size_t(b) * LANES * plan_.phases + phase) * plan_.words,
+                         size_t(plan_.phases) * plan_.words);
       }
   }
 
-  // The spikes of one phase and 16 channels, 16 pixels at a time.
-  void listPhase(const Band& band, int block, int down, int right, uint32_t* counts, uint32_t* lists) const {
-    uint16_t words[LANES];
-    uint32_t places[LANES];
-    int pixels = 0;
-    const auto append = [&] {
-      uint16_t fired[LANES];
-      transposeBits16(words, fired);
-      for (int l = 0; l < LANES; l++) {
-        uint32_t& count = counts[l * plan_.phases];
-        uint32_t* list = lists + l * plan_.phases * plan_.listSize;
-        count = uint32_t(compressInts(fired[l], places, list + count) - list);
-      }
-      pixels = 0;
-    };
+  // The spikes of one phase and 16 channels to their places in the frame.
+  void copyPhase(const Band& band, int block, int down, int right) const {
+    std::memset(spikes_, 0, plan_.spikesSize() * sizeof *spikes_);
     const int firstColumn = divideUp(larger(0, s_.padLeft - right), s_.sw);
     const int endColumn = smaller(plan_.horizontal.positions, divideUp(s_.W + s_.padLeft - right, s_.sw));
     for (int i = 0; i < band.images; i++)
@@ -139,16 +139,9 @@ class GatherGradWeight {
         const int y = (band.firstRow + row) * s_.sh + down - s_.padTop;
         if (y < 0 || y >= s_.H) continue;
         const uint16_t* from = x_.words(band.firstImage + i, block) + ptrdiff_t(y) * s_.W + right - s_.padLeft;
-        const size_t place = i * plan_.frame.size() + plan_.frame.offset(row, 0);
-        for (int column = firstColumn; column < endColumn; column++) {
-          words[pixels] = from[column * s_.sw];
-          places[pixels] = uint32_t(place + size_t(column) * LANES);
-          if (++pixels == LANES) append();
-        }
+        uint16_t* to = spikes_ + i * plan_.framePixels() + row * plan_.frame.columns;
+        for (int column = firstColumn; column < endColumn; column++) to[column] = from[column * s_.sw];
       }
-    if (pixels == 0) return;
-    std::memset(words + pixels, 0, (LANES - pixels) * sizeof *words);
-    append();
   }
 
   void stageBand(const Band& band, int group) const {
@@ -182,15 +175,16 @@ class GatherGradWeight {
     }
   }
 
-  // Adds what the band's lists say to the sums of all taps, phase by phase, in grids that registers can hold.
+  // Adds what the band's masks say to the sums of all taps, phase by phase, in grids that registers can hold.
   template <int BLOCKS>
   void gatherBand(int slot, float* sums) const {
-    const size_t lists = size_t(plan_.TASK_CHANNELS) * plan_.phases;
+    const uint16_t* fired = fired_ + size_t(slot) * plan_.TASK_BLOCKS * plan_.phases;
+    const uint64_t* masks = masks_ + slot * plan_.bandMasks();
     const int channels = smaller(channelBlocks_ * LANES, s_.C - firstBlock_ * LANES);
     const GatherAxis &vertical = plan_.vertical, &horizontal = plan_.horizontal;
     for (int phase = 0; phase < plan_.phases; phase++) {
+      if (!meetsTaps(phase)) continue;
       const GatherAxis::Phase down = vertical.phase(phase / s_.sw), right = horizontal.phase(phase % s_.sw);
-      if (down.taps == 0 || right.taps == 0) continue;
       const int rowParts = divideUp(down.taps, GATHER_SIDE), columnParts = divideUp(right.taps, GATHER_SIDE);
       const size_t frameRow = plan_.frame.rowSize();
       const GatherGrid grid{-ptrdiff_t(vertical.distanceStep * frameRow),
@@ -209,10 +203,9 @@ class GatherGradWeight {
           const float* from = frame + row * grid.frameRow + column * grid.frameColumn;
           float* to = phaseSums + row * grid.sumsRow + column * grid.sumsColumn;
           for (int channel = 0; channel < channels; channel++) {
-            const size_t list = slot * lists + size_t(channel) * plan_.phases + phase;
-            const int count = int(counts_[list]);
-            if (count == 0) continue;
-            gather(lists_ + list * plan_.listSize, count, from, grid, to + channel * plan_.channelSums());
+            if (!(fired[channel / LANES * plan_.phases + phase] >> channel % LANES & 1)) continue;
+            gather(masks + (size_t(channel) * plan_.phases + phase) * plan_.words, plan_.words, from, grid,
+                   to + channel * plan_.channelSums());
           }
         }
     }
@@ -224,28 +217,30 @@ class GatherGradWeight {
   const GatherGradWeightPlan& plan_;
   const int firstBlock_, channelBlocks_;
   float* const frames_;
-  uint32_t* const lists_;
-  uint32_t* const counts_;
+  uint16_t* const spikes_;
+  uint16_t* const fired_;
+  uint64_t* const masks_;
 };
 
 // dw, [O][C][tap], is the sum of `count` buffers of sums, which lie one after the other, in their order.
 static inline void sumGatherGradWeight(const Call& call, const GatherGradWeightPlan& plan, const float* sums,
                                        int count, float* dw) {
   const GatherShape& s = plan.gather;
-  constexpr int TASK = LANES;  // input channels
+  constexpr int TASK = 4 * LANES;  // input channels
   const int parts = divideUp(s.C, TASK);
   call.pool->run(s.groups * parts, [&](int task, int) {
-    const int group = task / parts, first = task % parts * TASK;
-    const int outputs = smaller(GATHER_GROUP, s.O - group * GATHER_GROUP);
-    for (int c = first; c < smaller(s.C, first + TASK); c++)
-      for (int t = 0; t < s.taps; t++) {
-        const float* from = sums + group * plan.groupSums() + c * plan.channelSums() + size_t(t) * GATHER_GROUP;
-        float total[GATHER_GROUP] = {};
-        for (int part = 0; part < count; part++, from += plan.sumsSize())
-          for (int l = 0; l < GATHER_GROUP; l++) total[l] += from[l];
-        for (int l = 0; l < outputs; l++)
-          dw[(size_t(group * GATHER_GROUP + l) * s.C + c) * s.taps + t] = total[l];
-      }
+    const int group = task / parts, c = task % parts * TASK;
+    for (int lane = 0; lane < smaller(GATHER_GROUP, s.O - group * GATHER_GROUP); lane += VL) {
+      const float* first = sums + group * plan.groupSums() + c * plan.channelSums() + lane;
+      const int o = group * GATHER_GROUP + lane;
+      storeTurned(smaller(VL, s.O - o), smaller(TASK, s.C - c) * s.taps, size_t(s.C) * s.taps,
+                  dw + (size_t(o) * s.C + c) * s.taps, [&](int column) {
+                    const float* from = first + size_t(column) * GATHER_GROUP;
+                    Vec sum = load(from);
+                    for (int part = 1; part < count; part++) sum = sum + load(from + part * plan.sumsSize());
+                    return sum;
+                  });
+    }
   });
 }
 

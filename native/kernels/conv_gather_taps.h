@@ -1,6 +1,7 @@
 // The inner kernel of conv_gather_grad_weight.h: which taps a spike lies under, and the sums of their gradients.
 #pragma once
 #include "conv_source.h"
+#include "conv_spike_masks.h"
 
 namespace soma::SOMA_ISA {
 
@@ -31,16 +32,15 @@ struct GatherAxis {
   }
 };
 
-// The grid of taps that a list is walked for.
+// The grid of taps that masks are walked for.
 struct GatherGrid {
   ptrdiff_t frameRow, frameColumn, frameBlock;  // from a tap's gradients to the next one's, and between blocks
   size_t sumsRow, sumsColumn;
 };
 
-// Adds the gradients at the listed places to the sums of ROWS x COLUMNS taps and BLOCKS blocks.
+// Adds the gradients at the places whose bits are set to the sums of ROWS x COLUMNS taps and BLOCKS blocks.
 template <int ROWS, int COLUMNS, int BLOCKS>
-static inline void gatherTaps(const uint32_t* list, int count, const float* frame, const GatherGrid& grid,
-                              float* sums) {
+static inline void gatherTaps(const uint64_t* masks, int words, const float* frame, const GatherGrid& grid, float* sums) {
   constexpr int TAPS = ROWS * COLUMNS, ALL = BLOCKS * PARTS, MOST = (VL == 16 ? 20 : 12) / TAPS;
   constexpr int TOGETHER = MOST >= ALL ? ALL : MOST >= 4 && ALL % 4 == 0 ? 4 : MOST >= 2 && ALL % 2 == 0 ? 2 : 1;
   for (int v0 = 0; v0 < ALL; v0 += TOGETHER) {
@@ -53,14 +53,13 @@ static inline void gatherTaps(const uint32_t* list, int count, const float* fram
     for (int t = 0; t < TAPS; t++)
 #pragma GCC unroll 8
       for (int v = 0; v < TOGETHER; v++) sum[t][v] = load(sums + inSums(t, v));
-    for (int i = 0; i < count; i++) {
-      const float* g = frame + list[i];
+    forSpikes(masks, words, frame, [&](const float* g) {
 #pragma GCC unroll 9
       for (int t = 0; t < TAPS; t++)
 #pragma GCC unroll 8
         for (int v = 0; v < TOGETHER; v++)
           sum[t][v] = sum[t][v] + load(g + t / COLUMNS * grid.frameRow + t % COLUMNS * grid.frameColumn + inFrame(v));
-    }
+    });
 #pragma GCC unroll 9
     for (int t = 0; t < TAPS; t++)
 #pragma GCC unroll 8
@@ -68,7 +67,7 @@ static inline void gatherTaps(const uint32_t* list, int count, const float* fram
   }
 }
 
-using GatherTaps = void (*)(const uint32_t*, int, const float*, const GatherGrid&, float*);
+using GatherTaps = void (*)(const uint64_t*, int, const float*, const GatherGrid&, float*);
 constexpr int GATHER_SIDE = 3;  // most rows and columns of taps in a grid
 
 template <int BLOCKS>

@@ -5,6 +5,7 @@
 // lanes are output channels. Runs of images have partial sums of their own, added in order at the end.
 #pragma once
 #include "conv_source.h"
+#include "conv_turned.h"
 #include "conv_tile.h"
 
 namespace soma::SOMA_ISA {
@@ -214,11 +215,8 @@ static inline void runGradWeight(const Call& call, const ConvShape& s, const Sou
       const float* add = plan.pair(run, s, group, cb, ob);
       for (size_t i = 0; i < plan.pairSize; i += VL) store(total + i, load(total + i) + load(add + i));
     }
-    for (int l = 0; l < smaller(LANES, O - ob * LANES); l++)
-      for (int c = 0; c < smaller(LANES, C - cb * LANES); c++)
-        for (int t = 0; t < s.taps(); t++)
-          dw[(size_t(group * O + ob * LANES + l) * C + cb * LANES + c) * s.taps() + t] =
-              total[(size_t(t) * plan.lanes + c) * LANES + l];
+    storeTaps(total, s.taps(), plan.lanes, smaller(LANES, C - cb * LANES), smaller(LANES, O - ob * LANES),
+              size_t(C) * s.taps(), dw + (size_t(group * O + ob * LANES) * C + cb * LANES) * s.taps());
   });
 }
 

@@ -123,10 +123,8 @@ static inline void runWinogradGradWeight(const Call& call, const ConvShape& s, c
       const float* add = plan.pair(run, cb, ob);
       for (size_t i = 0; i < plan.pairSize; i += VL) store(total + i, load(total + i) + load(add + i));
     }
-    for (int o = 0; o < smaller(LANES, s.O - ob * LANES); o++)
-      for (int c = 0; c < smaller(LANES, s.C - cb * LANES); c++)
-        for (int t = 0; t < s.taps(); t++)
-          dw[(size_t(ob * LANES + o) * s.C + cb * LANES + c) * s.taps() + t] = total[(t * LANES + c) * LANES + o];
+    storeTaps(total, s.taps(), LANES, smaller(LANES, s.C - cb * LANES), smaller(LANES, s.O - ob * LANES),
+              size_t(s.C) * s.taps(), dw + (size_t(ob) * LANES * s.C + cb * LANES) * s.taps());
   });
 }
 
