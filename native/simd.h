@@ -304,6 +304,10 @@ static inline void addProductTo(DBlock& sums, const float* p, const float* q) {
   for (int i = 0; i < 2 * PARTS; i++)
     sums.part[i] += loadAsDoubles(p + i * (VL / 2)) * loadAsDoubles(q + i * (VL / 2));
 }
+static inline void storeProduct(float* to, const DBlock& sums, double factor) {
+  for (int i = 0; i < 2 * PARTS; i++)
+    *reinterpret_cast<HalfVec*>(to + i * (VL / 2)) = __builtin_convertvector(sums.part[i] * factor, HalfVec);
+}
 static inline void storeQuotient(float* to, const DBlock& sums, double count) {
   for (int i = 0; i < 2 * PARTS; i++)
     *reinterpret_cast<HalfVec*>(to + i * (VL / 2)) = __builtin_convertvector(sums.part[i] / count, HalfVec);

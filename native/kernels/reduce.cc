@@ -1,7 +1,8 @@
 // Sums and maxima of floats over any axes.
 //
 // x is walked over six axes, d[0] … d[5], in the order in which it is stored; each is kept (with a stride in y) or
-// reduced. For channel-blocked maps d[2] counts the blocks and d[5] the 16 lanes.
+// reduced. For channel-blocked maps d[2] counts the blocks and d[5] the 16 lanes; where all lanes are channels such a map
+// is like any other.
 //   ints: [mode (0 sum, 1 max), kept axes as bits, blocked, C, lanes of y to write, d 0…5, strides of x 0…5,
 //          strides of y 0…5]; floats: [scale]
 //
@@ -32,7 +33,7 @@ struct Reduction {
   int parts;
 
   explicit Reduction(const int32_t* i)
-      : mode(i[0]), C(i[3]), yLanes(i[4]), blocked(i[2]), laneKept(i[1] >> 5 & 1), length(size_t(i[5 + 5])),
+      : mode(i[0]), C(i[3]), yLanes(i[4]), blocked(i[2] && i[3] % LANES != 0), laneKept(i[1] >> 5 & 1), length(size_t(i[5 + 5])),
         laneX(i[11 + 5]), laneY(i[17 + 5]) {
     const int32_t *size = i + 5, *x = i + 11, *y = i + 17;
     int outer = 5;
@@ -64,6 +65,11 @@ struct Reduction {
     const size_t work = steps * (laneKept ? LANES : length);
     const size_t wanted = units >= REDUCE_PARALLEL ? 1 : REDUCE_PARALLEL / std::max<size_t>(1, units);
     parts = int(std::max<size_t>(1, std::min({wanted, steps, work / GRAIN})));
+  }
+
+  // Whether results lie side by side, as what they are sums of does: over time, or over a batch.
+  bool sumsSideBySide() const {
+    return mode != REDUCE_MAX && laneKept && laneX == 1 && laneY == 1 && kept.count == 0 && length % LANES == 0;
   }
 
   // Kept lanes that exist in a chunk.
@@ -119,6 +125,18 @@ void reduceLanes(const Reduction& r, const float* x, int lanes, size_t from, siz
       for (int l = 0; l < lanes; l++) sums.lane(l) += x[p.x + l * r.laneX];
   }
   for (int l = 0; l < LANES; l++) out[l] = sums.lane(l);
+}
+
+// 16 * K results of those that lie side by side.
+template <int K>
+void sumSideBySide(const Reduction& r, const float* x, double scale, float* y) {
+  DBlock sums[K] = {};
+  Position p;
+  for (size_t s = 0; s < r.steps; s++, p.next(r.reduced))
+#pragma GCC unroll 4
+    for (int k = 0; k < K; k++) addTo(sums[k], x + p.x + k * LANES);
+#pragma GCC unroll 4
+  for (int k = 0; k < K; k++) storeProduct(y + k * LANES, sums[k], scale);
 }
 
 // Lanes are reduced too.
@@ -186,9 +204,17 @@ void reduce(const Call& call) {
 
   if (r.parts == 1) {
     const size_t perTask = r.unitsPerTask();
+    const bool sideBySide = r.sumsSideBySide();
     call.pool->run(int((r.units + perTask - 1) / perTask), [&](int task, int) {
       const size_t end = std::min(r.units, (size_t(task) + 1) * perTask);
-      for (size_t unit = size_t(task) * perTask; unit < end; unit++) {
+      size_t unit = size_t(task) * perTask;
+      if (sideBySide) {
+        constexpr int TOGETHER = 4;
+        for (; unit + TOGETHER <= end; unit += TOGETHER)
+          sumSideBySide<TOGETHER>(r, x + unit * LANES, scale, y + unit * LANES);
+        for (; unit < end; unit++) sumSideBySide<1>(r, x + unit * LANES, scale, y + unit * LANES);
+      }
+      for (; unit < end; unit++) {
         double values[LANES];
         compute(unit, 0, r.steps, values);
         write(unit, values);

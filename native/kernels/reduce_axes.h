@@ -37,6 +37,7 @@ struct Position {
   size_t at[5] = {};
   ptrdiff_t x = 0, y = 0;
 
+  Position() = default;  // the first
   Position(const Axes& axes, size_t index) {
     if (axes.total == 0) return;  // nothing to stand on
     for (int a = axes.count - 1; a >= 0; a--) {
