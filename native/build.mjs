@@ -141,6 +141,8 @@ async function build() {
       '-fPIC',
       '-ffp-contract=off',
       '-fno-math-errno',
+      // Where a short loop begins within a line of code decides a twentieth of its time.
+      '-falign-loops=64',
       '-fvisibility=hidden',
       '-Wall',
       '-Wextra',

@@ -315,7 +315,9 @@ static inline void storeQuotient(float* to, const DBlock& sums, double count) {
 
 // ---- Up to VL floats, n in [0, VL]; lanes beyond n are zero, and no memory beyond them is touched
 
+// Whole registers take plain instructions, which are faster, where the compiler knows that they are whole.
 static inline Vec loadPart(const float* p, int n) {
+  if (__builtin_constant_p(n) && n == VL) return load(p);
 #if defined(__AVX512F__)
   return (Vec)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p);
 #elif defined(__AVX2__)
@@ -328,6 +330,7 @@ static inline Vec loadPart(const float* p, int n) {
 #endif
 }
 static inline void storePart(float* p, Vec v, int n) {
+  if (__builtin_constant_p(n) && n == VL) return store(p, v);
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v);
 #elif defined(__AVX2__)

@@ -1,6 +1,7 @@
 // Parameter updates in place: SGD with momentum, Adam, AdamW (src/ops/optimizer.ts has the equations).
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include "../kernel.h"
 #include "../simd.h"
 #include "scratch.h"
@@ -22,14 +23,16 @@ inline Vec squareRoot(Vec x) {
 #endif
 }
 
-// Calls body(i, n) for registers of n floats from i.
+// Calls body(i, n) for registers of n floats from i. `n` is a constant where they are whole.
 template <class Body>
 void forParameters(const Call& call, const Body& body) {
   constexpr int PIECE = 1 << 13;
   const int total = call.ints[0];
   call.pool->run(divideUp(total, PIECE), [&](int task, int) {
     const int end = smaller(total, (task + 1) * PIECE);
-    for (int i = task * PIECE; i < end; i += VL) body(i, smaller(VL, end - i));
+    int i = task * PIECE;
+    for (; i + VL <= end; i += VL) body(i, std::integral_constant<int, VL>());
+    if (i < end) body(i, end - i);
   });
 }
 
@@ -39,7 +42,7 @@ void sgd(const Call& call) {
   const float* g = call.f32(1);
   const bool nesterov = call.ints[1];
   const Vec momentum = broadcast(call.floats[0]), decay = broadcast(call.floats[1]), rate = broadcast(*call.f32(3));
-  forParameters(call, [&](int i, int n) {
+  forParameters(call, [&](int i, auto n) {
     const Vec p = loadPart(parameter + i, n);
     Vec d = fma(decay, p, loadPart(g + i, n));
     if (velocity) {
@@ -66,7 +69,7 @@ void adam(const Call& call) {
   const Vec penalty = broadcast(decoupled ? 0 : f[7]);
   const Vec shrink = broadcast(decoupled ? float(rate * f[7]) : 0);
   const Vec size = broadcast(float(rate / correction1)), unbias = broadcast(float(1 / correction2));
-  forParameters(call, [&](int i, int n) {
+  forParameters(call, [&](int i, auto n) {
     Vec p = loadPart(parameter + i, n);
     const Vec d = fma(penalty, p, loadPart(g + i, n));
     const Vec m = fma(beta1, loadPart(first + i, n), rest1 * d);
