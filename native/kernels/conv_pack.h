@@ -5,6 +5,10 @@
 
 namespace soma::SOMA_ISA {
 
+// Weights are in no cache when a step begins, and rows lie too far apart for memory to foresee which come next: what is read
+// is asked for so many floats before, where it goes so many channels.
+constexpr int PACK_AHEAD = 64, PACK_AHEAD_CHANNELS = 4;
+
 // `rows` rows of `columns` floats, `stride` apart: column i goes to to(i), a register of which the lanes beyond the rows are
 // zero; where that is null, nowhere.
 template <class To>
@@ -12,7 +16,11 @@ static inline void scatterColumns(const float* from, size_t stride, int rows, in
   for (int first = 0; first < columns; first += VL) {
     const int count = smaller(VL, columns - first);
     Vec square[VL];
-    for (int r = 0; r < VL; r++) square[r] = r < rows ? loadPart(from + r * stride + first, count) : Vec{};
+    for (int r = 0; r < VL; r++) {
+      const float* at = from + r * stride + first;
+      square[r] = r < rows ? loadPart(at, count) : Vec{};
+      __builtin_prefetch(at + PACK_AHEAD);
+    }
     transpose(square);
     for (int i = 0; i < count; i++)
       if (float* at = to(first + i)) store(at, square[i]);
@@ -25,6 +33,7 @@ static inline void packTile(const float* w, size_t row, int outputs, int channel
     int c = 0, t = 0;  // of the column that is asked for: they come in order
     scatterColumns(w + l * row, row, outputs - l, channels * taps, [&](int) {
       float* at = out + size_t(t * channels + c) * width + l;
+      __builtin_prefetch(at + PACK_AHEAD_CHANNELS * width, 1);
       if (++t == taps) t = 0, c++;
       return at;
     });

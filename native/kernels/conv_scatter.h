@@ -251,6 +251,7 @@ static inline void packScatterForward(const float* w, int outputs, int allSource
     scatterColumns(w + (size_t(first) * allSources + firstSource) * 9, size_t(allSources) * 9,
                    larger(0, outputs - first), sources * 9, [&](int) {
                      float* at = to + t * LANES;
+                     __builtin_prefetch(at + PACK_AHEAD_CHANNELS * PATCH_FLOATS, 1);
                      if (--t < 0) t = 8, to += PATCH_FLOATS;
                      return at;
                    });
