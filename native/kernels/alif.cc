@@ -1,9 +1,11 @@
 // Adaptive neurons whose thresholds a batch shares (src/ops/alif.ts), on blocked maps, and suppression by their spikes.
 //
-// A task is a row of a block of channels: all images and steps of a pixel are walked together, because each step's
-// threshold follows from how many images fired in the one before. Every operation rounds as in the reference.
+// Forward, a task is a row of a block of channels: all images and steps of a pixel are walked together, because each
+// step's threshold follows from how many images fired in the one before. Backward the thresholds are known, and a task is
+// a block of an image. Every operation rounds as in the reference.
 //   ints of alif and alif_grad: [T, N, C, H, W, cumulative, adapts, surrogate]
 //   floats: [tau, threshold, 1 / tau of a, step of a, parameter and scale of the surrogate]
+#include <cstring>
 #include "../kernel.h"
 #include "../simd.h"
 #include "scratch.h"
@@ -32,96 +34,159 @@ struct AlifShape {
   int filled(int group) const { return smaller(LANES, C - group * LANES); }
 };
 
-// Values of `count` channels of a pixel in a plain [C][H][W]; lanes beyond get `rest`.
-Block gather(const float* plain, size_t plane, int count, float rest) {
-  float lane[LANES];
-  for (int l = 0; l < LANES; l++) lane[l] = l < count ? plain[l * plane] : rest;
-  return loadBlock(lane);
+// Pixels of a row that are walked together: what memory is read and written then lies side by side, and none waits for
+// another's recursion.
+constexpr int TOGETHER = 4;
+
+// Calls walk.operator()<K>(column) for K columns each.
+template <class Walk>
+void forColumns(const AlifShape& s, const Walk& walk) {
+  int column = 0;
+  for (; column + TOGETHER <= s.W; column += TOGETHER) walk.template operator()<TOGETHER>(column);
+  for (; column < s.W; column++) walk.template operator()<1>(column);
 }
+
+// One register of K pixels.
+template <int K>
+using Pixels = Vec[K];
+
+struct Alif {
+  const Call& call;
+  const AlifShape s;
+  const float* current;
+  const Vec tau, base, rate, drawnTo;
+
+  explicit Alif(const Call& call)
+      : call(call), s(call.ints), current(call.f32(0)), tau(broadcast(call.floats[0])), base(broadcast(call.floats[1])),
+        rate(broadcast(call.floats[2])), drawnTo(broadcast(call.floats[3])) {}
+
+  // Part `part` of K pixels of all images and steps; `membrane` holds N * K registers.
+  template <int K>
+  void walk(int group, int row, int column, int part, float* membrane) const {
+    const size_t place = s.place(group, row, column), inPlane = size_t(row) * s.W + column;
+    const int filled = s.filled(group), lane = part * VL, count = smaller(VL, filled - lane);
+    const unsigned real = ((1u << filled) - 1) >> lane & ((1u << VL) - 1);
+    float* adaptation = call.f32(1) + (size_t(group) * LANES + lane) * s.plane + inPlane;
+    Pixels<K> a, threshold;
+    for (int k = 0; k < K; k++) {
+      a[k] = gather(adaptation + k, s.plane, count);
+      threshold[k] = s.cumulative ? base : base + a[k];
+    }
+    std::memset(membrane, 0, size_t(s.N) * K * VL * sizeof *membrane);
+    for (int t = 0; t < s.T; t++) {
+      Pixels<K> fired = {};
+      for (int n = 0; n < s.N; n++) {
+        const size_t at = s.at(t, n, place);
+        float* state = membrane + size_t(n) * K * VL;
+#pragma GCC unroll 4
+        for (int k = 0; k < K; k++) {
+          const Vec U = tau * load(state + k * VL) + load(current + (at + k) * LANES + lane);
+          const VecI spike = U > threshold[k];
+          fired[k] += select(spike, broadcast(1), Vec{});
+          store(state + k * VL, select(spike, Vec{}, U));
+          const unsigned spikes = greaterBits(U, threshold[k]) & real;
+          uint16_t* word = call.spikes(2) + at + k;
+          *word = uint16_t(lane == 0 ? spikes : *word | spikes << lane);
+        }
+      }
+      for (int k = 0; k < K; k++) {
+        store(call.f32(3) + (size_t(t) * s.image + place + k) * LANES + lane, keepBits(real, threshold[k]));
+        if (s.adapts) a[k] += rate * (drawnTo * (fired[k] / float(s.N)) - a[k]);
+        threshold[k] = (s.cumulative ? threshold[k] : base) + a[k];
+      }
+    }
+    if (!s.adapts) return;
+    for (int k = 0; k < K; k++)
+      for (int l = 0; l < count; l++) adaptation[l * s.plane + k] = a[k][l];
+  }
+
+  // Values of `count` channels of a pixel in a plain [C][H][W]; lanes beyond get zero.
+  static Vec gather(const float* plain, size_t plane, int count) {
+    Vec v{};
+    for (int l = 0; l < count; l++) v[l] = plain[l * plane];
+    return v;
+  }
+};
 
 // [current, a, spikes, thresholds]
 void alif(const Call& call) {
-  const AlifShape s(call.ints);
-  const float *floats = call.floats, *current = call.f32(0);
-  const Vec tau = broadcast(floats[0]), base = broadcast(floats[1]), rate = broadcast(floats[2]), drawnTo = broadcast(floats[3]);
+  const Alif neurons(call);
+  const AlifShape& s = neurons.s;
   call.pool->run(s.tasks(), [&](int task, int thread) {
-    Block* membrane = reinterpret_cast<Block*>(call.scratch) + size_t(thread) * s.N;
-    const int group = task / s.H, row = task % s.H, filled = s.filled(group);
-    const unsigned real = (1u << filled) - 1;
-    for (int column = 0; column < s.W; column++) {
-      const size_t place = s.place(group, row, column), inPlane = size_t(row) * s.W + column;
-      float* adaptation = call.f32(1) + size_t(group) * LANES * s.plane + inPlane;
-      Block a = gather(adaptation, s.plane, filled, 0), threshold;
-      for (int k = 0; k < PARTS; k++) threshold.part[k] = s.cumulative ? base : base + a.part[k];
-      for (int n = 0; n < s.N; n++) membrane[n] = Block{};
-      for (int t = 0; t < s.T; t++) {
-        Block fired{};
-        for (int n = 0; n < s.N; n++) {
-          const size_t at = s.at(t, n, place);
-          unsigned word = 0;
-          for (int k = 0; k < PARTS; k++) {
-            const Vec U = tau * membrane[n].part[k] + load(current + at * LANES + k * VL);
-            const VecI spike = U > threshold.part[k];
-            word |= greaterBits(U, threshold.part[k]) << (k * VL);
-            fired.part[k] += select(spike, broadcast(1), Vec{});
-            membrane[n].part[k] = select(spike, Vec{}, U);
-          }
-          call.spikes(2)[at] = uint16_t(word & real);
-        }
-        for (int k = 0; k < PARTS; k++) {
-          const unsigned lanes = real >> (k * VL) & ((1u << VL) - 1);
-          store(call.f32(3) + (size_t(t) * s.image + place) * LANES + k * VL, keepBits(lanes, threshold.part[k]));
-          if (s.adapts) a.part[k] += rate * (drawnTo * (fired.part[k] / float(s.N)) - a.part[k]);
-          threshold.part[k] = (s.cumulative ? threshold.part[k] : base) + a.part[k];
-        }
-      }
-      if (!s.adapts) continue;
-      float lane[LANES];
-      storeBlock(lane, a);
-      for (int l = 0; l < filled; l++) adaptation[l * s.plane] = lane[l];
-    }
+    float* membrane = reinterpret_cast<float*>(call.scratch) + size_t(thread) * s.N * TOGETHER * VL;
+    forColumns(s, [&]<int K>(int column) {
+      for (int part = 0; part < PARTS; part++) neurons.walk<K>(task / s.H, task % s.H, column, part, membrane);
+    });
   });
 }
-size_t alifScratch(const Call& call, int threads) { return size_t(threads) * AlifShape(call.ints).N * sizeof(Block); }
+size_t alifScratch(const Call& call, int threads) {
+  return size_t(threads) * AlifShape(call.ints).N * TOGETHER * VL * sizeof(float);
+}
+
+struct AlifBackward {
+  const AlifShape s;
+  const float *current, *thresholds, *g;
+  float* dx;
+  const Vec tau;
+  const Surrogate surrogate;
+
+  explicit AlifBackward(const Call& call)
+      : s(call.ints), current(call.f32(0)), thresholds(call.f32(1)), g(call.f32(2)), dx(call.f32(3)),
+        tau(broadcast(call.floats[0])), surrogate{call.ints[7], call.floats[4], call.floats[5]} {}
+
+  // Part `part` of K pixels of image n; `history` holds T * K registers.
+  template <int K>
+  void walk(int group, int row, int column, int n, int part, float* history) const {
+    const size_t place = s.place(group, row, column);
+    const int lane = part * VL;
+    const unsigned real = ((1u << s.filled(group)) - 1) >> lane & ((1u << VL) - 1);
+    const auto thresholdAt = [&](int t, int k) {
+      return load(thresholds + (size_t(t) * s.image + place + k) * LANES + lane);
+    };
+    Pixels<K> carried = {};  // the membrane, then its gradient
+    for (int t = 0; t < s.T; t++)
+#pragma GCC unroll 4
+      for (int k = 0; k < K; k++) {
+        const Vec U = tau * carried[k] + load(current + (s.at(t, n, place) + k) * LANES + lane);
+        store(history + (t * K + k) * VL, U);
+        carried[k] = select(U > thresholdAt(t, k), Vec{}, U);
+      }
+    for (int k = 0; k < K; k++) carried[k] = Vec{};
+    for (int t = s.T - 1; t >= 0; t--) {
+      const size_t at = s.at(t, n, place) * LANES + lane;
+      Pixels<K> slope, kept;
+#pragma GCC unroll 4
+      for (int k = 0; k < K; k++) {
+        slope[k] = load(history + (t * K + k) * VL) - thresholdAt(t, k);
+        kept[k] = select(slope[k] > Vec{}, Vec{}, carried[k]);
+      }
+      surrogate.replace(slope);
+#pragma GCC unroll 4
+      for (int k = 0; k < K; k++) {
+        const Vec total = load(g + at + k * LANES) * slope[k] + kept[k];
+        store(dx + at + k * LANES, keepBits(real, total));
+        carried[k] = tau * total;
+      }
+    }
+  }
+};
 
 // [current, thresholds, gradient of the spikes, gradient of the current]
 void alifGrad(const Call& call) {
-  const AlifShape s(call.ints);
-  const float *current = call.f32(0), *thresholds = call.f32(1), *g = call.f32(2);
-  float* dx = call.f32(3);
-  const Vec tau = broadcast(call.floats[0]);
-  const Surrogate surrogate{call.ints[7], call.floats[4], call.floats[5]};
-  call.pool->run(s.tasks(), [&](int task, int thread) {
-    Block* history = reinterpret_cast<Block*>(call.scratch) + size_t(thread) * s.T;
-    const int group = task / s.H, row = task % s.H;
-    const unsigned real = (1u << s.filled(group)) - 1;
-    for (int n = 0; n < s.N; n++)
-      for (int column = 0; column < s.W; column++) {
-        const size_t place = s.place(group, row, column);
-        const auto thresholdAt = [&](int t, int k) { return load(thresholds + (size_t(t) * s.image + place) * LANES + k * VL); };
-        Block V{};
-        for (int t = 0; t < s.T; t++)
-          for (int k = 0; k < PARTS; k++) {
-            const Vec U = tau * V.part[k] + load(current + s.at(t, n, place) * LANES + k * VL);
-            history[t].part[k] = U;
-            V.part[k] = select(U > thresholdAt(t, k), Vec{}, U);
-          }
-        Block carried{};
-        for (int t = s.T - 1; t >= 0; t--)
-          for (int k = 0; k < PARTS; k++) {
-            const size_t at = s.at(t, n, place) * LANES + k * VL;
-            const Vec above = history[t].part[k] - thresholdAt(t, k);
-            const Vec kept = select(above > Vec{}, Vec{}, carried.part[k]);
-            Vec slope[] = {above};
-            surrogate.replace(slope);
-            const Vec total = load(g + at) * slope[0] + kept;
-            store(dx + at, keepBits(real >> (k * VL) & ((1u << VL) - 1), total));
-            carried.part[k] = tau * total;
-          }
-      }
+  const AlifBackward neurons(call);
+  const AlifShape& s = neurons.s;
+  call.pool->run(s.groups * s.N, [&](int task, int thread) {
+    float* history = reinterpret_cast<float*>(call.scratch) + size_t(thread) * s.T * TOGETHER * VL;
+    for (int row = 0; row < s.H; row++)
+      forColumns(s, [&]<int K>(int column) {
+        for (int part = 0; part < PARTS; part++)
+          neurons.walk<K>(task / s.N, row, column, task % s.N, part, history);
+      });
   });
 }
-size_t alifGradScratch(const Call& call, int threads) { return size_t(threads) * AlifShape(call.ints).T * sizeof(Block); }
+size_t alifGradScratch(const Call& call, int threads) {
+  return size_t(threads) * AlifShape(call.ints).T * TOGETHER * VL * sizeof(float);
+}
 
 // [x, spikes, y]; ints: [T, N, C, H, W, x has time]
 void suppress(const Call& call) {
