@@ -4,6 +4,7 @@
 #pragma once
 #include "conv_source.h"
 #include "conv_tile.h"
+#include "conv_turned.h"
 
 namespace soma::SOMA_ISA {
 
@@ -267,20 +268,16 @@ static inline void runPointwiseGradWeight(const Call& call, const ConvShape& s, 
 
   call.pool->run(plan.spans * blocks(s.C), [&](int task, int) {
     const int span = task / blocks(s.C), cb = task % blocks(s.C);
-    const size_t at = (size_t(span) * blocks(s.C) + cb) * LANES * Plan::WIDTH;
-    for (int c = cb * LANES; c < smaller(s.C, (cb + 1) * LANES); c += VL)
-      for (int v = 0; v < Plan::SPAN; v++) {
-        const int o = (span * Plan::SPAN + v) * VL;
-        Vec rows[VL];
-        for (int r = 0; r < VL; r++) {
-          const float* from = plan.partial + at + size_t(c % LANES + r) * Plan::WIDTH + v * VL;
-          rows[r] = load(from);
-          for (int run = 1; run < plan.runs; run++) rows[r] = rows[r] + load(from + run * plan.runSize);
-        }
-        transpose(rows);
-        for (int r = 0; r < smaller(VL, s.O - o); r++)
-          storePart(dw + size_t(o + r) * s.C + c, rows[r], smaller(VL, s.C - c));
-      }
+    const float* first = plan.partial + (size_t(span) * blocks(s.C) + cb) * LANES * Plan::WIDTH;
+    for (int v = 0; v < Plan::SPAN; v++) {
+      const int o = (span * Plan::SPAN + v) * VL, c = cb * LANES;
+      storeTurned(smaller(VL, s.O - o), smaller(LANES, s.C - c), size_t(s.C), dw + size_t(o) * s.C + c, [&](int column) {
+        const float* from = first + size_t(column) * Plan::WIDTH + v * VL;
+        Vec sum = load(from);
+        for (int run = 1; run < plan.runs; run++) sum = sum + load(from + run * plan.runSize);
+        return sum;
+      });
+    }
   });
 }
 
