@@ -366,4 +366,16 @@ static inline float sumLanes(Vec v) {
   return lane[0];
 }
 
+// Lane r of the result is the sum of the lanes of row r, pairwise. Overwrites the rows.
+template <int APART = 1>
+static inline Vec sumLanesOfRows(Vec (&rows)[VL]) {
+#pragma GCC unroll 8
+  for (int i = 0; i < VL / (2 * APART); i++) {
+    exchangeLanes<APART>(rows[2 * i], rows[2 * i + 1], std::make_integer_sequence<int, VL>());
+    rows[i] = rows[2 * i] + rows[2 * i + 1];
+  }
+  if constexpr (2 * APART < VL) return sumLanesOfRows<2 * APART>(rows);
+  return rows[0];
+}
+
 }  // namespace soma::SOMA_ISA

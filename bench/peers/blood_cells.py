@@ -71,12 +71,22 @@ def cnn(size, stride, attention="none"):
     return nn.Sequential(*layers, nn.Flatten(), *drop, nn.Linear(256 * size**2, 8))
 
 
-# Of the first five ablations of table 2: convolutions, a last pool, BatchNorm.
-ABLATIONS = {1: (3, False, False), 2: (3, True, False), 3: (4, False, False), 4: (4, True, False), 5: (4, True, True)}
+# Of the ablations of table 2: convolutions, a last pool, units of a hidden layer, BatchNorm.
+ABLATIONS = {
+    1: (3, False, 0, False),
+    2: (3, True, 0, False),
+    3: (4, False, 0, False),
+    4: (4, True, 0, False),
+    5: (4, True, 0, True),
+    6: (3, False, 128, False),
+    7: (3, False, 256, False),
+    8: (3, True, 128, False),
+    9: (3, True, 256, False),
+}
 
 
 def ablation(size, number):
-    convolutions, last_pool, normed = ABLATIONS[number]
+    convolutions, last_pool, units, normed = ABLATIONS[number]
     layers, channels = [], 3
     for i, filters in enumerate((32, 64, 128, 256)[:convolutions]):
         plain = [nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU()]
@@ -84,7 +94,9 @@ def ablation(size, number):
         if last_pool or i + 1 < convolutions:
             layers += pool(1)
         channels = filters
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * size**2, 8))
+    features = channels * size**2
+    hidden = [nn.Linear(features, units), nn.ReLU()] if units else []
+    return nn.Sequential(*layers, nn.Flatten(), *hidden, nn.Linear(units or features, 8))
 
 
 def vgg(size, convolutions, hidden=(), attention="none"):

@@ -77,6 +77,25 @@ const convolutionalCases = each(BLOCKS, (t, { x, o, pool, rectify, classes = 5 }
   gradients(t, linear(flat, t.parameter([classes, flat.shape[1]]), t.parameter([classes])));
 });
 
+/** Maps that a dense layer flattens: of channels that blocks are not filled by, of few pixels, long and short rows. */
+const FLATTENED: readonly { x: readonly number[]; o: number }[] = [
+  { x: [3, 20, 3, 5], o: 4 },
+  { x: [20, 33, 15, 17], o: 7 },
+  { x: [65, 17, 31, 17], o: 97 },
+  { x: [2, 33, 15, 17], o: 7 },
+  { x: [16, 600, 4, 4], o: 5 },
+  { x: [17, 2100, 2, 2], o: 3 },
+  { x: [16, 3, 60, 60], o: 7 },
+];
+const flattenedCases = each(FLATTENED, (t, { x, o }) => {
+  const input = t.f32(x);
+  const flat = flatten(input);
+  const w = t.parameter([o, flat.shape[1]]);
+  const y = linear(flat, w, t.parameter([o]));
+  const loss = reduceSum(mul(y, t.f32(y.shape)), { axes: [0, 1] });
+  t.outputs(y, ...differentiate(loss, [input, w]).values());
+});
+
 /** Weights that a step changes: they are packed, or transformed, each time that they are used. */
 const UPDATED: readonly { x: readonly number[]; o: number; stride?: number }[] = [
   { x: [2, 5, 1, 1], o: 5 },
@@ -158,6 +177,7 @@ const spikingLoopCases = each([...BLOCKS, ...GATHERED_BLOCKS, MANY_CLASSES], (t,
 
 export const fusedCases: Record<string, Case[]> = {
   'convolutional network': convolutionalCases,
+  'dense layer of a map': flattenedCases,
   'convolution whose weights change': updatedConvolutionCases,
   'convolution of spikes whose weights change': updatedSpikingCases,
   'spiking network': spikingCases,

@@ -9,6 +9,9 @@ import { accumulator, images, needed, neededLoop, temporary } from './kernel-cal
 import { weightsOf } from './lower-fold.ts';
 import { reshape } from './lower-layout.ts';
 
+/** Features from which on a row is long, as native/kernels/dense_pieces.h has it. */
+const LONG_ROW = 8192;
+
 /** Rows of a dense layer as [TN, C, HW, O]; a map is flattened by the kernel. */
 function denseInts(rows: TensorType, outputs: number): number[] {
   const pixels = isMap(rows) ? size(rows.shape.slice(2)) : 1;
@@ -53,6 +56,15 @@ function storedWeights(w: Place, rows: TensorType, outputs: number): { place: Pl
   return { place, calls: [{ kernel: 'dense_weights', buffers: [w, place], ints, prepares: true }] };
 }
 
+/**
+ * Whether the kernel for long rows takes them, which turns weights as it goes. A few images cost less when the weights
+ * were turned before, and small maps are turned in too small pieces.
+ */
+function areLong(rows: TensorType): boolean {
+  const [count, c, pixels] = denseInts(rows, 0);
+  return count >= 16 && c * pixels > LONG_ROW && (pixels === 1 || pixels >= LANES);
+}
+
 export const lowerDense: Lower = (step) => {
   const { root, nodes } = step;
   const { place, type, calls } = flattened(step);
@@ -61,6 +73,7 @@ export const lowerDense: Lower = (step) => {
   const rest = [bias, nodes[nodes.length - 1].outputs[0]];
   const before = [...calls, ...folding];
   if (type.dtype !== 'spike') {
+    if (areLong(type)) return [...before, { kernel: 'dense_long', buffers: [place, weight, ...rest], ints }];
     const stored = storedWeights(weight, type, needed(root, 1).shape[0]);
     return [...before, ...stored.calls, { kernel: 'dense', buffers: [place, stored.place, ...rest], ints }];
   }
@@ -78,17 +91,14 @@ export const lowerDenseGradInput: Lower = (step) => {
   const [rows] = root.outputs;
   const dx = fusedNode(step, 'reshape')?.outputs[0] ?? rows;
   const w = needed(root, 1);
-  const into = (place: Place, type: TensorType): KernelCall[] => {
-    const stored = storedWeights(w, type, w.shape[0]);
-    const ints = denseInts(type, w.shape[0]);
-    return [
-      ...stored.calls,
-      { kernel: 'dense_grad_input', buffers: [needed(root, 0), stored.place, place], ints },
-    ];
-  };
-  if (!isPaddedPixel(dx)) return into(dx, dx);
+  const into = (place: Place, type: TensorType): KernelCall => ({
+    kernel: 'dense_grad_input',
+    buffers: [needed(root, 0), w, place],
+    ints: denseInts(type, w.shape[0]),
+  });
+  if (!isPaddedPixel(dx)) return [into(dx, dx)];
   const place = temporary(rows);
-  return [...into(place, rows), ...reshape(place, rows, dx, dx)];
+  return [into(place, rows), ...reshape(place, rows, dx, dx)];
 };
 
 export const lowerDenseGradWeight: Lower = (step, _, loop) => {
