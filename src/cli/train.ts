@@ -135,7 +135,12 @@ export function addTrain(program: Command): void {
       '--resume <run>',
       'go on with a run that was interrupted, to the same bits; with --data where its data was moved',
     )
-    .option('--checkpoint-every <seconds>', 'time between checkpoints within an epoch', positiveNumber, 30)
+    .option(
+      '--checkpoint-every <seconds>',
+      'time between checkpoints within an epoch; at least 20 times what writing one takes',
+      positiveNumber,
+      30,
+    )
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',

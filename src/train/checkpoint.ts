@@ -52,6 +52,19 @@ export interface CheckpointTarget {
   readonly system: string;
 }
 
+/** Of the time between checkpoints, writing one may take so much. */
+const WRITING_SHARE = 1 / 20;
+
+/**
+ * Whether the next checkpoint within an epoch is due.
+ * @param since seconds since the last one was written
+ * @param every seconds asked for between them; large networks on slow disks wait longer, so that they mostly train
+ * @param writing seconds that writing the last one took
+ */
+export function isCheckpointDue(since: number, every: number, writing: number): boolean {
+  return since > Math.max(every, writing / WRITING_SHARE);
+}
+
 /** Throws a SomaError, and leaves the file that is there as it is, where a number is not finite. */
 export async function saveCheckpoint(path: string, target: CheckpointTarget, cursor: Cursor): Promise<void> {
   const { session, variables, system } = target;

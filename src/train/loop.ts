@@ -17,6 +17,7 @@ import type { StageSettings } from '../models/settings.ts';
 import {
   type Cursor,
   type EpochSums,
+  isCheckpointDue,
   loadCheckpoint,
   noSums,
   saveCheckpoint,
@@ -89,6 +90,7 @@ class Stage<R extends StageRecord, Validation> {
   /** Kept where training ends after `maxSteps`. */
   private trace: StepRecord[] = [];
   private savedAt = performance.now();
+  private savingSeconds = 0;
   private readonly warned = new Set<string>();
 
   constructor(options: StageOptions<R, Validation>) {
@@ -192,8 +194,10 @@ class Stage<R extends StageRecord, Validation> {
   private async save(): Promise<void> {
     // Before the checkpoint: lines beyond it are left out when the run goes on, missing ones could not be made again.
     if (this.trace.length > 0) await this.o.run.writeSteps(this.trace);
+    const start = performance.now();
     await saveCheckpoint(this.o.run.file(this.o.task.files.last), this.checkpointTarget(), this.cursor);
     this.savedAt = performance.now();
+    this.savingSeconds = (this.savedAt - start) / 1000;
   }
 
   /** @returns why it ended before its last batch, if it did */
@@ -226,7 +230,11 @@ class Stage<R extends StageRecord, Validation> {
       };
       this.report('train');
       if (this.atLastStep() && this.cursor.batch < this.batches) return 'steps';
-      const due = performance.now() - this.savedAt > checkpointEvery * 1000;
+      const due = isCheckpointDue(
+        (performance.now() - this.savedAt) / 1000,
+        checkpointEvery,
+        this.savingSeconds,
+      );
       if (due && this.cursor.batch < this.batches) await this.save();
       asked = performance.now();
     }
