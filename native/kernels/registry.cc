@@ -11,7 +11,7 @@ size_t kernelTables(const KernelTable** tables) {
       layoutKernels(),      poolKernels(),      normKernels(),        normGradKernels(),
       channelKernels(),     softmaxKernels(),   randomKernels(),      microBatchKernels(),
       optimizerKernels(),   foldKernels(),      winogradKernels(),    matmulKernels(),
-      adaptivePoolKernels(), rowErrorKernels(), pixelKernels(),
+      adaptivePoolKernels(), rowErrorKernels(), pixelKernels(),      convSoleTapKernels(),
   };
   *tables = all;
   return sizeof all / sizeof *all;

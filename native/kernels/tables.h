@@ -6,6 +6,7 @@ namespace soma::SOMA_ISA {
 
 KernelTable convDenseKernels();
 KernelTable convEventKernels();
+KernelTable convSoleTapKernels();
 KernelTable winogradKernels();
 KernelTable denseKernels();
 KernelTable denseSpikeKernels();

@@ -78,6 +78,12 @@ describe('chooseConv', () => {
     expect(algorithms({ x: [64, 3, 4, 4], o: 32 })).toEqual(all('direct'));
   });
 
+  it('takes 3×3 on maps of one pixel for 1×1', () => {
+    const cycles = (shape: Shape) => steps(shape).map(({ conv }) => conv?.cycles);
+    expect(cycles({ x: [64, 512, 1, 1], o: 512 })).toEqual(cycles({ x: [64, 512, 1, 1], o: 512, k: 1 }));
+    expect(cycles({ x: [64, 512, 1, 2], o: 512 })).not.toEqual(cycles({ x: [64, 512, 1, 2], o: 512, k: 1 }));
+  });
+
   it('lets the kernel skip zeros where it can', () => {
     const events = (shape: Shape) => steps(shape).map(({ conv }) => conv?.events);
     expect(events({ x: [64, 64, 16, 16], o: 64 })).toEqual([false, true, false]);

@@ -6,9 +6,19 @@ import type { Step } from './plan.ts';
 
 export type ConvPass = 'forward' | 'gradInput' | 'gradWeight';
 
+/** The one tap of a filter that meets the map, where all others meet only padding, as in 3×3 on maps of one pixel. */
+export interface SoleTap {
+  /** Filters: pairs of an output channel and an input channel of its group. */
+  readonly filters: number;
+  readonly taps: number;
+  readonly tap: number;
+}
+
 export interface ConvStep {
   readonly pass: ConvPass;
+  /** As kernels compute it: 1×1 where only one tap is left. */
   readonly geometry: ConvGeometry;
+  readonly soleTap: SoleTap | null;
   /** What it reads: x, or for the gradient of x the gradient that comes in. */
   readonly spikes: boolean;
   readonly relu: boolean;
@@ -21,6 +31,23 @@ export function fusedNode(step: Pick<Step, 'root' | 'nodes'>, op: string): Node 
   return step.nodes.find((node) => node !== step.root && node.op.name === op);
 }
 
+function soleTap({ o, c, groups, h, w, oh, ow, kh, kw, padding, dilation }: ConvGeometry): SoleTap | null {
+  const [y, x] = [padding[0] / dilation[0], padding[2] / dilation[1]];
+  const onePixel = [h, w, oh, ow].every((n) => n === 1) && kh * kw > 1;
+  if (!onePixel || !Number.isInteger(y) || !Number.isInteger(x) || y >= kh || x >= kw) return null;
+  return { filters: o * (c / groups), taps: kh * kw, tap: y * kw + x };
+}
+
+type Trimmed = Pick<ConvStep, 'geometry' | 'soleTap' | 'spikes'>;
+
+/** Without the taps that meet only padding. Spikes that are none cost nothing as it is. */
+function trimmed(geometry: ConvGeometry, spikes: boolean): Trimmed {
+  const sole = spikes ? null : soleTap(geometry);
+  if (!sole) return { geometry, soleTap: null, spikes };
+  const one = { kh: 1, kw: 1, stride: [1, 1], padding: [0, 0, 0, 0], dilation: [1, 1] } as const;
+  return { geometry: { ...geometry, ...one }, soleTap: sole, spikes };
+}
+
 /** Null where the step is something else. */
 export function convStep(step: Pick<Step, 'root' | 'nodes'>): ConvStep | null {
   const { root } = step;
@@ -30,8 +57,10 @@ export function convStep(step: Pick<Step, 'root' | 'nodes'>): ConvStep | null {
     case 'conv2d':
       return {
         pass: 'forward',
-        geometry: convGeometry(first.shape, second.shape, root.attrs as Conv2dAttrs, first.time),
-        spikes: first.dtype === 'spike',
+        ...trimmed(
+          convGeometry(first.shape, second.shape, root.attrs as Conv2dAttrs, first.time),
+          first.dtype === 'spike',
+        ),
         relu: fusedNode(step, 'relu') !== undefined,
         pool: fusedNode(step, 'maxPool2d') ?? null,
       };
@@ -42,8 +71,7 @@ export function convStep(step: Pick<Step, 'root' | 'nodes'>): ConvStep | null {
       const [x, w] = input ? [attrs.target, second.shape] : [first.shape, attrs.target];
       return {
         pass: input ? 'gradInput' : 'gradWeight',
-        geometry: convGeometry(x, w, attrs, first.time),
-        spikes: first.dtype === 'spike',
+        ...trimmed(convGeometry(x, w, attrs, first.time), first.dtype === 'spike'),
         relu: false,
         pool: fusedNode(step, 'maxPool2dGrad') ?? null,
       };

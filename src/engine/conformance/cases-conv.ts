@@ -79,6 +79,13 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [1, 16, 1, 150], o: 16, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 1, sparse: true },
   { x: [2, 330, 3, 4], o: 35, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 1 },
   { x: [0, 16, 4, 4], o: 16, k: [3, 3], padding: [1, 1, 1, 1] },
+  // One tap meets the map of one pixel, in the middle or in a corner; or none does.
+  { x: [3, 20, 1, 1], o: 33, k: [5, 3], padding: [2, 2, 1, 1], time: 2, bias: true },
+  { x: [2, 20, 1, 1], o: 20, k: [3, 3], padding: [2, 2, 2, 2], dilation: [2, 2], groups: 20 },
+  { x: [2, 12, 1, 1], o: 18, k: [3, 3], padding: [1, 1, 1, 1], stride: [2, 2], groups: 2 },
+  { x: [2, 3, 1, 1], o: 2, k: [3, 3], padding: [0, 2, 2, 0], bias: true },
+  { x: [2, 5, 1, 1], o: 7, k: [2, 2], padding: [1, 1, 1, 1], dilation: [2, 2], bias: true },
+  { x: [2, 20, 1, 1], o: 17, k: [3, 3], padding: [1, 1, 1, 1], spikes: true, time: 2 },
   // Tiles of Winograd's algorithm: one, some that stick out, blocks of them, and more than one task has.
   { x: [1, 5, 1, 1], o: 5, k: [3, 3], padding: [1, 1, 1, 1], bias: true },
   { x: [2, 17, 13, 9], o: 33, k: [3, 3], bias: true },

@@ -36,6 +36,15 @@ const WIDEST_PANEL = 32;
 const panelled = (channels: number) => Math.ceil(channels / WIDEST_PANEL) * WIDEST_PANEL;
 const floats = (count: number): Temporary => ({ temporaryBytes: align(4 * count) });
 
+/** Weights of the tap that is left, native/kernels/conv_sole_tap.cc. */
+function soleTapWeights(w: Place, { soleTap }: ConvStep): { place: Place; calls: KernelCall[] } {
+  if (!soleTap) return { place: w, calls: [] };
+  const { filters, taps, tap } = soleTap;
+  const place = floats(filters);
+  const call = { kernel: 'sole_tap_weights', buffers: [w, place], ints: [filters, taps, tap] };
+  return { place, calls: [{ ...call, prepares: true }] };
+}
+
 interface Packed {
   readonly place: Temporary;
   readonly call: KernelCall;
@@ -148,8 +157,10 @@ function gradWeightSums({ geometry: g }: ConvStep): Accumulator {
 
 export const lowerConv2d: Lower = (step, stored, _, keeps) => {
   const { root, nodes } = step;
-  const { weight, bias, calls } = weightsOf(step);
+  const { weight: full, bias, calls: folding } = weightsOf(step);
   const { conv, choice } = convOf(step);
+  const { place: weight, calls: taking } = soleTapWeights(full, conv);
+  const calls = [...folding, ...taking];
   const { c, o } = conv.geometry;
   const y = nodes[nodes.length - 1].outputs[0];
   const ints = convInts(conv);
@@ -187,15 +198,15 @@ export const lowerConv2d: Lower = (step, stored, _, keeps) => {
 
 export const lowerConv2dGradInput: Lower = (step, _, loop) => {
   const { root } = step;
-  const w = needed(root, 1);
-  expectPlain('conv2dGradInput', w);
+  expectPlain('conv2dGradInput', needed(root, 1));
   const { conv, choice } = convOf(step);
+  const { place: w, calls } = soleTapWeights(needed(root, 1), conv);
   const { c, o } = conv.geometry;
   const { g, argmax } = incomingGradient(step, 0);
   const [dx] = root.outputs;
   if (choice.algorithm === 'depthwise' || choice.algorithm === 'planes') {
     const kernel = `conv2d_${choice.algorithm}_grad_input`;
-    return [{ kernel, buffers: [g, argmax, w, dx], ints: convInts(conv) }];
+    return [...calls, { kernel, buffers: [g, argmax, w, dx], ints: convInts(conv) }];
   }
   const events = choice.events ? scatterWeights(w, conv, true) : null;
   const scattering = events ? [events.call] : [];
@@ -211,7 +222,7 @@ export const lowerConv2dGradInput: Lower = (step, _, loop) => {
     return [...(plain ? [] : [packed.call]), ...scattering, call];
   }
   const packed = packedWeights('conv2d_grad_input_weights', w, conv, o, c);
-  return [packed.call, ...scattering, compute('conv2d_grad_input', packed.place)];
+  return [...calls, packed.call, ...scattering, compute('conv2d_grad_input', packed.place)];
 };
 
 const GRAD_WEIGHT_KERNELS: Record<ConvAlgorithm, string> = {
@@ -240,7 +251,16 @@ export const lowerConv2dGradWeight: Lower = (step, _, loop) => {
       },
     ];
   }
-  const buffers = [x, g, argmax, root.outputs[0]];
+  const [dw] = root.outputs;
+  if (conv.soleTap) {
+    const { filters, taps, tap } = conv.soleTap;
+    const place = floats(filters);
+    return [
+      { kernel: GRAD_WEIGHT_KERNELS[choice.algorithm], buffers: [x, g, argmax, place], ints },
+      { kernel: 'sole_tap_gradient', buffers: [place, dw], ints: [filters, taps, tap] },
+    ];
+  }
+  const buffers = [x, g, argmax, dw];
   if (!conv.spikes) return [{ kernel: GRAD_WEIGHT_KERNELS[choice.algorithm], buffers, ints }];
   const winograd = choice.algorithm === 'winograd';
   return [
