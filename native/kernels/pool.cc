@@ -8,6 +8,7 @@
 #include "../kernel.h"
 #include "../simd.h"
 #include "scratch.h"
+#include "stream.h"
 #include "tables.h"
 
 namespace soma::SOMA_ISA {
@@ -202,15 +203,55 @@ void gatherPlane(const PoolShape& s, const Ranges& covering, float* dx, const Ad
     }
 }
 
+// 2x2 windows of a blocked map that begin at each pixel.
+inline bool overlap(const PoolShape& s) {
+  return s.blocked && s.kh == 2 && s.kw == 2 && s.sh == 1 && s.sw == 1 && s.padTop == 0 && s.padLeft == 0;
+}
+
+// The gradient of a maximum over such windows, for one row of pixels: of the windows ABOVE, in whose second row it is, and
+// of those in whose first it is (BELOW). What a window gives to its right column waits in a register for the next pixel.
+template <bool ABOVE, bool BELOW>
+void gatherOverlapping(const PoolShape& s, int row, int part, const float* g, const uint8_t* argmax, bool streams, float* dx) {
+  const int windows = smaller(s.OW, s.W);
+  Vec fromAbove{}, fromBelow{};
+  const auto take = [&](int i, int column, int k, Vec& sum, Vec& next) {
+    const size_t at = (size_t(i) * s.OW + column) * LANES + part * VL;
+    const Vec value = load(g + at);
+    sum = sum + next + keepBits(equalBits(argmax + at, k), value);
+    next = keepBits(equalBits(argmax + at, k + 1), value);
+  };
+  float* to = dx + size_t(row) * s.W * LANES + part * VL;
+  for (int column = 0; column < windows; column++) {
+    Vec sum{};
+    if constexpr (ABOVE) take(row - 1, column, 2, sum, fromAbove);
+    if constexpr (BELOW) take(row, column, 0, sum, fromBelow);
+    if (streams)
+      stream(to + column * LANES, sum);
+    else
+      store(to + column * LANES, sum);
+  }
+  for (int column = windows; column < s.W; column++) {
+    store(to + column * LANES, fromAbove + fromBelow);
+    fromAbove = fromBelow = Vec{};
+  }
+}
+
 void maxPoolGrad(const Call& call) {
   const PoolShape s(call.ints);
   const int L = s.blocked ? LANES : 1;
+  const bool streams = leavesCaches(call.f32(2), size_t(s.planes) * s.H * s.W * L);
   const Ranges covering = Ranges::covering(s);
   forPlanes(call, s, s.H * s.W * L, [&](int plane) {
     const float* g = call.f32(0) + size_t(plane) * s.OH * s.OW * L;
     const uint8_t* argmax = call.u8(1) + size_t(plane) * s.OH * s.OW * L;
     float* dx = call.f32(2) + size_t(plane) * s.H * s.W * L;
-    if (s.blocked) {
+    if (overlap(s)) {
+      for (int row = 0; row < s.H; row++) {
+        const auto gather = row == 0 ? gatherOverlapping<false, true>
+                            : row < s.OH ? gatherOverlapping<true, true> : gatherOverlapping<true, false>;
+        for (int part = 0; part < PARTS; part++) gather(s, row, part, g, argmax, streams, dx);
+      }
+    } else if (s.blocked) {
       gatherPlane<Block>(s, covering, dx, [&](Block& sum, size_t window, int, int, int k) {
         for (int part = 0; part < PARTS; part++)
           sum.part[part] += keepBits(equalBits(argmax + window + part * VL, k), load(g + window + part * VL));

@@ -72,6 +72,14 @@ struct Reduction {
     return mode != REDUCE_MAX && laneKept && laneX == 1 && laneY == 1 && kept.count == 0 && length % LANES == 0;
   }
 
+  // Whether each result is a pixel's sum over its channels, and so are its neighbours' beside it.
+  bool sumsPixels() const {
+    const int inner = kept.count - 1;
+    const bool channels = blocked ? kept.block < 0 : length == LANES;
+    return mode != REDUCE_MAX && !laneKept && laneX == 1 && channels && inner >= 0 && kept.x[inner] == LANES &&
+           kept.y[inner] == 1;
+  }
+
   // Kept lanes that exist in a chunk.
   int validLanes(const Position& p, size_t chunk) const {
     return blocked ? smaller(LANES, C - p.block(kept) * LANES) : int(std::min<size_t>(LANES, length - chunk * LANES));
@@ -139,6 +147,27 @@ void sumSideBySide(const Reduction& r, const float* x, double scale, float* y) {
   for (int k = 0; k < K; k++) storeProduct(y + k * LANES, sums[k], scale);
 }
 
+// Sums over the channels of `count` <= 16 pixels side by side, which are turned round to be the lanes.
+void sumPixels(const Reduction& r, const float* x, int count, double scale, float* y) {
+  DBlock sums{};
+  Position p;
+  for (size_t s = 0; s < r.steps; s++, p.next(r.reduced)) {
+    const int lanes = r.blocked ? smaller(LANES, r.C - p.block(r.reduced) * LANES) : LANES;
+    float turned[LANES][LANES];  // [channel][pixel]
+    for (int pixel = 0; pixel < LANES; pixel += VL)
+      for (int lane = 0; lane < lanes; lane += VL) {
+        Vec square[VL] = {};
+        for (int i = 0; i < smaller(VL, count - pixel); i++) square[i] = load(x + p.x + (pixel + i) * LANES + lane);
+        transpose(square);
+        for (int i = 0; i < VL; i++) store(&turned[lane + i][pixel], square[i]);
+      }
+    for (int lane = 0; lane < lanes; lane++) addTo(sums, turned[lane]);
+  }
+  float results[LANES];
+  storeProduct(results, sums, scale);
+  std::copy_n(results, count, y);
+}
+
 // Lanes are reduced too.
 double reduceAll(const Reduction& r, const float* x, int keptBlock, size_t from, size_t to) {
   Position p(r.reduced, from);
@@ -204,7 +233,7 @@ void reduce(const Call& call) {
 
   if (r.parts == 1) {
     const size_t perTask = r.unitsPerTask();
-    const bool sideBySide = r.sumsSideBySide();
+    const bool sideBySide = r.sumsSideBySide(), pixels = r.sumsPixels();
     call.pool->run(int((r.units + perTask - 1) / perTask), [&](int task, int) {
       const size_t end = std::min(r.units, (size_t(task) + 1) * perTask);
       size_t unit = size_t(task) * perTask;
@@ -213,6 +242,14 @@ void reduce(const Call& call) {
         for (; unit + TOGETHER <= end; unit += TOGETHER)
           sumSideBySide<TOGETHER>(r, x + unit * LANES, scale, y + unit * LANES);
         for (; unit < end; unit++) sumSideBySide<1>(r, x + unit * LANES, scale, y + unit * LANES);
+      }
+      while (pixels && unit < end) {
+        const Position p(r.kept, unit);
+        const int inner = r.kept.count - 1;
+        const size_t inRow = r.kept.size[inner] - p.at[inner];
+        const int count = int(std::min({end - unit, inRow, size_t(LANES)}));
+        sumPixels(r, x + p.x, count, scale, y + p.y);
+        unit += size_t(count);
       }
       for (; unit < end; unit++) {
         double values[LANES];

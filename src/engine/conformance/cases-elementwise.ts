@@ -133,6 +133,9 @@ const REDUCTIONS: readonly Reduced[] = [
   { shape: [2, 3, 4], time: 3, axes: [1], keepDims: false, overTime: true, spikes: false },
   // More pixels than a word has bits.
   { shape: [2, 37, 9, 8], time: 2, axes: [1], keepDims: true, overTime: false, spikes: false },
+  { shape: [3, 5, 7, 9], time: null, axes: [1], keepDims: false, overTime: false, spikes: false },
+  { shape: [2, 32, 5, 5], time: null, axes: [1], keepDims: false, overTime: false, spikes: false },
+  { shape: [2, 20, 3, 7], time: 3, axes: [1], keepDims: true, overTime: true, spikes: false },
 ];
 
 const attrsOf = ({ axes, keepDims, overTime }: Reduced) => ({ axes, keepDims, time: overTime });
