@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { appendJsonLine, readJsonLines, writeAside } from './files.ts';
+import { appendJsonLine, nameAside, readJsonLines, removeLeftovers, writeAside } from './files.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'soma-files-'));
 
@@ -15,6 +15,17 @@ describe('writeAside()', () => {
     await expect(writeAside(join(folder, 'no', 'b'), '')).rejects.toThrow(
       /expected a place that can be written/,
     );
+  });
+});
+
+describe('removeLeftovers()', () => {
+  it('removes what was not finished of one file, and nothing else', async () => {
+    const here = await mkdtemp(join(tmpdir(), 'soma-leftovers-'));
+    const path = join(here, 'last.safetensors');
+    const other = nameAside(join(here, 'best.safetensors'));
+    for (const file of [path, nameAside(path), nameAside(path), other]) await writeFile(file, 'x');
+    await removeLeftovers(path);
+    expect((await readdir(here)).sort()).toEqual([basename(other), 'last.safetensors']);
   });
 });
 

@@ -1,12 +1,19 @@
 /** Writing files so that a kill leaves either the old one or the new one, whole; and journals, line by line. */
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { EXIT, SomaError } from './errors.ts';
 
 /** A name beside `path` that nobody else has, on whatever machine: processes of two containers have the same number. */
 export function nameAside(path: string): string {
   return `${path}.${randomUUID().slice(0, 8)}.part`;
+}
+
+/** Removes what processes that were killed while they wrote `path` left beside it. Only where nobody else may write it. */
+export async function removeLeftovers(path: string): Promise<void> {
+  const [folder, name] = [dirname(path), basename(path)];
+  const isAside = (file: string) => file.startsWith(`${name}.`) && file.endsWith('.part');
+  for (const file of (await readdir(folder)).filter(isAside)) await rm(join(folder, file), { force: true });
 }
 
 /** Writes beside `path`, makes sure that it is on the disk, and renames. Throws a SomaError naming the path. */

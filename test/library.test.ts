@@ -52,7 +52,6 @@ it('trains and evaluates without the command line', async () => {
     dataset,
     session,
     resume: false,
-    checkpointEvery: 30,
     onEpoch: ({ epoch }) => epochs.push(epoch),
   });
   session.close();

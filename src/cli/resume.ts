@@ -46,6 +46,7 @@ export async function reopen({ path, system, data, epochs, command }: ResumeRequ
   await refuseGrownLog(stored);
   const held = await claimRun(folder);
   try {
+    await folder.removeLeftovers();
     const source = data === undefined ? stored.data.source : resolveSource(data);
     const moved = { ...stored, data: { ...stored.data, source } };
     const dataset = await openRunData(moved);

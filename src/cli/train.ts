@@ -71,7 +71,7 @@ interface TrainFlags extends EngineOptions {
   readonly runsDir: string;
   readonly name?: string;
   readonly resume?: string;
-  readonly checkpointEvery: number;
+  readonly checkpointEvery?: number;
   readonly json?: boolean;
 }
 
@@ -137,9 +137,8 @@ export function addTrain(program: Command): void {
     )
     .option(
       '--checkpoint-every <seconds>',
-      'time between checkpoints within an epoch; at least 20 times what writing one takes',
+      'time between checkpoints within an epoch (default: 30, or 20 times what writing one takes)',
       positiveNumber,
-      30,
     )
     .option('--json', 'print the result as JSON')
     .addHelpText(

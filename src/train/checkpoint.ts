@@ -52,17 +52,18 @@ export interface CheckpointTarget {
   readonly system: string;
 }
 
-/** Of the time between checkpoints, writing one may take so much. */
+/** Seconds between checkpoints within an epoch, and the most of that time that writing them takes on slow disks. */
+const BETWEEN = 30;
 const WRITING_SHARE = 1 / 20;
 
 /**
  * Whether the next checkpoint within an epoch is due.
  * @param since seconds since the last one was written
- * @param every seconds asked for between them; large networks on slow disks wait longer, so that they mostly train
- * @param writing seconds that writing the last one took
+ * @param writing seconds that writing it took
+ * @param every seconds between them that were asked for
  */
-export function isCheckpointDue(since: number, every: number, writing: number): boolean {
-  return since > Math.max(every, writing / WRITING_SHARE);
+export function isCheckpointDue(since: number, writing: number, every?: number): boolean {
+  return since > (every ?? Math.max(BETWEEN, writing / WRITING_SHARE));
 }
 
 /** Throws a SomaError, and leaves the file that is there as it is, where a number is not finite. */

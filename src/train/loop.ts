@@ -42,8 +42,8 @@ export interface LoopOptions {
   readonly session: Session;
   /** Goes on from the last checkpoint; a run that was killed before it had one begins anew. */
   readonly resume: boolean;
-  /** Seconds between checkpoints within an epoch. */
-  readonly checkpointEvery: number;
+  /** Seconds between checkpoints within an epoch: 30 where nothing is said, more where writing them takes long. */
+  readonly checkpointEvery?: number;
   /** Stops after the step at hand, with a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onStep?: (report: StepReport) => void;
@@ -230,11 +230,8 @@ class Stage<R extends StageRecord, Validation> {
       };
       this.report('train');
       if (this.atLastStep() && this.cursor.batch < this.batches) return 'steps';
-      const due = isCheckpointDue(
-        (performance.now() - this.savedAt) / 1000,
-        checkpointEvery,
-        this.savingSeconds,
-      );
+      const since = (performance.now() - this.savedAt) / 1000;
+      const due = isCheckpointDue(since, this.savingSeconds, checkpointEvery);
       if (due && this.cursor.batch < this.batches) await this.save();
       asked = performance.now();
     }

@@ -31,7 +31,7 @@ async function trained(evaluation: 'running' | 'frozen') {
   const run = await RunFolder.create(join(folder, evaluation), config);
   const session = engine.createSession();
   const spec = specOf(config);
-  await train({ run, spec, settings, seed: 1, dataset, session, resume: false, checkpointEvery: 30 });
+  await train({ run, spec, settings, seed: 1, dataset, session, resume: false });
   session.close();
   return { run, config };
 }

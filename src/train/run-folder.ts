@@ -16,7 +16,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { EXIT, SomaError } from '../errors.ts';
-import { makeFolder, readJsonLines, writeAside } from '../files.ts';
+import { makeFolder, readJsonLines, removeLeftovers, writeAside } from '../files.ts';
 import { reopenSystem } from '../models/own-system.ts';
 import { configSchema, type RunConfig } from './config.ts';
 import type { EpochRecord, PretrainingRecord, StageRecord } from './record.ts';
@@ -100,6 +100,12 @@ export class RunFolder {
   /** Removes what was measured of weights that training is about to change. */
   async forgetResults(): Promise<void> {
     for (const name of RESULTS) await rm(this.file(name), { force: true });
+  }
+
+  /** Removes checkpoints that a killed process did not finish; for the process that trains here. */
+  async removeLeftovers(): Promise<void> {
+    for (const { last, best } of [TRAINING, PRETRAINING])
+      for (const name of [last, best]) await removeLeftovers(this.file(name));
   }
 
   /** Reads `config.json`, and makes the system known that it names. */

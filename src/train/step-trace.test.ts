@@ -30,7 +30,6 @@ async function go({ config, run }: Awaited<ReturnType<typeof begin>>, resume: bo
   let steps = 0;
   const result = await train({
     ...{ run, spec: specOf(config), settings: config.settings, seed: 1, dataset, session, resume },
-    checkpointEvery: 30,
     signal: stop.signal,
     onStep: ({ phase }) => {
       if (phase === 'train' && ++steps === until) stop.abort();

@@ -41,7 +41,6 @@ async function run(name: string, weights?: WeightsFile) {
     run: folderOfRun,
     ...{ spec: specOf(config), settings: config.settings, seed: 1, dataset, session, weights },
     resume: false,
-    checkpointEvery: 30,
     onPretrainingEpoch: ({ val_loss }) => losses.push(val_loss),
   });
   session.close();

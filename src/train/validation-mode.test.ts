@@ -37,7 +37,7 @@ async function trained(validationMode: 'evaluation' | 'training') {
     run: await RunFolder.create(join(folder, validationMode), {} as never),
     spec: { system, options: {}, height: 16, width: 16, channels: 3, classes: 8, seed: 1 },
     settings: { ...system.training, validationMode },
-    ...{ seed: 1, dataset, session, resume: false, checkpointEvery: 30 },
+    ...{ seed: 1, dataset, session, resume: false },
   });
   const mean = [...session.readVariable('bn.running_mean')];
   session.close();
