@@ -18,6 +18,9 @@ export interface Random {
   shuffle<T extends { length: number; [index: number]: unknown }>(items: T): T;
 }
 
+/** Kernels draw by 32 bits of a seed: a larger one would be a smaller one again. */
+export const MOST_SEED = 2 ** 32 - 1;
+
 /** A generator for the stream that `seed` and `key` name. */
 export function random(seed: number, ...key: (string | number)[]): Random {
   const generator = xoroshiro128plus(hash([seed, ...key].join('\u0000')));

@@ -131,6 +131,11 @@ describe('broken input', () => {
     );
     expectParagraph(await train(at('good.npz'), '--lr', 'fast'), 2, /Expected a number above 0/);
     expectParagraph(
+      await train(at('good.npz'), '--seed', '4294967296'),
+      2,
+      /a whole number from 0 to 4294967295/,
+    );
+    expectParagraph(
       await train('smaer'),
       2,
       /--data: expected a path or smear, got smaer; did you mean smear\?/,

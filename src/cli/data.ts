@@ -5,7 +5,7 @@ import { type CheckedImage, type CheckOptions, checkDataset, type DataReport } f
 import { writeSmear } from '../data/smear/write.ts';
 import { EXIT, quoted } from '../errors.ts';
 import { columns, print, say } from './io.ts';
-import { positiveInt, wholeNumber } from './options.ts';
+import { positiveInt, seedNumber } from './options.ts';
 import { addFlip, addRelabel } from './relabel.ts';
 
 /** Lines of each kind that the text shows; `--json` has all. */
@@ -37,7 +37,7 @@ export function addData(program: Command): void {
       'List every fault: broken images, wrong labels, duplicates across splits, conflicting labels',
     )
     .option('--size <pixels>', 'read at this size', positiveInt)
-    .option('--seed <n>', 'seed of splits that have to be drawn', wholeNumber, 0)
+    .option('--seed <n>', 'seed of splits that have to be drawn', seedNumber, 0)
     .option('--labels <log>', 'read labels through a log of soma data relabel')
     .option('--json', 'print JSON')
     .addHelpText(
@@ -58,7 +58,7 @@ export function addData(program: Command): void {
     .option('--train <n>', 'training images', positiveInt, 1600)
     .option('--val <n>', 'validation images', positiveInt, 320)
     .option('--test <n>', 'test images', positiveInt, 640)
-    .option('--seed <n>', 'another seed, other cells', wholeNumber, 0)
+    .option('--seed <n>', 'another seed, other cells', seedNumber, 0)
     .option('--no-masks', 'images only')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  soma data synth smear/ --size 64 --train 400 --val 80 --test 160')

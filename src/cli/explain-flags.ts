@@ -15,7 +15,7 @@ import {
   type EngineOptions,
   positiveInt,
   positiveNumber,
-  wholeNumber,
+  seedNumber,
   withFormat,
   words,
 } from './options.ts';
@@ -58,7 +58,7 @@ export function withExplainFlags(command: Command): Command {
     .option('--activated', 'Grad-CAM looks behind the ReLU that follows the layer', false)
     .option('--class <name>', 'class that is asked about: a name, predicted, or true', 'predicted')
     .option('--per-class <n>', 'images of each class, where none are named', positiveInt, 2)
-    .option('--seed <n>', 'seed by which images are drawn', wholeNumber, 0)
+    .option('--seed <n>', 'seed by which images are drawn', seedNumber, 0)
     .option('--data <path>', 'other data with the same classes')
     .addOption(new Option('--split <name>', 'which images').choices(SPLITS).default('test'))
     .option(

@@ -8,6 +8,7 @@ import { EXIT, nearest, SomaError } from '../errors.ts';
 import { parsed } from '../models/parsed.ts';
 import { settingsSchema, type TrainingSettings } from '../models/settings.ts';
 import type { System } from '../models/system.ts';
+import { MOST_SEED } from '../random.ts';
 import { FORMATS, type Format } from '../report/tables.ts';
 
 export function positiveInt(text: string): number {
@@ -16,15 +17,16 @@ export function positiveInt(text: string): number {
   return n;
 }
 
-export function wholeNumber(text: string): number {
+export function seedNumber(text: string): number {
   const n = Number(text);
-  if (!Number.isInteger(n) || n < 0) throw new InvalidArgumentError('Expected a whole number, 0 or more.');
+  if (!Number.isInteger(n) || n < 0 || n > MOST_SEED)
+    throw new InvalidArgumentError(`Expected a whole number from 0 to ${MOST_SEED}.`);
   return n;
 }
 
-/** Whole numbers with commas between them. */
-export function wholeNumbers(text: string): number[] {
-  return words(text).map(wholeNumber);
+/** Seeds with commas between them. */
+export function seedNumbers(text: string): number[] {
+  return words(text).map(seedNumber);
 }
 
 /** Words with commas between them. */

@@ -19,7 +19,7 @@ import { EXIT, SomaError } from '../errors.ts';
 import { claimed } from '../jobs/claim.ts';
 import { openData } from '../train/data.ts';
 import { columns, print, say } from './io.ts';
-import { shareBelowOne, wholeNumber } from './options.ts';
+import { seedNumber, shareBelowOne } from './options.ts';
 
 /** Labels do not depend on the size that images are read at. */
 const ANY_SIZE = 64;
@@ -140,7 +140,7 @@ export function addFlip(data: Command): void {
     .requiredOption('--log <file>', 'new log')
     .option('--share <share>', 'of the images', shareBelowOne, 0.05)
     .addOption(new Option('--split <name>', 'which images').choices(SPLITS).default('train'))
-    .option('--seed <n>', 'other images, other classes', wholeNumber, 0)
+    .option('--seed <n>', 'other images, other classes', seedNumber, 0)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',

@@ -31,9 +31,9 @@ import {
   collect,
   type EngineOptions,
   positiveInt,
+  seedNumber,
   setRecord,
   splitList,
-  wholeNumber,
   withEngine,
 } from './options.ts';
 import { refuseRun, reportFolder } from './report-folder.ts';
@@ -66,7 +66,7 @@ export function addReview(program: Command): void {
     .option('--size <pixels>', 'side of the images (default: the paper)', positiveInt)
     .option('--channels <n>', 'read images as grey (1) or RGB (3) (default: as they are)', channelCount)
     .option('--epochs <n>', 'at most so many in each training', positiveInt)
-    .option('--seed <n>', 'seed of the parts and of the networks', wholeNumber, 0)
+    .option('--seed <n>', 'seed of the parts and of the networks', seedNumber, 0)
     .addOption(new Option('--keep-together <what>', 'what is tested together').choices(['near-duplicates']))
     .option('--set <key=value>', 'an option of the system or a setting, as for soma train', collect)
     .option('--most <n>', 'images of each kind that the gallery shows, worst first', positiveInt, 400)

@@ -28,7 +28,7 @@ import type { RunFolder } from '../train/run-folder.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
 import { keepForReport } from './keep.ts';
-import { type EngineOptions, wholeNumber, withEngine, withFormat, words } from './options.ts';
+import { type EngineOptions, seedNumber, withEngine, withFormat, words } from './options.ts';
 import { refuseRun, reportFolder } from './report-folder.ts';
 import { expectSameImages } from './same-images.ts';
 import { measureSideBySide } from './side-by-side.ts';
@@ -52,7 +52,7 @@ export function addRobustness(program: Command): void {
     .addOption(new Option('--split <name>', 'which images').choices(SPLITS).default('test'))
     .option('--corruptions <list>', `of ${CORRUPTION_NAMES.join(', ')} (default: all)`, corruptionList)
     .option('--severities <list>', 'of 1 to 5 (default: all)', severityList)
-    .option('--seed <n>', 'seed of what the corruptions draw', wholeNumber, 0)
+    .option('--seed <n>', 'seed of what the corruptions draw', seedNumber, 0)
     .option('--out <folder>', 'where the report goes (default: robustness/ in the run; for several, here)')
     .option('--json', 'print JSON')
     .addHelpText(

@@ -19,7 +19,7 @@ import { readStudy, type Study } from '../study/study.ts';
 import { resolveSource } from '../train/data.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
-import { collect, type EngineOptions, wholeNumbers, withEngine, withFormat, words } from './options.ts';
+import { collect, type EngineOptions, seedNumbers, withEngine, withFormat, words } from './options.ts';
 
 interface StudyFlags extends EngineOptions {
   readonly data?: readonly string[];
@@ -43,7 +43,7 @@ export function addStudy(program: Command): void {
       collect,
     )
     .option('--out <folder>', 'where runs and results go (default: studies/<study>)')
-    .option('--seeds <list>', 'seeds instead of the study’s, e.g. 0,1,2', wholeNumbers)
+    .option('--seeds <list>', 'seeds instead of the study’s, e.g. 0,1,2', seedNumbers)
     .option('--arms <list>', 'only these arms, e.g. se-cnn,cbam-cnn; tables show whatever is finished', words)
     .option('--quick', 'one epoch and one seed, on built-in data where no other is given')
     .option('--list', 'list the studies')

@@ -38,9 +38,9 @@ import {
   foldNumber,
   positiveInt,
   positiveNumber,
+  seedNumber,
   splitList,
   splitRatios,
-  wholeNumber,
   withEngine,
 } from './options.ts';
 import { progressDisplay } from './progress.ts';
@@ -95,7 +95,7 @@ export function addTrain(program: Command): void {
       splitRatios,
     )
     .option('--resplit', 'draw all splits anew, also where some are stored')
-    .option('--split-seed <n>', 'seed of drawn splits (default: --seed)', wholeNumber)
+    .option('--split-seed <n>', 'seed of drawn splits (default: --seed)', seedNumber)
     .addOption(
       new Option('--keep-together <what>', 'what stays in one split where splits are drawn').choices([
         'near-duplicates',
@@ -116,7 +116,7 @@ export function addTrain(program: Command): void {
     .option('--epochs <n>', 'at most so many', positiveInt)
     .option('--batch-size <n>', 'images in a step', positiveInt)
     .option('--lr <rate>', 'learning rate at the start', positiveNumber)
-    .option('--seed <n>', 'seed of weights, order, augmentation and drawn splits', wholeNumber, 0)
+    .option('--seed <n>', 'seed of weights, order, augmentation and drawn splits', seedNumber, 0)
     .option(
       '--set <key=value>',
       'change an option of the system or a setting, e.g. T=5 or optimizer.kind=sgd',

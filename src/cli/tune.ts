@@ -32,9 +32,9 @@ import {
   collect,
   type EngineOptions,
   positiveInt,
+  seedNumber,
   setRecord,
   splitRatios,
-  wholeNumber,
   withEngine,
   withFormat,
 } from './options.ts';
@@ -83,7 +83,7 @@ export function addTune(program: Command): void {
     .option('--channels <n>', 'read images as grey (1) or RGB (3) (default: as they are)', channelCount)
     .option('--ratios <shares>', 'train/val/test shares where splits are drawn, e.g. 80/10/10', splitRatios)
     .option('--resplit', 'draw all splits anew, also where some are stored')
-    .option('--split-seed <n>', 'seed of drawn splits, the same for all trials', wholeNumber, 0)
+    .option('--split-seed <n>', 'seed of drawn splits, the same for all trials', seedNumber, 0)
     .addOption(
       new Option('--keep-together <what>', 'what stays in one split where splits are drawn').choices([
         'near-duplicates',
@@ -91,7 +91,7 @@ export function addTune(program: Command): void {
     )
     .option('--labels <log>', 'read labels through a log of soma data relabel')
     .option('--set <key=value>', 'change an option or a setting of all trials', collect)
-    .option('--seed <n>', 'seed of the search; those of the trials follow from it', wholeNumber, 0)
+    .option('--seed <n>', 'seed of the search; those of the trials follow from it', seedNumber, 0)
     .option('--out <folder>', 'where the search lives (default: tunings/<system>)')
     .option('--list', 'list the built-in spaces')
     .option('--json', 'print JSON')

@@ -7,17 +7,19 @@ import { z } from 'zod';
 import { SPLITS } from '../data/dataset.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { VOTES } from '../measure/ensemble.ts';
+import { MOST_SEED } from '../random.ts';
 
 /** Names become folder names. */
 const name = z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, 'expected small letters, digits, dots and dashes');
-const seeds = z.array(z.int().min(0)).min(1);
+const seed = z.int().min(0).max(MOST_SEED);
+const seeds = z.array(seed).min(1);
 
 /** What its authors report on test, as shares. */
 const paper = z.strictObject({ accuracy: z.number().optional(), macroF1: z.number().optional() }).default({});
 
 /** How splits are drawn that the data does not have: the same for every seed, so that all are tested on the same images. */
 const splitSchema = z.strictObject({
-  seed: z.int().min(0).default(0),
+  seed: seed.default(0),
   ratios: z.strictObject({ train: z.number(), val: z.number(), test: z.number() }).optional(),
   /** Draw all splits from all images, also where some are stored. */
   resplit: z.boolean().optional(),
