@@ -1,6 +1,6 @@
 /** Writing files so that a kill leaves either the old one or the new one, whole; and journals, line by line. */
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EXIT, SomaError } from './errors.ts';
 
@@ -17,12 +17,15 @@ export async function removeLeftovers(path: string): Promise<void> {
 }
 
 /** Writes beside `path`, makes sure that it is on the disk, and renames. Throws a SomaError naming the path. */
-export async function writeAside(path: string, data: string | Uint8Array): Promise<void> {
+export async function writeAside(
+  path: string,
+  data: string | Uint8Array | Iterable<Uint8Array>,
+): Promise<void> {
   const aside = nameAside(path);
   try {
     const file = await open(aside, 'w');
     try {
-      await file.writeFile(data);
+      await writeFile(file, data);
       await file.sync();
     } finally {
       await file.close();

@@ -1,6 +1,9 @@
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { SomaError } from '../errors.ts';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, readSafetensors, writeSafetensors } from './safetensors.ts';
 
 const file = {
   tensors: new Map([
@@ -14,6 +17,25 @@ describe('safetensors', () => {
   it('comes back to the bit', () => {
     const back = decodeSafetensors(encodeSafetensors(file), 'x');
     expect(back).toEqual({ ...file, otherTypes: new Map() });
+  });
+
+  it('is read from a file as from bytes', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'soma-safetensors-'));
+    const path = join(folder, 'a.safetensors');
+    await writeSafetensors(path, file);
+    const bytes = await readFile(path);
+    expect(Buffer.compare(bytes, encodeSafetensors(file))).toBe(0);
+    expect(await readSafetensors(path)).toEqual(decodeSafetensors(bytes, path));
+    for (const [length, got] of [
+      [5, /got 5 bytes/],
+      [40, /header alone says/],
+      [bytes.length - 3, /end of the file inside b\.beta/],
+    ] as const) {
+      await writeFile(path, bytes.subarray(0, length));
+      await expect(readSafetensors(path)).rejects.toThrow(got);
+    }
+    await expect(readSafetensors(folder)).rejects.toThrow(/expected a checkpoint, got EISDIR/);
+    await expect(readSafetensors(join(folder, 'b'))).rejects.toThrow(/expected a checkpoint, got ENOENT/);
   });
 
   it("passes over tensors of other types, such as the counters of PyTorch's BatchNorm", () => {

@@ -5,7 +5,7 @@
  * can be read by the Python package of the same name.
  */
 
-import { readFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { z } from 'zod';
 import { mismatch, SomaError } from '../errors.ts';
@@ -25,6 +25,8 @@ export interface TensorFile {
 }
 
 const ALIGNMENT = 8;
+/** Bytes that are read or written at once; the system takes less than 2 GiB. */
+const PIECE = 2 ** 28;
 
 const whole = z.int().min(0);
 const entrySchema = z.object({
@@ -38,7 +40,8 @@ const headerSchema = z
   .object({ __metadata__: z.record(z.string(), z.string()).optional() })
   .catchall(entrySchema);
 
-export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
+/** The bytes of a file, in pieces: a whole one may be larger than a buffer can be. */
+function* piecesOf({ tensors, metadata }: TensorFile): Generator<Uint8Array> {
   if (endianness() !== 'LE')
     throw new SomaError('safetensors: expected a little-endian machine, got a big-endian one');
   const header: Record<string, unknown> = { __metadata__: metadata };
@@ -51,53 +54,89 @@ export function encodeSafetensors({ tensors, metadata }: TensorFile): Uint8Array
   }
   const json = Buffer.from(JSON.stringify(header));
   const padded = Math.ceil(json.length / ALIGNMENT) * ALIGNMENT;
-  const bytes = Buffer.alloc(8 + padded + offset, ' ');
+  const bytes = Buffer.alloc(8 + padded, ' ');
   bytes.writeBigUInt64LE(BigInt(padded));
   json.copy(bytes, 8);
-  let at = 8 + padded;
-  for (const { data } of tensors.values()) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
-  return bytes;
+  yield bytes;
+  for (const { data } of tensors.values())
+    for (let at = 0; at < data.byteLength; at += PIECE)
+      yield new Uint8Array(data.buffer, data.byteOffset + at, Math.min(PIECE, data.byteLength - at));
 }
 
-/** @param where file name for errors. Throws a SomaError naming it where the bytes are not such a file. */
-export function decodeSafetensors(bytes: Uint8Array, where: string): TensorFile {
-  const broken = (got: string) =>
+export function encodeSafetensors(file: TensorFile): Uint8Array {
+  return Buffer.concat([...piecesOf(file)]);
+}
+
+type Broken = (got: string) => SomaError;
+
+function brokenIn(where: string): Broken {
+  return (got) =>
     new SomaError(`${where}: expected a whole safetensors file, got ${got}; take another copy or checkpoint`);
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (buffer.length < 8) throw broken(`${buffer.length} bytes`);
-  const length = Number(buffer.readBigUInt64LE());
-  if (length > buffer.length - 8)
-    throw broken(`${buffer.length} bytes where the header alone says ${length}`);
-  const data = buffer.subarray(8 + length);
-  const parsed = headerSchema.safeParse(parseHeader(buffer.toString('utf8', 8, 8 + length), broken));
+}
+
+/** Length of the header, of a file of so many bytes. */
+function headerLength(start: Buffer, bytes: number, broken: Broken): number {
+  if (bytes < 8) throw broken(`${bytes} bytes`);
+  const length = Number(start.readBigUInt64LE());
+  if (length > bytes - 8) throw broken(`${bytes} bytes where the header alone says ${length}`);
+  return length;
+}
+
+interface Layout {
+  readonly metadata: Readonly<Record<string, string>>;
+  /** In the order in which they lie in the data. */
+  readonly entries: readonly (readonly [string, Entry])[];
+}
+
+/** What a header says of so many bytes of data. */
+function layoutOf(header: string, dataBytes: number, broken: Broken): Layout {
+  const parsed = headerSchema.safeParse(parseHeader(header, broken));
   if (!parsed.success) {
     const [{ path, message }] = parsed.error.issues;
     throw broken(`a header with ${path.join('.') || 'no tensors'}: ${message}`);
   }
-  const { __metadata__: metadata = {}, ...entries } = parsed.data;
-  const tensors = new Map<string, NamedTensor>();
-  const otherTypes = new Map<string, string>();
+  const { __metadata__: metadata = {}, ...rest } = parsed.data;
+  const entries = Object.entries(rest).sort(byPlace);
   let end = 0;
-  for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries).sort(byPlace)) {
+  for (const [name, { dtype, shape, data_offsets }] of entries) {
     const [from, to] = data_offsets;
     if (from !== end) throw broken(`${name} at byte ${from} of the data, where ${end} is next`);
-    if (to > data.length) throw broken(`the end of the file inside ${name}`);
+    if (to > dataBytes) throw broken(`the end of the file inside ${name}`);
+    if (dtype === 'F32' && to - from !== size(shape) * 4)
+      throw broken(`${to - from} bytes for ${name} [${shape.join('×')}]`);
     end = to;
+  }
+  if (end !== dataBytes) throw broken(`${dataBytes - end} bytes behind the last tensor`);
+  return { metadata, entries };
+}
+
+/** An empty file of this layout, whose tensors have to be filled. */
+function emptyFile({ metadata, entries }: Layout) {
+  const tensors = new Map<string, NamedTensor>();
+  const otherTypes = new Map<string, string>();
+  const places: { bytes: Uint8Array; from: number }[] = [];
+  for (const [name, { dtype, shape, data_offsets }] of entries) {
     if (dtype !== 'F32') {
       otherTypes.set(name, dtype);
       continue;
     }
-    if (to - from !== size(shape) * 4) throw broken(`${to - from} bytes for ${name} [${shape.join('×')}]`);
-    // Copied, because the data need not lie on a multiple of 4 bytes.
-    const copy = new Float32Array(size(shape));
-    new Uint8Array(copy.buffer).set(data.subarray(from, to));
-    tensors.set(name, { shape, data: copy });
+    const data = new Float32Array(size(shape));
+    tensors.set(name, { shape, data });
+    places.push({ bytes: new Uint8Array(data.buffer), from: data_offsets[0] });
   }
-  if (end !== data.length) throw broken(`${data.length - end} bytes behind the last tensor`);
-  return { tensors, metadata, otherTypes };
+  return { file: { tensors, metadata, otherTypes }, places };
+}
+
+/** @param where file name for errors. Throws a SomaError naming it where the bytes are not such a file. */
+export function decodeSafetensors(bytes: Uint8Array, where: string): TensorFile {
+  const broken = brokenIn(where);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = headerLength(buffer, buffer.length, broken);
+  const data = buffer.subarray(8 + length);
+  const { file, places } = emptyFile(layoutOf(buffer.toString('utf8', 8, 8 + length), data.length, broken));
+  // Copied, because the data need not lie on a multiple of 4 bytes.
+  for (const { bytes: to, from } of places) to.set(data.subarray(from, from + to.length));
+  return file;
 }
 
 function byPlace([, a]: [string, Entry], [, b]: [string, Entry]): number {
@@ -113,12 +152,40 @@ function parseHeader(text: string, broken: (got: string) => SomaError): unknown 
 }
 
 export async function writeSafetensors(path: string, file: TensorFile): Promise<void> {
-  await writeAside(path, encodeSafetensors(file));
+  await writeAside(path, piecesOf(file));
 }
 
+/** Fills `to` from a place in a file. */
+async function readInto(file: FileHandle, to: Uint8Array, place: number, broken: Broken): Promise<void> {
+  for (let done = 0; done < to.length; ) {
+    const wanted = Math.min(PIECE, to.length - done);
+    const { bytesRead } = await file.read(to, done, wanted, place + done);
+    if (bytesRead === 0) throw broken(`its end after ${place + done} bytes`);
+    done += bytesRead;
+  }
+}
+
+/** As `decodeSafetensors`, for files of any size. */
 export async function readSafetensors(path: string): Promise<TensorFile> {
-  const bytes = await readFile(path).catch((error: Error) => {
+  const unreadable = (error: Error) => {
     throw new SomaError(`${path}: expected a checkpoint, got ${error.message}; check the run folder`);
-  });
-  return decodeSafetensors(bytes, path);
+  };
+  const broken = brokenIn(path);
+  const handle = await open(path).catch(unreadable);
+  try {
+    const { size: bytes } = await handle.stat();
+    const start = Buffer.alloc(8);
+    if (bytes >= 8) await readInto(handle, start, 0, broken);
+    const header = Buffer.alloc(headerLength(start, bytes, broken));
+    await readInto(handle, header, 8, broken);
+    const data = 8 + header.length;
+    const { file, places } = emptyFile(layoutOf(header.toString(), bytes - data, broken));
+    for (const { bytes: to, from } of places) await readInto(handle, to, data + from, broken);
+    return file;
+  } catch (error) {
+    if (error instanceof SomaError) throw error;
+    return unreadable(error as Error);
+  } finally {
+    await handle.close();
+  }
 }
