@@ -35,10 +35,17 @@ function leanest(rows) {
   return rows.filter((row) => !row.failure && !isOurs(row)).toSorted((a, b) => overIdle(a) - overIdle(b))[0];
 }
 
-function heading({ name, task, system, size, batch, steps, threads }) {
-  const spiking = SPIKING.includes(system) ? `, T = ${steps}` : '';
+/** What was measured, but for what a table varies. */
+function heading({ name, task, system, size, batch, steps, threads }, varied) {
   const what = task === 'train' ? 'training step' : 'predictions';
-  return `**${name}**: ${what}, ${size} px, batch ${batch}${spiking}, ${threads} threads`;
+  const parts = {
+    size: `${size} px`,
+    batch: `batch ${batch}`,
+    steps: SPIKING.includes(system) && `T = ${steps}`,
+    threads: `${threads} threads`,
+  };
+  const said = Object.entries(parts).filter(([key, part]) => part && key !== varied);
+  return `**${name}**: ${what}, ${said.map(([, part]) => part).join(', ')}`;
 }
 
 /** Words that say where and when the workloads of a table were measured. */
@@ -131,8 +138,7 @@ function growth(key, { workloads }) {
       ];
     });
     const header = [key, 'Soma', 'images/s', 'best peer', 'ratio', 'MiB over idle, leanest peer'];
-    const first = heading({ ...own[0], name: system }).replace(/, [^,]*$/, '');
-    return `${first}\n\n${markdown([withRates ? [...header, 'rates, Soma / peer'] : header, ...rows])}`;
+    return `${heading({ ...own[0], name: system }, key)}\n\n${markdown([withRates ? [...header, 'rates, Soma / peer'] : header, ...rows])}`;
   });
   return [...parts, provenance(workloads)].join('\n\n');
 }

@@ -8,7 +8,7 @@
 #pragma once
 #include "conv_source.h"
 #include "conv_spike_masks.h"
-#include "conv_turned.h"
+#include "turned.h"
 
 namespace soma::SOMA_ISA {
 

@@ -14,7 +14,7 @@
 #pragma once
 #include "conv_gather.h"
 #include "conv_gather_taps.h"
-#include "conv_turned.h"
+#include "turned.h"
 
 namespace soma::SOMA_ISA {
 

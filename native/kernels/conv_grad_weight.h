@@ -5,7 +5,7 @@
 // lanes are output channels. Runs of images have partial sums of their own, added in order at the end.
 #pragma once
 #include "conv_source.h"
-#include "conv_turned.h"
+#include "turned.h"
 #include "conv_tile.h"
 
 namespace soma::SOMA_ISA {

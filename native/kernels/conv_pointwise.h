@@ -4,7 +4,7 @@
 #pragma once
 #include "conv_source.h"
 #include "conv_tile.h"
-#include "conv_turned.h"
+#include "turned.h"
 
 namespace soma::SOMA_ISA {
 

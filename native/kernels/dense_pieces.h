@@ -1,7 +1,7 @@
 // The stored features of a dense layer in pieces, and the squares of 16 channels x 16 pixels that they are made of where
 // the input is a map: w has those as 16 short rows of pixels, far apart, the map as pixels of 16 channels.
 #pragma once
-#include "conv_turned.h"
+#include "turned.h"
 #include "dense_shape.h"
 
 namespace soma::SOMA_ISA {

@@ -1,4 +1,4 @@
-// Sums whose lanes are output channels, turned round into gradients of weights, O x C x taps.
+// Sums whose lanes are channels, turned round into gradients of weights, in which channels are rows.
 #pragma once
 #include "../kernel.h"
 #include "../simd.h"
