@@ -21,18 +21,23 @@ struct DenseGradientPlan {
   }
 };
 
+// Calls body(pieces, piece, packed, turned) for all pieces of features, with scratch of the thread.
+template <class Body>
+static inline void forDensePieces(const Call& call, const DenseShape& s, int depth, const Body& body) {
+  const DensePieces pieces(s);
+  const DenseGradientPlan plan(pieces, depth, call.scratch, call.pool->threads());
+  call.pool->run(pieces.count(), [&](int task, int thread) {
+    body(pieces, pieces[task], plan.packed + thread * plan.packedSize, plan.turned + thread * plan.turnedSize);
+  });
+}
+
 // [g, w, dx]
 static inline void denseGradInput(const Call& call) {
   const DenseShape s(call.ints);
-  const DensePieces pieces(s);
-  const DenseGradientPlan plan(pieces, s.O, call.scratch, call.pool->threads());
   const float *g = call.f32(0), *w = call.f32(1);
   float* dx = call.f32(2);
   const int stored = s.stored();
-  call.pool->run(pieces.count(), [&](int task, int thread) {
-    const DensePiece piece = pieces[task];
-    float* packed = plan.packed + thread * plan.packedSize;
-    float* turned = plan.turned + thread * plan.turnedSize;
+  forDensePieces(call, s, s.O, [&](const DensePieces& pieces, const DensePiece& piece, float* packed, float* turned) {
     for (int o = 0; o < s.O; o++) {
       const float* row = w + size_t(o) * s.features();
       if (pieces.turned) turnRow(piece, s.HW, row, s.features(), turned);
@@ -45,23 +50,14 @@ static inline void denseGradInput(const Call& call) {
                  dx + piece.first + f, stored);
   });
 }
-static inline size_t denseGradInputScratch(const Call& call, int threads) {
-  const DenseShape s(call.ints);
-  return DenseGradientPlan(DensePieces(s), s.O, nullptr, threads).bytes;
-}
 
 // [x, g, dw]
 static inline void denseGradWeight(const Call& call) {
   const DenseShape s(call.ints);
-  const DensePieces pieces(s);
-  const DenseGradientPlan plan(pieces, s.rows, call.scratch, call.pool->threads());
   const float *x = call.f32(0), *g = call.f32(1);
   float* dw = call.f32(2);
   const int stored = s.stored();
-  call.pool->run(pieces.count(), [&](int task, int thread) {
-    const DensePiece piece = pieces[task];
-    float* packed = plan.packed + thread * plan.packedSize;
-    float* turned = plan.turned + thread * plan.turnedSize;
+  forDensePieces(call, s, s.rows, [&](const DensePieces& pieces, const DensePiece& piece, float* packed, float* turned) {
     for (int f = 0; f < piece.count; f += STRIP)
       packStrip(s.rows, x + piece.first + f, stored, piece.count - f, packed + size_t(f) * s.rows);
     for (int o = 0; o < s.O; o += OUTER_ROWS) {
@@ -74,6 +70,11 @@ static inline void denseGradWeight(const Call& call) {
         turnRowBack(piece, s.HW, turned + i * piece.count, rows + size_t(i) * s.features());
     }
   });
+}
+
+static inline size_t denseGradInputScratch(const Call& call, int threads) {
+  const DenseShape s(call.ints);
+  return DenseGradientPlan(DensePieces(s), s.O, nullptr, threads).bytes;
 }
 static inline size_t denseGradWeightScratch(const Call& call, int threads) {
   const DenseShape s(call.ints);

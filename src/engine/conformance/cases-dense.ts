@@ -10,6 +10,7 @@ const LAYERS = [
   { n: 2, f: 33, o: 16, time: null, spikes: true },
   { n: 4, f: 70, o: 8, time: 3, spikes: true },
   { n: 5, f: 300, o: 33, time: 1, spikes: false },
+  { n: 0, f: 20, o: 5, time: null, spikes: false },
   { n: 70, f: 8200, o: 101, time: null, spikes: false }, // long rows, and more of them than are summed at once
   { n: 17, f: 40_000, o: 2, time: null, spikes: false }, // more pieces than groups of them
 ] as const;
