@@ -24,7 +24,7 @@ describe('removeLeftovers()', () => {
     const path = join(here, 'last.safetensors');
     const other = nameAside(join(here, 'best.safetensors'));
     for (const file of [path, nameAside(path), nameAside(path), other]) await writeFile(file, 'x');
-    await removeLeftovers(path);
+    await removeLeftovers(here, ['last.safetensors']);
     expect((await readdir(here)).sort()).toEqual([basename(other), 'last.safetensors']);
   });
 });

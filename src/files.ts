@@ -1,18 +1,19 @@
 /** Writing files so that a kill leaves either the old one or the new one, whole; and journals, line by line. */
 import { randomUUID } from 'node:crypto';
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { EXIT, SomaError } from './errors.ts';
+
+const PART = '.part';
 
 /** A name beside `path` that nobody else has, on whatever machine: processes of two containers have the same number. */
 export function nameAside(path: string): string {
-  return `${path}.${randomUUID().slice(0, 8)}.part`;
+  return `${path}.${randomUUID().slice(0, 8)}${PART}`;
 }
 
-/** Removes what processes that were killed while they wrote `path` left beside it. Only where nobody else may write it. */
-export async function removeLeftovers(path: string): Promise<void> {
-  const [folder, name] = [dirname(path), basename(path)];
-  const isAside = (file: string) => file.startsWith(`${name}.`) && file.endsWith('.part');
+/** Removes what processes that were killed while they wrote these files left beside them. Only where nobody else may write them. */
+export async function removeLeftovers(folder: string, names: readonly string[]): Promise<void> {
+  const isAside = (file: string) => file.endsWith(PART) && names.some((name) => file.startsWith(`${name}.`));
   for (const file of (await readdir(folder)).filter(isAside)) await rm(join(folder, file), { force: true });
 }
 

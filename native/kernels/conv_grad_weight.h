@@ -5,8 +5,8 @@
 // lanes are output channels. Runs of images have partial sums of their own, added in order at the end.
 #pragma once
 #include "conv_source.h"
-#include "turned.h"
 #include "conv_tile.h"
+#include "turned.h"
 
 namespace soma::SOMA_ISA {
 

@@ -6,20 +6,21 @@
 namespace soma::SOMA_ISA {
 
 // Weights are in no cache when a step begins, and rows lie too far apart for memory to foresee which come next: what is read
-// is asked for so many floats before, where it goes so many channels.
+// is asked for so many floats before, unless a caller knows what it reads next; where it goes so many channels.
 constexpr int PACK_AHEAD = 64, PACK_AHEAD_CHANNELS = 4;
 
 // `rows` rows of `columns` floats, `stride` apart: column i goes to to(i), a register of which the lanes beyond the rows are
 // zero; where that is null, nowhere.
 template <class To>
-static inline void scatterColumns(const float* from, size_t stride, int rows, int columns, const To& to) {
+static inline void scatterColumns(const float* from, size_t stride, int rows, int columns, const To& to,
+                                  size_t ahead = PACK_AHEAD) {
   for (int first = 0; first < columns; first += VL) {
     const int count = smaller(VL, columns - first);
     Vec square[VL];
     for (int r = 0; r < VL; r++) {
       const float* at = from + r * stride + first;
       square[r] = r < rows ? loadPart(at, count) : Vec{};
-      __builtin_prefetch(at + PACK_AHEAD);
+      __builtin_prefetch(at + ahead);
     }
     transpose(square);
     for (int i = 0; i < count; i++)

@@ -45,7 +45,7 @@ struct DensePlan {
   float* packed;  // for each thread
   size_t bytes;
 
-  DensePlan(const DenseShape&, char* base, int threads) {
+  DensePlan(char* base, int threads) {
     Scratch scratch(base);
     packed = scratch.take<float>(threads * DenseProducts::packedSize(TASK_ROWS));
     bytes = scratch.used();
@@ -56,7 +56,7 @@ struct DensePlan {
 static inline void dense(const Call& call) {
   constexpr int TASK_ROWS = DensePlan::TASK_ROWS, TASK_OUTPUTS = DensePlan::TASK_OUTPUTS;
   const DenseShape s(call.ints);
-  const DensePlan plan(s, call.scratch, call.pool->threads());
+  const DensePlan plan(call.scratch, call.pool->threads());
   const float *x = call.f32(0), *w = call.f32(1), *bias = call.f32(2);
   float* y = call.f32(3);
   const size_t stored = s.stored();
@@ -73,9 +73,7 @@ static inline void dense(const Call& call) {
                          plan.packed + thread * DenseProducts::packedSize(TASK_ROWS), y + size_t(r0) * s.O + o0, s.O);
   });
 }
-static inline size_t denseScratch(const Call& call, int threads) {
-  return DensePlan(DenseShape(call.ints), nullptr, threads).bytes;
-}
+static inline size_t denseScratch(const Call&, int threads) { return DensePlan(nullptr, threads).bytes; }
 
 // Long rows are cut into groups of pieces, whose sums are added in order at the end: there is work for all threads, and
 // each weight is read, and turned, once. The number of groups depends on the shape only, and so do the bits of y.

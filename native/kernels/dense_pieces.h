@@ -1,8 +1,9 @@
 // The stored features of a dense layer in pieces, and the squares of 16 channels x 16 pixels that they are made of where
 // the input is a map: w has those as 16 short rows of pixels, far apart, the map as pixels of 16 channels.
 #pragma once
-#include "turned.h"
+#include "conv_pack.h"
 #include "dense_shape.h"
+#include "turned.h"
 
 namespace soma::SOMA_ISA {
 
@@ -43,24 +44,9 @@ struct DensePieces {
 // A turned piece of one row of w, as the map has it: [pixel][16], zeros in the lanes of no channel. Asks for what is
 // `next` floats on, as the processor itself does not where rows of pixels are short and far apart.
 static inline void turnRow(const DensePiece& piece, int HW, const float* row, size_t next, float* to) {
-  const float* from = row + piece.feature;
   for (int lane = 0; lane < LANES; lane += VL)
-    for (int p = 0; p < piece.pixels; p += VL) {
-      const int channels = smaller(VL, piece.channels - lane), width = smaller(VL, piece.pixels - p);
-      const float* corner = from + ptrdiff_t(lane) * HW + p;
-      if (width < VL) {
-        for (int i = 0; i < width; i++)
-          for (int c = 0; c < VL; c++) to[(p + i) * LANES + lane + c] = c < channels ? corner[c * HW + i] : 0;
-        continue;
-      }
-      Vec square[VL] = {};
-      for (int c = 0; c < channels; c++) {
-        square[c] = load(corner + size_t(c) * HW);
-        __builtin_prefetch(corner + size_t(c) * HW + next);
-      }
-      transpose(square);
-      for (int i = 0; i < VL; i++) store(to + (p + i) * LANES + lane, square[i]);
-    }
+    scatterColumns(row + piece.feature + ptrdiff_t(lane) * HW, HW, piece.channels - lane, piece.pixels,
+                   [&](int pixel) { return to + pixel * LANES + lane; }, next);
 }
 
 // Writes a turned piece of one row of the gradient of w.

@@ -18,12 +18,6 @@ struct DenseShape {
   // Floats of a stored row of x, and whether they lie in the order of w's features.
   int stored() const { return HW > 1 ? int(mapSize(C, HW)) : C; }
   bool canonicalOrder() const { return HW == 1 || !isBlocked(C); }
-  // Feature at a stored position, or -1 in the lanes beyond C.
-  int feature(int position) const {
-    if (canonicalOrder()) return position;
-    const int c = position / LANES / HW * LANES + position % LANES;
-    return c < C ? c * HW + position / LANES % HW : -1;
-  }
 
   // Spike words of a stored row, the feature of a bit, and whether there is one.
   int words() const { return HW > 1 ? blocks(C) * HW : blocks(C); }

@@ -38,14 +38,12 @@ function soleTap({ o, c, groups, h, w, oh, ow, kh, kw, padding, dilation }: Conv
   return { filters: o * (c / groups), taps: kh * kw, tap: y * kw + x };
 }
 
-type Trimmed = Pick<ConvStep, 'geometry' | 'soleTap' | 'spikes'>;
-
 /** Without the taps that meet only padding. Spikes that are none cost nothing as it is. */
-function trimmed(geometry: ConvGeometry, spikes: boolean): Trimmed {
+function trimmed(geometry: ConvGeometry, spikes: boolean): Pick<ConvStep, 'geometry' | 'soleTap'> {
   const sole = spikes ? null : soleTap(geometry);
-  if (!sole) return { geometry, soleTap: null, spikes };
+  if (!sole) return { geometry, soleTap: null };
   const one = { kh: 1, kw: 1, stride: [1, 1], padding: [0, 0, 0, 0], dilation: [1, 1] } as const;
-  return { geometry: { ...geometry, ...one }, soleTap: sole, spikes };
+  return { geometry: { ...geometry, ...one }, soleTap: sole };
 }
 
 /** Null where the step is something else. */
@@ -53,14 +51,13 @@ export function convStep(step: Pick<Step, 'root' | 'nodes'>): ConvStep | null {
   const { root } = step;
   const [first, second] = root.inputs;
   if (!first || !second) return null;
+  const spikes = first.dtype === 'spike';
   switch (root.op.name) {
     case 'conv2d':
       return {
         pass: 'forward',
-        ...trimmed(
-          convGeometry(first.shape, second.shape, root.attrs as Conv2dAttrs, first.time),
-          first.dtype === 'spike',
-        ),
+        ...trimmed(convGeometry(first.shape, second.shape, root.attrs as Conv2dAttrs, first.time), spikes),
+        spikes,
         relu: fusedNode(step, 'relu') !== undefined,
         pool: fusedNode(step, 'maxPool2d') ?? null,
       };
@@ -71,7 +68,8 @@ export function convStep(step: Pick<Step, 'root' | 'nodes'>): ConvStep | null {
       const [x, w] = input ? [attrs.target, second.shape] : [first.shape, attrs.target];
       return {
         pass: input ? 'gradInput' : 'gradWeight',
-        ...trimmed(convGeometry(x, w, attrs, first.time), first.dtype === 'spike'),
+        ...trimmed(convGeometry(x, w, attrs, first.time), spikes),
+        spikes,
         relu: false,
         pool: fusedNode(step, 'maxPool2dGrad') ?? null,
       };

@@ -103,9 +103,9 @@ export class RunFolder {
   }
 
   /** Removes checkpoints that a killed process did not finish; for the process that trains here. */
-  async removeLeftovers(): Promise<void> {
-    for (const { last, best } of [TRAINING, PRETRAINING])
-      for (const name of [last, best]) await removeLeftovers(this.file(name));
+  removeLeftovers(): Promise<void> {
+    const checkpoints = [TRAINING, PRETRAINING].flatMap(({ last, best }) => [last, best]);
+    return removeLeftovers(this.path, checkpoints);
   }
 
   /** Reads `config.json`, and makes the system known that it names. */
