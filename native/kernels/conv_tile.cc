@@ -41,17 +41,23 @@ void tile(const TileGeometry& geometry, const Taps& taps, const float* input, co
     }
   }
 
+  const auto finish = [&](const auto& total) {
+#pragma GCC unroll 32
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 32
+      for (int p = 0; p < P; p++)
+#pragma GCC unroll 32
+        for (int v = 0; v < VO; v++) {
+          float* to = output[v] + r * geometry.outputRow + p * geometry.outputPixel;
+          store(to, total(to, sum[r][p][v]));
+        }
+  };
+  if (!geometry.add && !geometry.relu) return finish([](const float*, Vec v) { return v; });
   const Vec zero{};
-#pragma GCC unroll 32
-  for (int r = 0; r < R; r++)
-#pragma GCC unroll 32
-    for (int p = 0; p < P; p++)
-#pragma GCC unroll 32
-      for (int v = 0; v < VO; v++) {
-        float* to = output[v] + r * geometry.outputRow + p * geometry.outputPixel;
-        const Vec total = geometry.add ? load(to) + sum[r][p][v] : sum[r][p][v];
-        store(to, geometry.relu ? max(zero, total) : total);  // keeps a NaN
-      }
+  finish([&](const float* to, Vec v) {
+    const Vec total = geometry.add ? load(to) + v : v;
+    return geometry.relu ? max(zero, total) : total;  // keeps a NaN
+  });
 }
 
 // Tables over the number of columns, 1 … TILE_PIXELS; two rows only where both fit.

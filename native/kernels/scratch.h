@@ -26,7 +26,7 @@ class Scratch {
   size_t used_ = 0;
 };
 
-static inline int divideUp(int a, int b) { return (a + b - 1) / b; }
+static constexpr int divideUp(int a, int b) { return (a + b - 1) / b; }
 static inline int smaller(int a, int b) { return a < b ? a : b; }
 static inline int larger(int a, int b) { return a > b ? a : b; }
 

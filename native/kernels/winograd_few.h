@@ -81,7 +81,6 @@ class WinogradFew {
   // Pixels of the map, zeros outside, their columns dealt out to four.
   void stageRun(int image, int top, int left, int tiles, float* frame) const {
     constexpr int WIDTH = Plan::STEP * Plan::PHASE;
-    const int end = divideUp(tiles + 1, VL) * VL;  // of what is dealt out, in each of the four
     const int firstX = smaller(larger(0, -left), WIDTH), endX = smaller(WIDTH, s_.W - left);
     float line[WIDTH] = {};
     for (int c = 0; c < s_.C; c++)
@@ -93,7 +92,9 @@ class WinogradFew {
         }
         const float* from = x_ + ((size_t(image) * s_.C + c) * s_.H + y) * s_.W + left + firstX;
         std::memcpy(line + firstX, from, size_t(endX - firstX) * sizeof(float));
-        for (int i = 0; i < end; i += VL) deal(line + i * Plan::STEP, frame + i);
+        for (int i = 0; i < tiles; i += VL) deal(line + i * Plan::STEP, frame + i);
+        // The last tile also reads the first columns of the next.
+        for (int i = 0; i < Plan::SIDE - Plan::STEP; i++) frame[i * Plan::PHASE + tiles] = line[tiles * Plan::STEP + i];
       }
   }
   static void deal(const float* from, float* to) {

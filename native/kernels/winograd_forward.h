@@ -30,8 +30,8 @@ struct WinogradPlan {
 
   static constexpr size_t OWN_FLOATS = 160 * 1024;  // of V and M, where each task has its own
   static constexpr int OWN_TILES = Algorithm::PLAIN > 1 ? 6 : 14, MOST_OWN_TILES = 28, MIN_TASKS = 16;
-  // MOST_TILES of src/engine/native/lower-conv.ts, where weights are transformed besides.
-  static constexpr int SHARED_TILES = 56, MOST_SHARED_TILES = 112;
+  // Where weights are transformed besides, at least MOST_TILES of src/engine/native/lower-conv.ts.
+  static constexpr int SHARED_TILES = 56, MOST_SHARED_TILES = divideUp(112, OWN_TILES) * OWN_TILES;
   // Input channels summed at a stretch. Rounding errors grow with the length of a sum, and the transform of the
   // points back to outputs makes them larger: so long sums are made of sums. Plain weights are transformed as many
   // at a time, which a level 2 cache holds.
@@ -50,7 +50,7 @@ struct WinogradPlan {
   WinogradPlan(const ConvShape& s, char* base, int threads, bool plainWeights = false)
       : grid{s.images, Algorithm::tiles(s.pool2 ? s.yH() * 2 : s.OH, s.padTop),
              Algorithm::tiles(s.pool2 ? s.yW() * 2 : s.OW, s.padLeft)},
-        blockTiles(chooseBlocks(s, plainWeights)),
+        blockTiles(chooseBlocks(s, plainWeights, threads)),
         inputBlocks(blocks(s.C)),
         inputLayout(inputBlocks, blockTiles),
         outputLayout(WINOGRAD_GROUP / LANES, blockTiles) {
@@ -67,13 +67,18 @@ struct WinogradPlan {
   int tiles(int block) const { return smaller(blockTiles, grid.count() - firstTile(block)); }
 
  private:
-  int chooseBlocks(const ConvShape& s, bool plainWeights) {
+  int chooseBlocks(const ConvShape& s, bool plainWeights, int threads) {
+    const int tasks = threads > 1 ? MIN_TASKS : 1;
     const size_t tileFloats = size_t(Algorithm::SLOTS) * Algorithm::SLOTS * (blocks(s.C) * LANES + WINOGRAD_GROUP);
     const int fit = smaller(MOST_OWN_TILES, int(OWN_FLOATS / tileFloats) / OWN_TILES * OWN_TILES);
-    shared = fit < OWN_TILES || grid.count() < OWN_TILES * MIN_TASKS || plainWeights;
-    const int most = plainWeights ? MOST_SHARED_TILES : shared ? SHARED_TILES : smaller(fit, grid.count() / MIN_TASKS);
-    tileBlocks = divideUp(grid.count(), larger(1, most));
-    return divideUp(grid.count(), larger(1, tileBlocks));
+    shared = fit < OWN_TILES || grid.count() < OWN_TILES * tasks || plainWeights;
+    const int most = plainWeights ? MOST_SHARED_TILES : shared ? SHARED_TILES : smaller(fit, grid.count() / tasks);
+    // As few register tiles as can be, all about as wide: 64 tiles are 26 + 26 + 12, not 22 + 21 + 21.
+    const int count = larger(1, grid.count()), wide = divideUp(count, OWN_TILES);
+    const int wideInBlock = divideUp(wide, divideUp(wide, larger(1, most / OWN_TILES)));
+    const int tiles = wideInBlock * divideUp(count, wide);
+    tileBlocks = divideUp(grid.count(), tiles);
+    return tiles;
   }
 };
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Graph } from '../graph/graph.ts';
+import { apply, Graph } from '../graph/graph.ts';
 import { f32, type Value } from '../graph/value.ts';
+import { batchNormOp } from '../ops/batch-norm.ts';
 import { concat } from '../ops/concat.ts';
 import { dropout } from '../ops/dropout.ts';
 import { add, affine } from '../ops/elementwise.ts';
@@ -88,5 +89,15 @@ describe('rowsAreIndependent()', () => {
     const rng = (graph: Graph) =>
       graph.input('rng', { dtype: 'i32', shape: [2], time: null, format: 'flat' });
     expect(independent((x, graph) => dropout(x, rng(graph), 0.5, 0))).toBe(false);
+  });
+
+  it('lets BatchNorm pass on running statistics, until somebody reads what it used', () => {
+    const norm = (x: Value, graph: Graph, training: boolean) => {
+      const ofChannels = ['gamma', 'beta', 'mean', 'variance'].map((name) => graph.input(name, f32([6])));
+      return apply(batchNormOp, [x, ...ofChannels], { momentum: 0.1, eps: 1e-3, unbiased: true, training });
+    };
+    expect(independent((x, graph) => norm(x, graph, false))).toBe(true);
+    expect(independent((x, graph) => norm(x, graph, true))).toBe(false);
+    expect(independent((x, graph) => affine(norm(x, graph, false)[1], 2))).toBe(false);
   });
 });

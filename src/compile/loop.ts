@@ -83,11 +83,14 @@ export function rowsAreIndependent(nodes: readonly Node[], batch: number): boole
   const ofInputs = (value: Value | null) =>
     value !== null && (value.source.kind === 'input' || dependent.has(value));
   const dependent = new Set<Value>();
+  const whole = new Set<Value | null>();
   for (const node of nodes) {
+    if (node.inputs.some((input) => whole.has(input))) return false;
     if (!node.inputs.some(ofInputs)) continue;
-    const couples = node.op.couplesRows?.(node.attrs) || (node.op.mutates?.(node.attrs).length ?? 0) > 0;
-    if (couples || node.outputs.some(({ shape }) => shape[0] !== batch)) return false;
-    for (const output of node.outputs) dependent.add(output);
+    if (node.op.couplesRows?.(node.attrs) || (node.op.mutates?.(node.attrs).length ?? 0) > 0) return false;
+    if (node.outputs[0].shape[0] !== batch) return false;
+    // The statistics that BatchNorm used have no rows, and may be there as long as nobody reads them.
+    for (const output of node.outputs) (output.shape[0] === batch ? dependent : whole).add(output);
   }
   return true;
 }

@@ -6,7 +6,14 @@ import { createReferenceEngine } from '../engine/reference.ts';
 import { findSystem } from '../models/registry.ts';
 import { random } from '../random.ts';
 import { findNonFinite } from './non-finite.ts';
-import { evaluationStep, type NetworkSpec, predictionStep, type StepOptions, trainingStep } from './step.ts';
+import {
+  evaluationStep,
+  type NetworkSpec,
+  predictionStep,
+  type StepOptions,
+  type TracedStep,
+  trainingStep,
+} from './step.ts';
 
 const BATCH = 4;
 const SIDE = 8;
@@ -219,16 +226,16 @@ describe.skipIf(!built)('a step in micro-batches', () => {
 });
 
 describe('micro-batches', () => {
-  const count = (name: string, size: number, batch: number, weights: Float32Array | null = null) => {
-    const other = findSystem(name);
-    const { plan } = trainingStep(
-      { ...spec, system: other, options: {}, height: size, width: size },
-      other.training,
-      batch,
-      weights,
-    );
-    return plan.loop?.count ?? 1;
-  };
+  const at = (name: string, size: number) => ({
+    ...spec,
+    system: findSystem(name),
+    ...{ options: {}, height: size, width: size },
+  });
+  const loops = ({ plan }: TracedStep) => plan.loop?.count ?? 1;
+  const count = (name: string, size: number, batch: number, weights: Float32Array | null = null) =>
+    loops(trainingStep(at(name, size), findSystem(name).training, batch, weights));
+  const predicting = (name: string, size: number, batch: number) =>
+    loops(predictionStep(at(name, size), batch));
 
   it('are chosen for spiking networks of independent rows', () => {
     expect(count('scnn', 28, 64)).toBe(64);
@@ -238,5 +245,17 @@ describe('micro-batches', () => {
     expect(count('ae-cnn', 28, 64)).toBe(1);
     // PyTorch divides by the sum of the weights drawn, which is known for the whole batch only.
     expect(count('scnn', 28, 64, new Float32Array(3).fill(1))).toBe(1);
+  });
+
+  it('are chosen for predictions of dense networks whose maps outweigh their weights', () => {
+    expect(predicting('ae-cnn', 64, 64)).toBe(16);
+    expect(predicting('se-cnn', 64, 64)).toBe(16);
+    expect(predicting('ae-cnn', 28, 64)).toBe(1);
+    expect(predicting('ae-cnn', 64, 8)).toBe(1);
+    // A single image is too large for the cache.
+    expect(predicting('cnn', 64, 64)).toBe(1);
+    expect(predicting('ms-resnet18', 32, 16)).toBe(16);
+    // Its adaptation goes from batch to batch.
+    expect(predicting('biasnn', 32, 16)).toBe(1);
   });
 });

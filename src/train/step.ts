@@ -3,6 +3,7 @@
  * batch size. All work on the same variables, which a session knows by name.
  */
 import { compile } from '../compile/compile.ts';
+import { planBytes, stepCost } from '../compile/cost.ts';
 import { differentiate } from '../compile/differentiate.ts';
 import { rowsAreIndependent } from '../compile/loop.ts';
 import type { Plan } from '../compile/plan.ts';
@@ -163,20 +164,30 @@ const CACHE_BYTES = 2 ** 20;
 const SHARED = 16;
 
 /**
- * How many micro-batches a batch is run in. Spiking networks need much memory for each image, because every value
- * has T steps: they run a few images at a time, forward and back, while these are in the cache of one core. Where a
- * row depends on others (BatchNorm), and for all other networks, the batch stays whole.
+ * How many micro-batches a batch is run in, each by one thread and while it is in the cache of its core. Spiking networks need
+ * much memory for each image, because every value has T steps: they run so forward and back. Dense ones do where nothing is
+ * trained, an image fits that cache, and the maps of a micro-batch outweigh the weights, which each reads anew. Where a row
+ * depends on others (BatchNorm in training), the batch stays whole.
  */
 function microBatches<R extends ForwardRequest>(
   request: R,
   compiled: (request: R, count: number) => TracedStep,
 ): number {
-  const { batchSize } = request;
+  const { batchSize, training } = request;
   const { net } = traceForward(request, 1);
-  if (net.spikes.size === 0 || !rowsAreIndependent(net.graph.nodes, batchSize)) return 1;
-  const one = compiled({ ...request, batchSize: 1 }, 1).plan.arenaBytes;
-  const rows = Math.max(1, Math.floor(Math.min(CACHE_BYTES / one, batchSize / SHARED)));
-  return batchSize / largestDivisor(batchSize, rows);
+  const dense = net.spikes.size === 0;
+  if ((dense && training) || !rowsAreIndependent(net.graph.nodes, batchSize)) return 1;
+  const one = compiled({ ...request, batchSize: 1 }, 1).plan;
+  const most = Math.min(CACHE_BYTES / one.arenaBytes, batchSize / SHARED);
+  const rows = largestDivisor(batchSize, Math.max(1, Math.floor(most)));
+  return dense && (most < 1 || !mapsOutweighWeights(one, rows)) ? 1 : batchSize / rows;
+}
+
+/** Whether steps over so many rows move more bytes of maps than of weights; `one` is their plan for one row. */
+function mapsOutweighWeights(one: Plan, rows: number): boolean {
+  const moved = one.steps.reduce((sum, step) => sum + stepCost(step).bytes, 0);
+  const { variables } = planBytes(one, 1);
+  return rows * (moved - variables) > variables;
 }
 
 function largestDivisor(n: number, most: number): number {
