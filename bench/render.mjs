@@ -52,14 +52,13 @@ function heading({ name, task, system, size, batch, steps, threads }, varied) {
 function provenance(workloads) {
   const once = (key) => [...new Set(workloads.map((w) => w[key]))].join(', ');
   const days = [...new Set(workloads.map(({ date }) => date.slice(0, 10)))].join(', ');
-  const versions = Object.assign({}, ...workloads.flatMap(({ rows }) => rows.map((row) => row.versions)));
-  // Two versions of PyTorch take part.
-  const torches = new Set(workloads.flatMap(({ rows }) => rows.map((row) => row.versions?.torch)));
-  torches.delete(undefined);
-  if (torches.size > 0) versions.torch = [...torches].join(' and ');
-  const list = Object.entries(versions)
-    .map(([name, version]) => `${name} ${version}`)
-    .join(', ');
+  // Two versions of PyTorch take part, each with its Python.
+  const versions = new Map();
+  const rows = workloads.flatMap((workload) => workload.rows);
+  for (const [name, version] of rows.flatMap((row) => Object.entries(row.versions ?? {}))) {
+    versions.set(name, (versions.get(name) ?? new Set()).add(version));
+  }
+  const list = [...versions].map(([name, all]) => `${name} ${[...all].join(' and ')}`).join(', ');
   return `*${once('cpu')}, ${once('processors')} processors, ${days}, commit ${once('commit')}; ${list}.*`;
 }
 

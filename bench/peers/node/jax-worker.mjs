@@ -110,4 +110,4 @@ async function step() {
 const { version } = JSON.parse(
   readFileSync(new URL('node_modules/@jax-js/jax/package.json', import.meta.url), 'utf8'),
 );
-await serve(step, idle, { 'jax-js': version, backend: 'wasm', node: process.version });
+await serve(step, idle, { 'jax-js': `${version} (wasm)`, node: process.version });

@@ -60,4 +60,4 @@ async function step() {
   loss.dispose();
 }
 
-await serve(step, idle, { tfjs: tf.version.tfjs, backend: tf.getBackend(), node: process.version });
+await serve(step, idle, { tfjs: `${tf.version.tfjs} (${tf.getBackend()})`, node: process.version });
