@@ -50,6 +50,7 @@ void gradInput(const Call& call) {
   const ConvShape s(call.ints);
   if (isPointwise(s))
     return runPointwise(call, s, Pointwise::GRAD_INPUT, call.f32(0), call.f32(3), nullptr, call.f32(4));
+  if (isNarrowGradInput(s)) return runNarrow(call, s.transposed(), call.f32(0), call.f32(3), nullptr, call.f32(4));
   const GradientMap g(s, call.f32(0), call.u8(1));
   if (call.ints[ConvShape::INTS] && isSparseGradient(call, s, g, GRAD_INPUT_DIRECT_ABOVE))
     runEventGradInput(call, s, g, call.f32(2), call.f32(4));
@@ -61,6 +62,7 @@ void gradInput(const Call& call) {
 size_t gradInputScratch(const Call& call, int threads) {
   const ConvShape s(call.ints);
   if (isPointwise(s)) return PointwisePlan(s, Pointwise::GRAD_INPUT, nullptr, threads).bytes;
+  if (isNarrowGradInput(s)) return NarrowPlan(s.transposed(), nullptr).bytes;
   const size_t dense = isFolded(s) ? FoldedPlan(s, nullptr, threads).bytes : GradInputPlan(s, nullptr, threads).bytes;
   const size_t events = call.ints[ConvShape::INTS] ? EventGradInputPlan(s, nullptr, threads).bytes : 0;
   return dense > events ? dense : events;

@@ -11,6 +11,8 @@ static inline bool isNarrow(const ConvShape& s) {
          isBlocked(s.C) && !isBlocked(s.O);
 }
 
+static inline bool isNarrowGradInput(const ConvShape& s) { return !s.pool2 && isNarrow(s.transposed()); }
+
 struct NarrowPlan {
   static constexpr int MAX_RUNS = 16;
 
@@ -44,20 +46,24 @@ static inline void runNarrow(const Call& call, const ConvShape& s, const float* 
     for (int o = 0; o < s.O; o++) {
       const float* weights = plan.weights + o * plan.channels;
       float* to = y + (size_t(n) * s.O + o) * pixels;
-      for (int p = 0; p < pixels; p += VL) {
-        const int count = smaller(VL, pixels - p);
-        Vec rows[VL];
-        for (int r = 0; r < VL; r++) rows[r] = Vec{};
+      const auto sumPixels = [&](int p, int count, const auto& isThere) {
+        Vec rows[VL] = {};
         for (size_t c = 0; c < plan.channels; c += VL) {
           const float* from = image + c / LANES * block + size_t(p) * LANES + c % LANES;
           const Vec weight = load(weights + c);
-          for (int r = 0; r < count; r++) rows[r] = fma(load(from + r * LANES), weight, rows[r]);
+#pragma GCC unroll 16
+          for (int r = 0; r < VL; r++)
+            if (isThere(r)) rows[r] = fma(load(from + r * LANES), weight, rows[r]);
         }
         transpose(rows);
         Vec sum = broadcast(bias ? bias[o] : 0.0f);
+#pragma GCC unroll 16
         for (int r = 0; r < VL; r++) sum = sum + rows[r];
         storePart(to + p, s.relu ? max(Vec{}, sum) : sum, count);  // keeps a NaN
-      }
+      };
+      int p = 0;
+      for (; p + VL <= pixels; p += VL) sumPixels(p, VL, [](int) { return true; });
+      if (p < pixels) sumPixels(p, pixels - p, [&](int r) { return r < pixels - p; });
     }
   });
 }

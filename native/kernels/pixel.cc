@@ -6,6 +6,7 @@
 #include <limits>
 #include "../kernel.h"
 #include "../simd.h"
+#include "parts.h"
 #include "scratch.h"
 #include "tables.h"
 
@@ -93,18 +94,27 @@ void pixelSummary(const Call& call) {
     Pixels sums, maxima;
     sums.fill(chunk.count, 0);
     maxima.fill(chunk.count, least[0]);
-    for (int block = 0; block < blocks(s.C); block++) {
-      const float* from = x + chunk.maps(block);
-      VecI lanes[PARTS];
-      for (int part = 0; part < PARTS; part++) lanes[part] = channelLanes(chunk.channels(block), part);
+    inParts<4>(blocks(s.C), [&]<int BLOCKS>(int block) {
+      const float* from[BLOCKS];
+      VecI lanes[BLOCKS][PARTS];
+      for (int b = 0; b < BLOCKS; b++) {
+        from[b] = x + chunk.maps(block + b);
+        for (int part = 0; part < PARTS; part++) lanes[b][part] = channelLanes(chunk.channels(block + b), part);
+      }
       for (int i = 0; i < chunk.count * LANES; i += LANES)
         for (int part = 0; part < PARTS; part++) {
           const int at = i + part * VL;
-          const Vec v = load(from + at);
-          store(sums.at + at, load(sums.at + at) + v);
-          store(maxima.at + at, largestOf(load(maxima.at + at), select(lanes[part], v, least)));
+          Vec sum = load(sums.at + at), maximum = load(maxima.at + at);
+#pragma GCC unroll 4
+          for (int b = 0; b < BLOCKS; b++) {
+            const Vec v = load(from[b] + at);
+            sum = sum + v;
+            maximum = largestOf(maximum, select(lanes[b][part], v, least));
+          }
+          store(sums.at + at, sum);
+          store(maxima.at + at, maximum);
         }
-    }
+    });
     const size_t to = chunk.numbers();
     if (mean)
       sums.reduce(chunk.count, sumOf, [&](int p, Vec sum, int count) {

@@ -115,6 +115,8 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [1, 17, 76, 77], o: 5, k: [1, 1], bias: true },
   { x: [3, 37, 5, 7], o: 1, k: [1, 1], bias: true },
   { x: [20, 16, 3, 2], o: 3, k: [1, 1], time: 2 },
+  { x: [2, 4, 7, 9], o: 70, k: [1, 1], time: 2 },
+  { x: [3, 1, 5, 3], o: 17, k: [1, 1], bias: true },
   { x: [1, 340, 8, 8], o: 210, k: [1, 1], bias: true },
   // … of which a stride meets some pixels.
   { x: [5, 33, 7, 6], o: 40, k: [1, 1], stride: [2, 2], bias: true },

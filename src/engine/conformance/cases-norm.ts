@@ -151,7 +151,7 @@ function attendPixels(t: Tracing, x: Value, { mean, maximum }: Attention): Value
 
 /** Some numbers are equal, so that pixels have several channels with their maximum. */
 const spatial = each(
-  [...NORMS, { shape: [2, 65, 9, 8], time: null }].flatMap((item) =>
+  [...NORMS, { shape: [2, 65, 9, 8], time: null }, { shape: [1, 150, 3, 5], time: 2 }].flatMap((item) =>
     ATTENTIONS.flatMap((a) => [true, false].map((rectify) => ({ ...item, ...a, rectify }))),
   ),
   (t, { shape, time, rectify, ...kind }) => {
