@@ -30,8 +30,9 @@ struct WinogradPlan {
 
   static constexpr size_t OWN_FLOATS = 160 * 1024;  // of V and M, where each task has its own
   static constexpr int OWN_TILES = Algorithm::PLAIN > 1 ? 6 : 14, MOST_OWN_TILES = 28, MIN_TASKS = 16;
-  // Where weights are transformed besides, at least MOST_TILES of src/engine/native/lower-conv.ts.
-  static constexpr int SHARED_TILES = 56, MOST_SHARED_TILES = divideUp(112, OWN_TILES) * OWN_TILES;
+  // Where weights are transformed besides, once for each block: about half of MOST_TILES of
+  // src/engine/native/lower-conv.ts.
+  static constexpr int SHARED_TILES = 56, MOST_SHARED_TILES = divideUp(128, OWN_TILES) * OWN_TILES;
   // Input channels summed at a stretch. Rounding errors grow with the length of a sum, and the transform of the
   // points back to outputs makes them larger: so long sums are made of sums. Plain weights are transformed as many
   // at a time, which a level 2 cache holds.

@@ -51,18 +51,21 @@ interface Packed {
 }
 
 /**
- * Tiles up to which Winograd's kernels transform weights while they use them, if that is the only time: at more
- * tiles they would do so more than once. MOST_SHARED_TILES of native/kernels/winograd_forward.h.
+ * Tiles up to which Winograd's kernels transform weights while they use them, if that is the only time. At more tiles than
+ * MOST_SHARED_TILES of native/kernels/winograd_forward.h they do so more than once, which is dearer than to read what was
+ * transformed, unless that is too much for a cache.
  */
-const MOST_TILES = 112;
+const MOST_TILES = { ofAny: 112, ofManyWeights: 256 };
 
 function fewTiles({ geometry: g, pass }: ConvStep): boolean {
   const transposed = pass === 'gradInput';
   const [height, width] = transposed ? [g.h, g.w] : [g.oh, g.ow];
+  const strided = g.stride[0] === 2;
   // The gradient of stride 2 has tiles of 8×8; they may begin a pixel ahead.
-  const strided = transposed && g.stride[0] === 2;
-  const tiles = (extent: number) => (strided ? Math.ceil((extent + 1) / 8) : Math.ceil(extent / 4));
-  return g.n * tiles(height) * tiles(width) <= MOST_TILES;
+  const tiles = (extent: number) =>
+    strided && transposed ? Math.ceil((extent + 1) / 8) : Math.ceil(extent / 4);
+  const most = strided || g.c * g.o < 2 ** 17 ? MOST_TILES.ofAny : MOST_TILES.ofManyWeights;
+  return g.n * tiles(height) * tiles(width) <= most;
 }
 
 /** Weights at Winograd's points, native/kernels/winograd_weights.h. */

@@ -19,7 +19,7 @@ const isas = 'addon' in loaded ? loaded.addon.isas() : [];
 const attrs = { stride: [1, 1], padding: [1, 1, 1, 1], dilation: [1, 1], groups: 1 } as const;
 const strided = { ...attrs, stride: [2, 2] } as const;
 
-/** One convolution over 512 channels, or over 16384 pixels, of uniform numbers in [low, 1]. */
+/** One convolution over hundreds of channels, or over 16384 pixels, of uniform numbers in [low, 1]. */
 const PASSES: Record<string, (t: Tracing, low: number) => Value> = {
   forward: (t, low) =>
     apply(OPS.conv2d, [t.f32([1, 512, 12, 12], { low }), t.parameter([16, 512, 3, 3]), null], attrs)[0],
@@ -27,6 +27,14 @@ const PASSES: Record<string, (t: Tracing, low: number) => Value> = {
     apply(OPS.conv2dGradInput, [t.f32([1, 512, 12, 12], { low }), t.parameter([512, 16, 3, 3])], {
       ...attrs,
       target: [1, 16, 12, 12],
+    })[0],
+  // So many weights that they are transformed for each of several blocks of tiles.
+  'forward, many weights': (t, low) =>
+    apply(OPS.conv2d, [t.f32([150, 362, 2, 1], { low }), t.parameter([363, 362, 3, 3]), null], attrs)[0],
+  'gradient of the input, many weights': (t, low) =>
+    apply(OPS.conv2dGradInput, [t.f32([150, 363, 2, 1], { low }), t.parameter([363, 362, 3, 3])], {
+      ...attrs,
+      target: [150, 362, 2, 1],
     })[0],
   'forward, stride 2': (t, low) =>
     apply(OPS.conv2d, [t.f32([1, 512, 24, 24], { low }), t.parameter([16, 512, 3, 3]), null], strided)[0],
