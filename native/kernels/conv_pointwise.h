@@ -53,7 +53,7 @@ struct PointwisePlan {
       : images(s.images), inputs(pass == Pointwise::FORWARD ? s.C : s.O),
         outputs(pass == Pointwise::FORWARD ? s.O : s.C), pixels(s.OH * s.OW),
         thins(s.strided() && pass == Pointwise::FORWARD), spreads(s.strided() && pass == Pointwise::GRAD_INPUT),
-        gathered(pixels < MIN_PIXELS || s.strided()) {
+        gathered(pixels < MIN_PIXELS || spreads) {
     const int fitting = larger(MIN_PIXELS, FRAME_FLOATS / larger(1, inputs));
     // As many as fit, if tasks stay enough; but a tile at least.
     const int size = larger(1, pixels);
@@ -65,9 +65,9 @@ struct PointwisePlan {
     run = divideUp(pixels, runs);
 
     Scratch scratch(base);
-    const size_t ofTask = gathered ? (size_t(together) * pixels + 1) * LANES : 0;
-    frameSize = blocks(inputs) * ofTask;
-    sumsSize = blocks(outputs) * ofTask;
+    const size_t ofTask = size_t((gathered ? together * pixels : run) + 1) * LANES;
+    frameSize = gathered || thins ? blocks(inputs) * ofTask : 0;
+    sumsSize = gathered ? blocks(outputs) * ofTask : 0;
     bias = scratch.take<float>(size_t(panels(outputs) + 1) * PANEL);
     frames = scratch.take<float>(threads * frameSize);
     sums = scratch.take<float>(threads * sumsSize);
@@ -88,12 +88,13 @@ static inline void runPointwise(const Call& call, const ConvShape& s, Pointwise 
   std::memset(plan.bias, 0, size_t(panels(O) + 1) * PANEL * sizeof(float));  // and of a panel without any
   if (bias) std::memcpy(plan.bias, bias, size_t(O) * sizeof(float));
 
-  const auto convolve = [&](const float* from, size_t blockSize, int pixels, float* to) {
+  const auto convolve = [&](const float* from, size_t fromBlock, int pixels, float* to, size_t toBlock) {
     TileGeometry geometry{};
     geometry.lanes = LANES;
     geometry.outputPixel = LANES;
-    geometry.inputBlock = geometry.outputBlock = blockSize;
-    const bool collide = !plan.gathered && blockSize * sizeof(float) % PAGE == 0;
+    geometry.inputBlock = fromBlock;
+    geometry.outputBlock = toBlock;
+    const bool collide = fromBlock * sizeof(float) % PAGE == 0;
     const int chunks = collide ? divideUp(blocks(C), PointwisePlan::CHUNK_BLOCKS) : 1;
     for (int chunk = 0; chunk < chunks; chunk++) {
       const int first = blocks(C) * chunk / chunks, end = blocks(C) * (chunk + 1) / chunks;
@@ -103,17 +104,25 @@ static inline void runPointwise(const Call& call, const ConvShape& s, Pointwise 
       for (int panel = 0; panel < panels(O); panel++) {
         const float* packed =
             weights + panel * panelSize(C, 1) + size_t(first) * LANES * panelRegisters(O, panel) * VL;
-        convolvePanel(geometry, {&ONLY_TAP, 1}, from + first * blockSize, packed,
+        convolvePanel(geometry, {&ONLY_TAP, 1}, from + first * fromBlock, packed,
                       plan.bias + (chunk > 0 ? panels(O) : panel) * PANEL, panel, O, 1, pixels, to);
       }
     }
   };
 
   if (!plan.gathered) {
-    call.pool->run(plan.images * plan.runs, [&](int task, int) {
-      const int n = task / plan.runs, first = task % plan.runs * plan.run;
-      const size_t start = size_t(first) * LANES;
-      convolve(x + n * input + start, block, smaller(plan.run, plan.pixels - first), y + n * output + start);
+    call.pool->run(plan.images * plan.runs, [&](int task, int thread) {
+      const int n = task / plan.runs, first = task % plan.runs * plan.run, count = smaller(plan.run, plan.pixels - first);
+      const float* from = x + n * input + size_t(first) * LANES;
+      size_t fromBlock = block;
+      if (plan.thins) {
+        float* frame = plan.frames + thread * plan.frameSize;
+        fromBlock = size_t(count + 1) * LANES;
+        for (int cb = 0; cb < blocks(C); cb++)
+          thin(s, x + n * input + cb * inputBlock, first, count, frame + cb * fromBlock);
+        from = frame;
+      }
+      convolve(from, fromBlock, count, y + n * output + size_t(first) * LANES, block);
     });
     return;
   }
@@ -131,7 +140,7 @@ static inline void runPointwise(const Call& call, const ConvShape& s, Pointwise 
         else
           std::memcpy(frame + cb * row + n * block, from, block * sizeof(float));
       }
-    convolve(frame, row, count * plan.pixels, sums);
+    convolve(frame, row, count * plan.pixels, sums, row);
     for (int n = 0; n < count; n++)
       for (int ob = 0; ob < blocks(O); ob++) {
         float* to = y + (first + n) * output + ob * outputBlock;
