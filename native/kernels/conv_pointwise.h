@@ -66,13 +66,16 @@ struct PointwisePlan {
 
     Scratch scratch(base);
     const size_t ofTask = size_t((gathered ? together * pixels : run) + 1) * LANES;
-    frameSize = gathered || thins ? blocks(inputs) * ofTask : 0;
+    frameSize = copies() ? blocks(inputs) * ofTask : 0;
     sumsSize = gathered ? blocks(outputs) * ofTask : 0;
     bias = scratch.take<float>(size_t(panels(outputs) + 1) * PANEL);
     frames = scratch.take<float>(threads * frameSize);
     sums = scratch.take<float>(threads * sumsSize);
     bytes = scratch.used();
   }
+
+  // Whether pixels are read from a frame, not where they lie.
+  bool copies() const { return gathered || thins; }
 };
 
 // `weights` as packed for the direct kernels, `bias` null or one number an output.
@@ -94,7 +97,8 @@ static inline void runPointwise(const Call& call, const ConvShape& s, Pointwise 
     geometry.outputPixel = LANES;
     geometry.inputBlock = fromBlock;
     geometry.outputBlock = toBlock;
-    const bool collide = fromBlock * sizeof(float) % PAGE == 0;
+    // Not of frames, whose length may follow from the number of threads: what is summed together must not.
+    const bool collide = !plan.copies() && fromBlock * sizeof(float) % PAGE == 0;
     const int chunks = collide ? divideUp(blocks(C), PointwisePlan::CHUNK_BLOCKS) : 1;
     for (int chunk = 0; chunk < chunks; chunk++) {
       const int first = blocks(C) * chunk / chunks, end = blocks(C) * (chunk + 1) / chunks;

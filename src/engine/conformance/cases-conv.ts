@@ -118,6 +118,8 @@ const CONVOLUTIONS: readonly ConvCase[] = [
   { x: [2, 4, 7, 9], o: 70, k: [1, 1], time: 2 },
   { x: [3, 1, 5, 3], o: 17, k: [1, 1], bias: true },
   { x: [1, 340, 8, 8], o: 210, k: [1, 1], bias: true },
+  // … brought together in frames that are as long as they collide, or not, as threads share the images.
+  { x: [24, 340, 3, 7], o: 17, k: [1, 1] },
   // … of which a stride meets some pixels.
   { x: [5, 33, 7, 6], o: 40, k: [1, 1], stride: [2, 2], bias: true },
   { x: [2, 210, 13, 11], o: 65, k: [1, 1], stride: [2, 3], time: 1 },
