@@ -149,7 +149,13 @@ describe('soma study', () => {
     const markdown = await readFile(result.markdown, 'utf8');
     expect(markdown).toContain('| SE-CNN − CNN, stride-2 pools |');
     expect(markdown).toMatch(/^\| All seeds \| .* \| all: [\d.]+ \| .* \| – \| – \|$/m);
+    expect(markdown).toMatch(/^- SE-CNN, seeds 0, 1: the running statistics of BatchNorm/m);
+    expect(markdown).toMatch(/^Data smear-16, 16×16\u00a0px, RGB: /m);
     const tables = JSON.parse(await readFile(join(folder, 'a', 'tables.json'), 'utf8'));
+    const ofPair = { pair: 'SE-CNN − CNN, stride-2 pools' };
+    expect(tables['pair-seeds'].slice(0, 2)).toEqual(
+      pair.seeds.map((each: object) => ({ ...ofPair, ...each })),
+    );
     expect(tables.arms[0].accuracy).toEqual(cnn.accuracy);
     expect(tables.seeds.slice(0, 2).map((each: { accuracy: number }) => each.accuracy)).toEqual(
       cnn.accuracies,

@@ -73,7 +73,8 @@ async function runReport(run: RunFolder): Promise<RunReport> {
     system: { name, title: system.title, paper: system.source },
     data,
     config: {
-      ...{ created, seed, data: data.source, size: data.height, options, settings },
+      ...{ created, seed, data: data.source, size: data.height, channels: data.channels },
+      ...{ options, settings },
       'first weights': firstWeights(config),
       ...(config.weightsOf === undefined ? {} : { 'weights of': config.weightsOf }),
     },

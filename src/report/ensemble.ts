@@ -76,7 +76,10 @@ export async function ensembleReport(folder: RunFolder): Promise<RunReport> {
     name: folder.name,
     system: { name: 'ensemble', title: `Ensemble of ${members.length}, ${vote}`, paper: 'own' },
     data,
-    config: { created, data: data.source, size: data.height, vote, members: members.map(({ name }) => name) },
+    config: {
+      ...{ created, data: data.source, size: data.height, channels: data.channels },
+      ...{ vote, members: members.map(({ name }) => name) },
+    },
     environment,
     history: [],
     bestEpoch: 0,

@@ -3,6 +3,7 @@ import {
   bytes,
   decimal,
   duration,
+  imageShape,
   interval,
   joules,
   median,
@@ -34,6 +35,11 @@ test('numbers read as in a paper', () => {
   expect(['0 B', '1023 B', '1.64 MiB', '1000 KiB', '1023 MiB', '1.00 GiB']).toEqual(
     [0, 1023, 430_696 * 4, 999.7 * 1024, 1023 * 2 ** 20, 2 ** 30].map((count) => plain(bytes(count))),
   );
+  const side = { height: 28, width: 36 };
+  expect([1, 3].map((channels) => plain(imageShape({ ...side, channels })))).toEqual([
+    '28×36 px, grey',
+    '28×36 px, RGB',
+  ]);
   expect(plain(megabytes(337_806 * 4))).toBe('1.351 MB (1.289 MiB)');
   expect(['0.42 s', '39.1 s', '1 min 40 s', '2 h 3 min'].map(String)).toEqual(
     [0.42, 39.06, 100.2, 7380].map((seconds) => plain(duration(seconds))),

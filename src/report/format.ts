@@ -1,4 +1,5 @@
 /** Numbers as people read them in tables: fixed decimals, a true minus sign, units after a space. */
+import type { ImageShape } from '../data/image.ts';
 import type { Estimate } from '../measure/bootstrap.ts';
 
 /** What stands where there is no figure. */
@@ -41,6 +42,11 @@ export function interval(estimate: Estimate | null, decimals = 3): string {
 /** A whole number in groups of three, e.g. `430,696`. */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US').replace('-', '−');
+}
+
+/** How images are read, e.g. `64×64 px, grey`. */
+export function imageShape({ height, width, channels }: ImageShape): string {
+  return `${height}×${width}${SPACE}px, ${channels === 1 ? 'grey' : 'RGB'}`;
 }
 
 /** A size in binary units, e.g. `1.64 MiB`. */

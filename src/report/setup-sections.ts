@@ -2,7 +2,7 @@
 import { SPLITS } from '../data/dataset.ts';
 import { relabellingText } from '../data/relabel.ts';
 import { splittingText } from '../data/split.ts';
-import { bytes, duration, median, NONE, whole } from './format.ts';
+import { bytes, duration, imageShape, median, NONE, whole } from './format.ts';
 import { type Html, type HtmlValue, html } from './html.ts';
 import { latencyTable, sizeTable } from './latency.ts';
 import { type Column, type Row, resultBlock, table } from './page.ts';
@@ -22,7 +22,7 @@ export function dataTable({ data }: RunReport): Html {
   const total = { cells: ['all', ...SPLITS.map((split) => whole(sum(data.counts[split])))] };
   const names = { train: 'training', val: 'validation', test: 'test' };
   return table(
-    html`Images of each class in each split of ${data.name}. ${data.splitting && splittingText(data.splitting)} ${data.relabelling && relabellingText(data.relabelling)} Fingerprint (SHA-256): <code>${data.fingerprint}</code>`,
+    html`Images of each class in each split of ${data.name}, read as ${imageShape(data)}. ${data.splitting && splittingText(data.splitting)} ${data.relabelling && relabellingText(data.relabelling)} Fingerprint (SHA-256): <code>${data.fingerprint}</code>`,
     [{ title: 'class' }, ...SPLITS.map((split) => ({ title: names[split], number: true }))],
     rows,
     [total],

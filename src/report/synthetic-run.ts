@@ -49,6 +49,7 @@ export function syntheticRun(options: SyntheticOptions = {}): RunReport {
     },
     data: {
       name: 'blood-64',
+      ...{ height: 64, width: 64, channels: 3 },
       classes,
       fingerprint: '9c1185a5c5e9fc54612808977ee8f548b2258d319d1185a5c5e9fc5461280897',
       counts: {

@@ -2,6 +2,7 @@
  * What a report is made from. The training loop and the commands fill these in; nothing here is computed.
  */
 import type { Relabelling, Split, Splitting } from '../data/dataset.ts';
+import type { ImageShape } from '../data/image.ts';
 import type { Vote } from '../measure/ensemble.ts';
 import type { Metrics } from '../measure/metrics.ts';
 import type { Predictions } from '../measure/predictions.ts';
@@ -79,7 +80,8 @@ export interface RunReport {
     /** Where the system was published. */
     readonly paper: string;
   };
-  readonly data: {
+  /** `ImageShape` is that of the images as the network reads them. */
+  readonly data: ImageShape & {
     readonly name: string;
     readonly classes: readonly string[];
     /** SHA-256 of the data set. */

@@ -97,8 +97,7 @@ export async function analyse(study: Study, runs: readonly StudyRun[], folder: s
     );
     if (results.length > 0) arms.push(summarise(arm, titleOf(arm), results));
     notes.push(...otherImages(titleOf(arm), results));
-    for (const { seed, report } of results)
-      notes.push(...report.warnings.map((warning) => `${titleOf(arm)}, seed ${seed}: ${warning}`));
+    notes.push(...warningsOf(titleOf(arm), results));
   }
   /** Leaves out what the runs do not allow, and says why. */
   const attempt = (what: string, body: () => void) => {
@@ -143,6 +142,16 @@ function otherImages(title: string, results: readonly SeedResult[]): string[] {
       `${title}: its seeds were tested on different images, so that there is no mean; give the data of the study a split.`,
     ];
   }
+}
+
+/** What the runs warn of, each once with the seeds that have it. */
+function warningsOf(title: string, results: readonly SeedResult[]): string[] {
+  const seedsOf = new Map<string, (number | null)[]>();
+  for (const { seed, report } of results)
+    for (const warning of report.warnings) seedsOf.set(warning, [...(seedsOf.get(warning) ?? []), seed]);
+  return [...seedsOf].map(
+    ([warning, seeds]) => `${title}, seed${seeds.length > 1 ? 's' : ''} ${seeds.join(', ')}: ${warning}`,
+  );
 }
 
 function summarise(arm: Arm | EnsembleArm, title: string, runs: readonly SeedResult[]): ArmResult {

@@ -5,7 +5,7 @@ import { writeAside } from '../files.ts';
 import { pText } from '../measure/paired.ts';
 import { drawFigure, type Figure, writeFigures } from '../report/figure.ts';
 import { validationCurves } from '../report/figures/comparison-figures.ts';
-import { decimal, duration, whole } from '../report/format.ts';
+import { decimal, duration, imageShape, whole } from '../report/format.ts';
 import { html } from '../report/html.ts';
 import { figureBlock, page, resultBlock, table, warningBox } from '../report/page.ts';
 import type { NamedRun } from '../report/setup-sections.ts';
@@ -32,11 +32,16 @@ export interface StudyTables {
   readonly arms: ResultTable;
   readonly seeds: ResultTable;
   readonly pairs: ResultTable;
+  readonly pairSeeds: ResultTable;
   readonly steps: ResultTable;
 }
 
 export function studyTables({ arms, pairs }: Analysis): StudyTables {
-  return { arms: armTable(arms), seeds: seedTable(arms), pairs: pairTable(pairs), steps: stepTable(arms) };
+  return {
+    ...{ arms: armTable(arms), seeds: seedTable(arms) },
+    ...{ pairs: pairTable(pairs), pairSeeds: pairSeedTable(pairs) },
+    steps: stepTable(arms),
+  };
 }
 
 function armTable(arms: readonly ArmResult[]): ResultTable {
@@ -111,7 +116,7 @@ function stepTable(arms: readonly ArmResult[]): ResultTable {
 
 function pairTable(pairs: readonly PairOutcome[]): ResultTable {
   return resultTable('pairs', 'Pairs on the same test images.', pairs, [
-    plain('pair', 'pair', ({ first, second }) => `${first} − ${second}`),
+    plain('pair', 'pair', pairText),
     interval(
       'difference',
       'difference, points',
@@ -122,6 +127,19 @@ function pairTable(pairs: readonly PairOutcome[]): ResultTable {
       seeds.map((each) => `${points(each.difference)} (${pText(each.p).replace('=\u00a0', '')})`).join(', '),
     ),
     plain('is_beyond_noise', 'beyond the noise?', ({ isBeyondNoise }) => isBeyondNoise, yesNo),
+  ]);
+}
+
+const pairText = ({ first, second }: PairOutcome) => `${first} − ${second}`;
+
+/** A row for each seed of each pair. */
+function pairSeedTable(pairs: readonly PairOutcome[]): ResultTable {
+  const rows = pairs.flatMap((pair) => pair.seeds.map((each) => ({ pair: pairText(pair), ...each })));
+  return resultTable('pair-seeds', 'Pairs, each seed by itself.', rows, [
+    plain('pair', 'pair', ({ pair }) => pair),
+    plain('seed', 'seed', ({ seed }) => seed),
+    plain('difference', 'difference, points', ({ difference }) => difference, points),
+    plain('p', 'p', ({ p }) => p, pText),
   ]);
 }
 
@@ -158,7 +176,7 @@ type Report = ArmResult['runs'][number]['report'];
 function dataText({ data }: Report): string {
   const of = (counts: readonly number[]) => whole(counts.reduce((sum, n) => sum + n, 0));
   const { train, val, test } = data.counts;
-  return `Data ${data.name}: ${of(train)} training, ${of(val)} validation and ${of(test)} test images, fingerprint ${data.fingerprint.slice(0, 12)}.${data.splitting ? ` ${splittingText(data.splitting)}` : ''}`;
+  return `Data ${data.name}, ${imageShape(data)}: ${of(train)} training, ${of(val)} validation and ${of(test)} test images, fingerprint ${data.fingerprint.slice(0, 12)}.${data.splitting ? ` ${splittingText(data.splitting)}` : ''}`;
 }
 
 function environmentText({ environment: e }: Report): string {

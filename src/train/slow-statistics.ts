@@ -24,7 +24,7 @@ export function slowStatistics(config: RunConfig): string | undefined {
   const steps = epochs * Math.ceil(imagesOfEpoch(settings, data.counts.train) / batchSize);
   if (steps >= needed) return undefined;
   return (
-    `the running statistics of BatchNorm settle in about ${needed} steps, and ${epochs} epochs of batches of ${batchSize} ` +
+    `the running statistics of BatchNorm settle in about ${needed} steps, and ${epochs} epoch${epochs === 1 ? '' : 's'} of batches of ${batchSize} ` +
     `are ${steps}: validation and test will lag behind training; take smaller batches or more epochs`
   );
 }
