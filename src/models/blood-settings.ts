@@ -6,6 +6,9 @@ import { settings, type TrainingSettings } from './settings.ts';
  * file, which is mixed; folders of images come class by class, so it is drawn once. The text describes a rate of
  * exp(−0.1·epoch); the code multiplies a rate that has already decayed: `--set schedule.kind=exponential
  * --set schedule.decay=0.1` gives the former.
+ *
+ * SGD is known of Inception and ResNet34 alone. Of an earlier VGG it is, so that ours have it too; that the attention
+ * networks learnt with Adam is inferred from how fast they did.
  */
 export function bloodSettings(optimizer: 'adam' | 'sgd'): TrainingSettings {
   return settings(published(optimizer));

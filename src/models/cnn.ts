@@ -64,7 +64,10 @@ interface Ablation {
   readonly norm: boolean;
 }
 
-/** Convolutions without BatchNorm unless `norm`, a pool of stride 1 after each but, without `finalPool`, the last. */
+/**
+ * Convolutions without BatchNorm unless `norm`, a pool of stride 1 after each but, without `finalPool`, the last. The rate
+ * is constant by inference: the helper that trains these seems not to pass the schedule on. Model 5 is the CNN of table 3.
+ */
 function ablation(number: number, { convolutions, finalPool, units, norm }: Ablation) {
   return defineSystem({
     name: `cnn-ablation-${number}`,

@@ -1,5 +1,15 @@
 import { defineStudy } from '../study.ts';
 
+/** Table 3 of paper (c); the other variants were not published. */
+const PAPER: Readonly<Record<string, number>> = {
+  'se-cnn channel': 0.9819,
+  'sa-cnn spatial': 0.9775,
+  'cbam-cnn cbam': 0.9787,
+  'se-vgg15 channel': 0.9822,
+  'sa-vgg15 spatial': 0.9763,
+  'cbam-vgg15 cbam': 0.9825,
+};
+
 /** The coded blocks of paper (c) beside those of the papers that they are named after, and none. */
 const variants = (trunk: 'cnn' | 'vgg15') =>
   [
@@ -11,12 +21,14 @@ const variants = (trunk: 'cnn' | 'vgg15') =>
     ['se', 'none', 'no attention'],
   ].map(([block, attention, what]) => {
     const title = `${block.toUpperCase()}-${trunk.toUpperCase()}`;
+    const accuracy = PAPER[`${block}-${trunk} ${attention}`];
     return {
       name: `${trunk}-${attention}`,
       title: attention === 'none' ? `${trunk.toUpperCase()}, ${what}` : what ? `${title}, ${what}` : title,
       system: `${block}-${trunk}`,
       data: 'blood',
       set: { attention },
+      paper: { accuracy },
     };
   });
 
