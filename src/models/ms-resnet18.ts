@@ -77,9 +77,17 @@ const msResnetOptions = z.strictObject({
     .min(0)
     .max(1)
     .default(MASK.tau)
-    .describe('decay of the membranes in the attention by masks'),
-  attentionThreshold: z.number().positive().default(MASK.threshold),
-  alpha: z.number().positive().default(2).describe('α of the arctan surrogate of the attention'),
+    .describe('decay of the membranes in the attention by masks; not given in the paper'),
+  attentionThreshold: z
+    .number()
+    .positive()
+    .default(MASK.threshold)
+    .describe('of the attention by masks; not given in the paper'),
+  alpha: z
+    .number()
+    .positive()
+    .default(2)
+    .describe('α of the arctan surrogate of the attention; not given in the paper'),
   arctanScale: z
     .enum(['1/pi', '1'])
     .default('1/pi')
@@ -93,7 +101,7 @@ const msResnetOptions = z.strictObject({
     .number()
     .positive()
     .default(MASK.adaptStep)
-    .describe('what the adaptation is drawn to where all fire'),
+    .describe('what the adaptation is drawn to where all fire; not given in the paper'),
   thresholdRule: z
     .enum(THRESHOLD_RULES)
     .default(MASK.rule)

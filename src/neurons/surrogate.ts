@@ -22,13 +22,13 @@ function make(kind: SurrogateKind, parameter: number, scale = 1): Surrogate {
   return { kind, parameter, scale };
 }
 
-/** 1 / (1 + k·|x|)². Zenke and Ganguli 2018; k = 25 is snnTorch's default and that of paper (a). */
+/** 1 / (1 + k·|x|)². Zenke and Ganguli 2018; Paper (a) gives no k; 25 is snnTorch's default. */
 export const fastSigmoid = (slope = 25): Surrogate => make('fastSigmoid', slope);
 
 /** (α/2) / (1 + (π·x·α/2)²). Fang et al. 2021; `scale` 1/α·2/π gives the form that snnTorch's text prints. */
 export const arctan = (alpha = 2, scale = 1): Surrogate => make('arctan', alpha, scale);
 
-/** (1/a)·[|x| < a/2]. Wu et al. 2018; paper (b) uses a = 1. */
+/** (1/a)·[|x| < a/2]. Wu et al. 2018; a = 1 in the code of paper (b)'s backbone. */
 export const rectangle = (width = 1): Surrogate => make('rectangle', width);
 
 /** (1/a)·max(0, 1 − |x|/a). Esser et al. 2016, Bellec et al. 2018. */

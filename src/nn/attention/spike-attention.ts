@@ -34,7 +34,10 @@ export interface MaskOptions {
   readonly evaluation: 'running' | 'frozen';
 }
 
-/** Those of paper (b); its surrogate is printed with a factor of 1/π. The paper does not give `adaptTau`. */
+/**
+ * Paper (b) gives the forms, its surrogate with a factor of 1/π, and no constants: these let suppression rise over the steps as
+ * its figure 6a does.
+ */
 export const MASK: MaskOptions = {
   tau: 0.5,
   threshold: 1,

@@ -6,7 +6,7 @@ export const alifVsLif = defineStudy({
   title: 'Adaptive against plain neurons',
   question:
     'Is it the adaptation of its neurons that makes the attention of BIASNN work, or would plain LIF neurons (LASNN) do?',
-  source: 'paper (b), LASNN against BIASNN; at a quarter of the published width',
+  source: 'paper (b), which compares LASNN and BIASNN on CIFAR-10; at a quarter of the published width',
   data: { fashion: FASHION },
   seeds: [0, 1, 2],
   arms: [

@@ -2,8 +2,7 @@ import { defineSpace } from '../space.ts';
 
 export const biasnnSpace = defineSpace({
   title: 'BIASNN: the adaptive neurons of its attention',
-  source:
-    'paper (b) gives neither τ and r of the attention nor a search for its other constants; the ranges are ours',
+  source: 'paper (b) gives none of these constants; the ranges are ours',
   system: 'biasnn',
   parameters: {
     reduction: { type: 'ordered', values: [4, 8, 16] },

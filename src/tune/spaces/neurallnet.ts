@@ -2,7 +2,7 @@ import { defineSpace } from '../space.ts';
 
 export const neurallnetSpace = defineSpace({
   title: 'NeurALLNet: optimizers and learning rates',
-  source: 'paper (e) tried “various” ones and gives neither; the ranges are ours',
+  source: 'own: paper (e) does not say how it trained',
   system: 'neurallnet',
   parameters: {
     'optimizer.kind': { type: 'categorical', choices: ['sgd', 'adam', 'adamw'] },
