@@ -288,6 +288,9 @@ describe('train, evaluate, compare, predict', () => {
     const { code, stderr } = await soma('evaluate', at('runs', 'ae-cnn'), '--set', 'atention=false');
     expect(code).toBe(2);
     expect(stderr).toContain('did you mean attention?');
+    const weights = await soma('evaluate', at('runs', 'ae-cnn'), '--set', 'evaluate=last');
+    expect(weights.code).toBe(2);
+    expect(weights.stderr).toMatch(/got a training setting among evaluate=last; --weights chooses/);
   });
 
   it('evaluate leaves a run with other options, to be compared, not to be gone on with', async () => {

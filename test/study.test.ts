@@ -1,5 +1,5 @@
 /** `soma study` as a user runs it: killed, resumed, shared by two processes; its figures worked out again. */
-import { mkdtemp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -252,6 +252,19 @@ describe('soma study', () => {
       /expected cells with the images and labels of smear, fingerprint .*choose another --out/,
     );
   });
+
+  it('leaves a run out that has lost its test, and says so', async () => {
+    const run = join(folder, 'b', 'runs', 'cnn-seed0');
+    for (const name of await readdir(run))
+      if (/^(evaluation|predictions)/.test(name)) await rm(join(run, name), { recursive: true });
+    const { stdout } = await soma(...args('b'));
+    const [cnn] = JSON.parse(stdout).arms;
+    const right = await hits('b', 'cnn-seed1');
+    expect(cnn.accuracies).toEqual([mean(right.values())]);
+    expect(await readFile(join(folder, 'b', 'results.md'), 'utf8')).toContain(
+      'no test results of seed 0, which is left out',
+    );
+  }, 60_000);
 
   it('goes on past a run that fails, and says where to look', async () => {
     const failing = join(folder, 'failing.json');

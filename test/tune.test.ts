@@ -120,13 +120,14 @@ describe('soma tune', () => {
     const { code, stderr } = await first.finished;
     expect(code, stderr).toBe(1);
     expect(stderr).toMatch(/trial-000[12]: expected a disk to write to and the data at .*left to be done/);
-    await rename(`${moved}-away`, moved);
-    const again = await soma(...args('space.json', 'd', ...more));
+    // What was begun at the old place goes on at the new one.
+    const again = await soma(...args('space.json', 'd', ...more, '--data', `${moved}-away`));
     expect(again.code, again.stderr).toBe(0);
     expect(JSON.parse(again.stdout)).toMatchObject({ trials: 3, failed: [], elsewhere: [] });
   }, 120_000);
 
   it.each([
+    [['--set', 'optimizer.weightDecay=0.1'], /which depends on optimizer\.kind, and that is searched for/],
     [['--set', 'lr=1'], /expected --set of what is not searched for, got lr/],
     [['--sampler', 'grid'], /grid: expected lists of values or steps, got a continuum of lr; sample it/],
     [['--space', 'scnn'], /expected the system of the space, scnn, got cnn-stride2/],

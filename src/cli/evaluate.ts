@@ -1,4 +1,5 @@
 /** `soma evaluate`: the figures of a run, on its own data or on other data. */
+import { isDeepStrictEqual } from 'node:util';
 import { type Command, Option } from 'commander';
 import { SPLITS, type Split } from '../data/dataset.ts';
 import { openEngine } from '../engine/select.ts';
@@ -151,7 +152,13 @@ function checkFlags({ data, split, out, allowOverlap, dropOverlap, ignoreUnknown
 
 /** The run with other options, e.g. with its attention switched off after it was trained with it. */
 function changed(config: RunConfig, sets: readonly string[]): RunConfig {
-  const { options } = applySets(findSystem(config.system), config.settings, sets, config.options);
+  const system = findSystem(config.system);
+  const { options, settings } = applySets(system, config.settings, sets, config.options);
+  if (!isDeepStrictEqual(settings, applySets(system, config.settings, [], config.options).settings))
+    throw new SomaError(
+      `evaluate: expected --set of options of ${system.name}, got a training setting among ${sets.join(', ')}; --weights chooses which weights are tested`,
+      EXIT.usage,
+    );
   const other = { ...config, options };
   if (sets.length > 0) refuseLearnt(config, other);
   return other;

@@ -141,7 +141,8 @@ export function applySets(
   const settingKeys = keysOf(settingsSchema);
   const options: Record<string, unknown> = { ...baseOptions };
   let settings: Record<string, unknown> = { ...base };
-  for (const set of sets) {
+  // A kind first: it starts its object anew.
+  for (const set of [...sets].sort((a, b) => Number(isKind(b)) - Number(isKind(a)))) {
     const at = set.indexOf('=');
     if (at < 1) throw usage(`--set: expected key=value, got ${set}`);
     const path = set.slice(0, at).split('.');
@@ -177,6 +178,8 @@ export function setRecord(sets: readonly string[]): Record<string, unknown> {
     }),
   );
 }
+
+const isKind = (set: string) => /^[^=]*\.kind=/.test(set);
 
 function usage(message: string): SomaError {
   return new SomaError(message, EXIT.usage);

@@ -19,6 +19,7 @@ import { openSystem } from '../models/own-system.ts';
 import { decimal } from '../report/format.ts';
 import { renderReview, reviewNumbers } from '../report/review-page.ts';
 import { type CrossValidation, dataOf, foldPredictions, foldRuns } from '../study/cross-validation.ts';
+import { keepData } from '../study/data.ts';
 import { openData, resolveSource } from '../train/data.ts';
 import { openEvaluator } from '../train/evaluator.ts';
 import { openRunData } from '../train/open-run.ts';
@@ -141,12 +142,9 @@ async function crossValidate(name: string, flags: ReviewFlags): Promise<Judged |
   const out = flags.out ?? join('reviews', `${system.name}-${basename(source)}-${seed}`);
   const runs = foldRuns(options);
   await makeFolder(out);
-  const { interrupted, failed, elsewhere, finished } = await performWatched(
-    runs,
-    dataOf(runs, source),
-    resolve(out),
-    flags,
-  );
+  const data = dataOf(runs, source);
+  await keepData(resolve(out), data);
+  const { interrupted, failed, elsewhere, finished } = await performWatched(runs, data, resolve(out), flags);
   if (interrupted) {
     say(`interrupted, ${finished} of ${folds} folds are done; the same command goes on`);
     return undefined;

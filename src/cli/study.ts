@@ -45,7 +45,10 @@ export function addStudy(program: Command): void {
     .option('--out <folder>', 'where runs and results go (default: studies/<study>)')
     .option('--seeds <list>', 'seeds instead of the study’s, e.g. 0,1,2', seedNumbers)
     .option('--arms <list>', 'only these arms, e.g. se-cnn,cbam-cnn; tables show whatever is finished', words)
-    .option('--quick', 'one epoch and one seed, on built-in data where no other is given')
+    .option(
+      '--quick',
+      'one epoch, and one seed unless --seeds names others, on built-in data where no other is given',
+    )
     .option('--list', 'list the studies')
     .option('--dry-run', 'print the commands of the runs that are left, and train nothing')
     .option('--json', 'print JSON')

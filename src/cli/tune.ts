@@ -167,7 +167,7 @@ async function define(name: string, system: System, data: string, flags: TuneFla
   const { fingerprint } = dataset;
   await dataset.close();
   tooFew(dataset).forEach(throwFirst());
-  const { settings } = applySets(system, system.training, texts({ ...set, ...space.set }));
+  const { settings } = applySets(system, system.training, texts({ ...space.set, ...set }));
   const epochs = flags.epochs ?? settings.epochs;
   const { pruner: kind, leastEpochs, reduction } = flags;
   return {
@@ -193,6 +193,13 @@ function setsOf(sets: readonly string[], { parameters }: Space): Record<string, 
   const set = setRecord(sets) as Record<string, Value>;
   const searched = Object.keys(set).find((name) => name in parameters);
   if (searched) throw usage(`expected --set of what is not searched for, got ${searched}`);
+  const kindOf = (name: string) => name.replace(/\.[^.]*$/, '.kind');
+  const dependent = Object.keys(set).find((name) => kindOf(name) in parameters);
+  if (dependent)
+    throw usage(
+      `expected --set of what all trials have, got ${dependent}, which depends on ${kindOf(dependent)}, and that is searched for; ` +
+        `make it a parameter of the space with "when"`,
+    );
   return set;
 }
 
@@ -211,7 +218,7 @@ function checkSpace(
     throw usage(
       `expected the system of the space, ${space.system}, got ${system.name}; take another --space`,
     );
-  const chosen = { ...set, ...space.set, ...space.parameters };
+  const chosen = { ...space.set, ...set, ...space.parameters };
   if ('maxSteps' in chosen) throw usage('expected trials that are validated, got maxSteps');
   if ('epochs' in chosen && (pruner !== 'none' || epochs))
     throw usage('expected epochs in one place, got them in the space or --set beside --pruner or --epochs');

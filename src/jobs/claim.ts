@@ -38,12 +38,16 @@ async function beginOf(pid: number): Promise<string | null> {
 }
 
 async function isAlive({ pid, began }: Holder): Promise<boolean> {
+  let isForeign = false;
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    isForeign = (error as NodeJS.ErrnoException).code === 'EPERM';
+    if (!isForeign) return false;
   }
   const [state, ...rest] = await statusOf(pid);
+  // Another user's process, of which a system may hide when it began.
+  if (state === undefined && isForeign) return true;
   // Dead, with nobody there to be told: in a container without an init such processes stay.
   if (state === 'Z' || state === 'X') return false;
   return began === null || rest[18] === began;

@@ -95,9 +95,12 @@ export async function analyse(study: Study, runs: readonly StudyRun[], folder: s
     const results = await Promise.all(
       mine.map(async (run) => ({ seed: run.seed, report: await collectReport(runFolder(folder, run)) })),
     );
-    if (results.length > 0) arms.push(summarise(arm, titleOf(arm), results));
-    notes.push(...otherImages(titleOf(arm), results));
-    notes.push(...warningsOf(titleOf(arm), results));
+    const title = titleOf(arm);
+    const tested = results.filter(({ report }) => report.test);
+    if (tested.length > 0) notes.push(...untested(title, results));
+    if (results.length > 0) arms.push(summarise(arm, title, tested.length > 0 ? tested : results));
+    notes.push(...otherImages(title, results));
+    notes.push(...warningsOf(title, results));
   }
   /** Leaves out what the runs do not allow, and says why. */
   const attempt = (what: string, body: () => void) => {
@@ -128,6 +131,15 @@ function plainTitle(arm: Arm): string {
   const { title } = findSystem(arm.system);
   const set = Object.entries(arm.set).map(([key, value]) => `${key} ${value}`);
   return arm.evaluates === undefined ? title : `${title}, tested with ${set.join(', ')}`;
+}
+
+/** A note where some of the seeds of an arm have lost their tests, e.g. because somebody trained on without one. */
+function untested(title: string, results: readonly SeedResult[]): string[] {
+  const seeds = results.flatMap(({ seed, report }) => (report.test ? [] : [seed]));
+  if (seeds.length === 0) return [];
+  return [
+    `${title}: no test results of seed${seeds.length > 1 ? 's' : ''} ${seeds.join(', ')}, which ${seeds.length > 1 ? 'are' : 'is'} left out; soma evaluate tests a run.`,
+  ];
 }
 
 /** A note where the seeds of an arm were tested on different images, which have no mean. */
@@ -184,8 +196,10 @@ function summarise(arm: Arm | EnsembleArm, title: string, runs: readonly SeedRes
 function estimate({ set, system }: Arm, epochSeconds: number, before: readonly StageRecord[] = []): number {
   const { epochs, pretraining } = findSystem(system).training;
   const first = before.length > 0 ? median(before.map(({ seconds }) => seconds)) : 0;
-  const wanted = typeof set.epochs === 'number' ? set.epochs : epochs;
-  return wanted * epochSeconds + (pretraining?.epochs ?? 0) * first;
+  const wanted = (key: string, usual: number) => Number(set[key] ?? usual);
+  return (
+    wanted('epochs', epochs) * epochSeconds + wanted('pretraining.epochs', pretraining?.epochs ?? 0) * first
+  );
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -241,6 +255,7 @@ function comparePair(a: ArmResult, b: ArmResult): PairOutcome {
       ),
   );
   if (matched.length === 0) throw new SomaError('expected a seed that both were tested with, got none');
+  for (const { first } of matched.slice(1)) checkSameImages(matched[0].first, first, a.title);
   const seeds = matched.map(({ seed, first, second }) => {
     const { difference, mcnemar } = comparePaired(first, second, { resamples: 1 });
     return { seed, difference: difference.value, p: mcnemar.midP };

@@ -23,19 +23,31 @@ export async function keepData(
   slots: Study['data'] = {},
 ): Promise<void> {
   const file = join(folder, 'data.json');
-  const text = await readFile(file, 'utf8').catch(() => '{}');
-  const known: Known = JSON.parse(text);
   const given: Record<string, Known[string]> = {};
   for (const [name, path] of Object.entries(data)) {
     const dataset = await openData({ source: path, size: ANY_SIZE, labels: slots[name]?.labels });
     await dataset.close();
-    const { fingerprint } = dataset;
+    given[name] = { path, fingerprint: dataset.fingerprint };
+  }
+  // Read last: another process may have begun the same study while this one looked at its images.
+  const known = await readKnown(file);
+  for (const [name, { path, fingerprint }] of Object.entries(given)) {
     const before = known[name];
     if (before && before.fingerprint !== fingerprint)
       throw new SomaError(
         `${folder}: expected ${name} with the images and labels of ${before.path}, fingerprint ${before.fingerprint.slice(0, 12)}, got ${fingerprint.slice(0, 12)} from ${path}; choose another --out`,
       );
-    given[name] = { path, fingerprint };
   }
   await writeAside(file, `${JSON.stringify({ ...known, ...given }, null, 2)}\n`);
+}
+
+async function readKnown(file: string): Promise<Known> {
+  const text = await readFile(file, 'utf8').catch(() => '{}');
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SomaError(
+      `${file}: expected what soma study wrote, got text that is no JSON; remove the file, and the data is taken as it is given now`,
+    );
+  }
 }

@@ -65,7 +65,10 @@ export async function execute(run: StudyRun, options: ExecuteOptions): Promise<O
   if (resuming) await refuseOtherBeginning(folder, run);
   else await rm(target.path, { recursive: true, force: true });
   await appendBegun(folder, run);
-  const args = resuming ? ['train', '--resume', target.path] : runArguments(run, data, join(folder, 'runs'));
+  // With the data as given now: it may have moved since the run was begun.
+  const args = resuming
+    ? ['train', '--resume', target.path, '--data', data[run.arm.data]]
+    : runArguments(run, data, join(folder, 'runs'));
   const log = join(folder, 'logs', `${run.id}.log`);
   return runChild([...args, ...engine], { log, signal, claim });
 }

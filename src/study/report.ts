@@ -147,7 +147,8 @@ const PROTOCOL =
   'Model choice used validation only; test was read once, at the end of each run. Intervals are 95 % percentile bootstrap ' +
   'intervals over the test images, of the mean over the seeds; they do not cover other seeds. A difference from the paper ' +
   'is called noise within 1.96 standard errors of both test sets; one between arms is beyond the noise where its interval ' +
-  'excludes 0 and all seeds agree on the sign (p: mid-p of McNemar’s test, each seed by itself).';
+  'excludes 0 and all seeds agree on the sign (p: mid-p of McNemar’s test, each seed by itself). Neither intervals nor p are ' +
+  'adjusted for the number of pairs.';
 
 /** The tables with all that is needed to judge them. `command` made them. */
 export function studyMarkdown(analysis: Analysis, command: string): string {

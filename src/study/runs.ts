@@ -37,8 +37,9 @@ const QUICK_STEPS = 3;
  */
 export function expand(study: Study, { seeds, arms, quick = false }: ExpandOptions = {}): StudyRun[] {
   const all = wanted(study, arms).flatMap((arm) => {
-    const own = arm.seeds ?? seeds ?? study.seeds;
-    return (quick ? own.slice(0, 1) : own).map((seed, order) => ({
+    const usual = arm.seeds ?? study.seeds;
+    const few = quick ? usual.slice(0, 1) : usual;
+    return (arm.seeds ? few : (seeds ?? few)).map((seed, order) => ({
       order: 2 * order + Number(arm.evaluates !== undefined),
       run: toRun(study, arm, seed, quick),
     }));

@@ -67,6 +67,11 @@ describe('expand()', () => {
     expect(runs.some(({ set }) => 'pretraining.epochs' in set)).toBe(false);
   });
 
+  it('keeps the seeds that a quick study is asked for', () => {
+    const ids = expand(study, { quick: true, seeds: [5, 6] }).map(({ id }) => id);
+    expect(ids).toEqual(['a-seed5', 'b-seed0', 'a-seed6']);
+  });
+
   it('cuts a pre-training down too, where there is one', () => {
     const arm = { system: 'autoclassifier', data: 'cells' };
     const arms = [

@@ -85,3 +85,16 @@ it('sums up first and last tenth, median time, and an epoch', async () => {
   });
   expect(measureSteps([], config)).toBeUndefined();
 });
+
+it('counts the images that an epoch is given besides, and no batch that is dropped', async () => {
+  const { config } = await begin('copies', 6);
+  const trace = [1, 2].map((step) => ({ step, loss: 1, seconds: 2 }));
+  const epochOf = (settings: Partial<typeof config.settings>) =>
+    measureSteps(trace, { ...config, settings: { ...config.settings, ...settings } })?.secondsPerEpoch;
+  expect(epochOf({})).toBe(8);
+  expect(epochOf({ offlineAugment: { ...findSystem('ae-cnn').training.offlineAugment!, copies: 2 } })).toBe(
+    24,
+  );
+  expect(epochOf({ batchSize: 48 })).toBe(4);
+  expect(epochOf({ batchSize: 48, dropLast: true })).toBe(2);
+});

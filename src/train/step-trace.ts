@@ -5,6 +5,7 @@
 import { countBatches } from '../data/loader.ts';
 import { summarizeTimes } from '../measure/latency.ts';
 import type { RunConfig } from './config.ts';
+import { imagesOfEpoch } from './epoch-size.ts';
 
 /** One step, as a line of `steps.jsonl`. */
 export interface StepRecord {
@@ -38,12 +39,12 @@ export function measureSteps(
   const meanLoss = (part: readonly StepRecord[]) =>
     part.reduce((sum, { loss }) => sum + loss, 0) / part.length;
   const secondsPerStep = summarizeTimes(trace.map(({ seconds }) => seconds)).median;
-  const images = data.counts.train.reduce((sum, count) => sum + count, 0);
+  const images = imagesOfEpoch(settings, data.counts.train);
   return {
     steps: trace.length,
     firstLoss: meanLoss(trace.slice(0, tenth)),
     lastLoss: meanLoss(trace.slice(-tenth)),
     secondsPerStep,
-    secondsPerEpoch: secondsPerStep * countBatches(images, settings.batchSize),
+    secondsPerEpoch: secondsPerStep * countBatches(images, settings.batchSize, settings.dropLast),
   };
 }

@@ -57,7 +57,7 @@ export function trainArguments(
   { system, data, reading, set, space, pruner }: Definition,
   { point, seed }: { readonly point: Readonly<Record<string, Value>>; readonly seed: number },
 ): string[] {
-  const sets = Object.entries({ ...set, ...space.set, ...point });
+  const sets = Object.entries({ ...space.set, ...set, ...point });
   const limit = sets.some(([name]) => name === 'epochs') ? [] : ['--epochs', `${pruner.epochs}`];
   return [
     ...['train', system, '--data', data, ...reading, '--seed', `${seed}`, ...limit],

@@ -47,7 +47,9 @@ export async function runTrial({ trial, rung }: Unit, claim: Claim, options: Tri
   const isBegun = run.hasBegun();
   if (!isBegun) await rm(run.path, { recursive: true, force: true });
   const place = ['--runs-dir', join(folder, 'runs'), '--name', run.name];
-  const args = isBegun ? ['train', '--resume', run.path] : [...trainArguments(definition, trial), ...place];
+  const args = isBegun
+    ? ['train', '--resume', run.path, '--data', definition.data]
+    : [...trainArguments(definition, trial), ...place];
   const log = trialLog(folder, number);
   const outcome = await runChild([...args, ...pause, '--no-test', ...engine], { log, signal, claim });
   if (outcome === 'done') return resultOf(run, definition.objective);
