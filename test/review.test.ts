@@ -1,5 +1,14 @@
 /** `soma review` on the command line: by cross-validation, which goes on where it was stopped, and by finished runs. */
-import { appendFileSync, copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { parseCsv } from '../src/csv.ts';
@@ -47,6 +56,13 @@ it('judges every image once, finds the conflict, and goes back in as decisions',
   const before = statSync(weights).mtimeMs;
   expect((await json(...review)).counts).toEqual(result.counts);
   expect(statSync(weights).mtimeMs).toBe(before);
+
+  const fewer = join(folder, 'fewer');
+  cpSync(cells, fewer, { recursive: true });
+  rmSync(join(fewer, 'train', 'platelet', 'copy.png'));
+  const other = await soma(...review.map((word) => (word === cells ? fewer : word)));
+  expect(other.code).toBe(1);
+  expect(other.stderr).toMatch(/with the images and labels of .*cells, fingerprint .*choose another --out/);
 
   // Labels have changed: those folds say nothing about them.
   const { code, stderr } = await soma(...review, '--labels', log);

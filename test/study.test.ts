@@ -1,4 +1,5 @@
 /** `soma study` as a user runs it: killed, resumed, shared by two processes; its figures worked out again. */
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -265,6 +266,55 @@ describe('soma study', () => {
       'no test results of seed 0, which is left out',
     );
   }, 60_000);
+
+  it('compares no runs that were tested on different images, and says so', async () => {
+    const renamed = async (run: string) => {
+      const table = join(folder, 'a', 'runs', run, 'predictions-test.csv');
+      const lines = (await readFile(table, 'utf8')).split('\r\n');
+      await writeFile(table, [lines[0], `other-${lines[1]}`, ...lines.slice(2)].join('\r\n'));
+    };
+    // Both of one seed: neither arm has images of its own, and seeds side by side look right.
+    await renamed('se-seed1');
+    await renamed('off-seed1');
+    const { stdout } = await soma(...args('a'));
+    const pairs: { first: string }[] = JSON.parse(stdout).pairs;
+    expect(pairs.filter(({ first }) => first === 'SE-CNN')).toEqual([]);
+    expect(await readFile(join(folder, 'a', 'results.md'), 'utf8')).toMatch(
+      /SE-CNN and SE-CNN, tested with .* cannot be compared\. .*the same images/,
+    );
+  }, 60_000);
+
+  it('goes on with a begun run whose data has moved, and does not take damaged notes of its data', async () => {
+    const [cells, moved] = ['cells-here', 'cells-there'].map((name) => join(folder, name));
+    const sizes = ['--train', '32', '--val', '16', '--test', '16', '--no-masks'];
+    await soma('data', 'synth', cells, '--size', '16', ...sizes);
+    const long = join(folder, 'long.json');
+    const arms = [{ ...STUDY.arms[0], set: { epochs: 60 } }];
+    await writeFile(long, JSON.stringify({ ...STUDY, seeds: [0], arms, ensembles: [], pairs: [] }));
+    const out = join(folder, 'm');
+    const at = (data: string) => ['study', long, '--data', data, '--out', out, '--json'] as const;
+    const history = join(out, 'runs', 'cnn-seed0', 'metrics.jsonl');
+    const first = start(at(cells));
+    await until(() => existsSync(history) && readFileSync(history, 'utf8').includes('\n'));
+    first.child.kill('SIGINT');
+    const { code: stopped, stderr: words } = await first.finished;
+    expect(words).toMatch(/interrupted/);
+    expect(stopped).toBe(130);
+    await rename(cells, moved);
+
+    const notes = join(out, 'data.json');
+    const kept = await readFile(notes, 'utf8');
+    await writeFile(notes, kept.slice(0, 20));
+    const damaged = await soma(...at(moved));
+    expect(damaged.code).toBe(1);
+    expect(damaged.stderr).toMatch(/data\.json: expected what soma study wrote, got text that is no JSON/);
+
+    await writeFile(notes, kept);
+    const { code, stdout, stderr } = await soma(...at(moved));
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout).finished).toBe(1);
+    expect((await readFile(history, 'utf8')).trim().split('\n')).toHaveLength(60);
+  }, 120_000);
 
   it('goes on past a run that fails, and says where to look', async () => {
     const failing = join(folder, 'failing.json');

@@ -162,10 +162,18 @@ export function applySets(
       );
     }
   }
-  return {
+  const checked = {
     options: parsed(system.options, options, `options of ${system.name}`) as Record<string, unknown>,
     settings: parsed(settingsSchema, settings, 'training settings') as TrainingSettings,
   };
+  const { monitor, earlyStopping } = checked.settings;
+  const watches = sets.some((set) => set.startsWith('earlyStopping.monitor='));
+  if (watches && monitor !== null && earlyStopping && earlyStopping.monitor !== monitor)
+    throw usage(
+      `--set: expected one thing to be watched, got earlyStopping.monitor=${earlyStopping.monitor} and monitor=${monitor}, ` +
+        'which decides what is the best epoch and ends the patience; set monitor',
+    );
+  return checked;
 }
 
 /** `--set key=value` of a command that hands them on to `soma train`, which checks them. */

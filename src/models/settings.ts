@@ -114,7 +114,10 @@ export const pretrainingSchema = z.strictObject({
 export const settingsSchema = z.strictObject({
   ...stage,
   earlyStopping: earlyStopping(z.enum(MONITORS).default('val_loss')),
-  /** What makes an epoch the best, whether anything stops early or not; null: what early stopping watches, else the loss. */
+  /**
+   * What makes an epoch the best, for early stopping too, and whether anything stops early or not; null: what early stopping
+   * watches, else the loss.
+   */
   monitor: z.enum(MONITORS).nullable().default(null),
   /** Which weights are evaluated on test: the best epoch's on validation, or the last. */
   evaluate: z.enum(['best', 'last']).default('best'),

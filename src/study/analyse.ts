@@ -192,8 +192,12 @@ function summarise(arm: Arm | EnsembleArm, title: string, runs: readonly SeedRes
   };
 }
 
-/** Seconds of a whole training, by those of an epoch of each stage. */
-function estimate({ set, system }: Arm, epochSeconds: number, before: readonly StageRecord[] = []): number {
+/** Seconds of a whole training, by those of an epoch and the records of its pre-training, where it has one. */
+export function estimate(
+  { set, system }: Pick<Arm, 'set' | 'system'>,
+  epochSeconds: number,
+  before: readonly Pick<StageRecord, 'seconds'>[] = [],
+): number {
   const { epochs, pretraining } = findSystem(system).training;
   const first = before.length > 0 ? median(before.map(({ seconds }) => seconds)) : 0;
   const wanted = (key: string, usual: number) => Number(set[key] ?? usual);
