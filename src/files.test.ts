@@ -36,6 +36,7 @@ describe('lines of JSON', () => {
     await appendJsonLine(path, { a: 1 });
     await writeFile(path, '{"a":2,"b', { flag: 'a' });
     await appendJsonLine(path, { a: 3 });
+    expect(await readFile(path, 'utf8')).toBe('{"a":1}\n{"a":2,"b\n{"a":3}\n');
     expect(await readJsonLines(path)).toEqual([{ a: 1 }, { a: 3 }]);
     await expect(readJsonLines(folder)).rejects.toThrow(/expected a file that can be read, got EISDIR/);
   });

@@ -1,6 +1,6 @@
 /** Writing files so that a kill leaves either the old one or the new one, whole; and journals, line by line. */
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EXIT, SomaError } from './errors.ts';
 
@@ -63,15 +63,26 @@ export function appendJsonLine(path: string, value: object): Promise<void> {
   return appendJsonLines(path, [value]);
 }
 
-/**
- * One write of all lines: processes that share the file do not tear each other's. It begins a line of its own, in case
- * that the last one was cut off.
- */
+/** One write of all lines: processes that share the file do not tear each other's. A last line that was cut off is ended first. */
 export async function appendJsonLines(path: string, values: readonly object[]): Promise<void> {
   const text = values.map((value) => `${JSON.stringify(value)}\n`).join('');
-  await appendFile(path, `\n${text}`).catch((error) => {
+  try {
+    await appendFile(path, (await isCutOff(path)) ? `\n${text}` : text);
+  } catch (error) {
     throw unwritable(path, error);
-  });
+  }
+}
+
+async function isCutOff(path: string): Promise<boolean> {
+  const { size } = await stat(path).catch(() => ({ size: 0 }));
+  if (size === 0) return false;
+  const file = await open(path);
+  try {
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+    return buffer.toString() !== '\n';
+  } finally {
+    await file.close();
+  }
 }
 
 /** Makes a folder and those above it, if they are not there. Throws a SomaError naming it. */

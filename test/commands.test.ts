@@ -73,7 +73,14 @@ describe('models and plan', () => {
     const of = (name: string) => rows.find((r: { name: string }) => r.name === name);
     expect(of('scnn').parameters).toBe(337_806);
     expect(of('se-cnn')).toMatchObject({ parameters: 465_672, total: 466_632, reported: '0.46M' });
-    expect(of('ms-resnet18').parameters).toBe(11_180_616);
+    // With the classes that its paper has, as the table of parameters counts.
+    expect(of('ms-resnet18')).toMatchObject({ classes: 10, parameters: 11_181_642 });
+    expect(of('biasnn').parameters).toBe(11_188_596);
+    expect(of('vision-cnn').parameters).toBe(546_688);
+    expect(of('attention-cnn3').parameters).toBe(983_384);
+    expect(of('neurallnet')).toMatchObject({ classes: 4, parameters: 336_548 });
+    const eight = await json('models', '--classes', '8');
+    expect(eight.find((r: { name: string }) => r.name === 'neurallnet').parameters).toBe(337_576);
     expect(of('autoclassifier')).toMatchObject({
       total: 2_245_224,
       pretraining: { title: 'auto-encoder', total: 1_306_947 },

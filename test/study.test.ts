@@ -161,6 +161,12 @@ describe('soma study', () => {
     expect(tables.seeds.slice(0, 2).map((each: { accuracy: number }) => each.accuracy)).toEqual(
       cnn.accuracies,
     );
+    const journal = (await readFile(join(folder, 'a', 'results.jsonl'), 'utf8')).trimEnd().split('\n');
+    const finished = journal.map((line) => JSON.parse(line)).filter((line) => 'finished' in line);
+    expect(finished).toHaveLength(8);
+    expect(finished.find(({ id }) => id === 'se-seed1').accuracy).toBe(se.accuracies[1]);
+    expect(finished.find(({ id }) => id === 'slower-seed0')).not.toHaveProperty('accuracy');
+
     const page = await readFile(result.report, 'utf8');
     expectAccessible(page);
     expect(page).toContain('Does the machinery work?');
@@ -316,13 +322,33 @@ describe('soma study', () => {
     expect((await readFile(history, 'utf8')).trim().split('\n')).toHaveLength(60);
   }, 120_000);
 
+  it('refuses an arm that cannot be trained as it is written, before anything is', async () => {
+    const wrong = join(folder, 'wrong.json');
+    const out = join(folder, 'w');
+    const refused = async (arm: object) => {
+      const arms = [STUDY.arms[0], { name: 'bad', system: 'se-cnn', data: 'cells', ...arm }];
+      await writeFile(wrong, JSON.stringify({ ...STUDY, arms, ensembles: [], pairs: [] }));
+      const { code, stderr } = await soma('study', wrong, '--data', 'smear', '--out', out, '--dry-run');
+      expect(code).toBe(2);
+      expect(existsSync(out)).toBe(false);
+      return stderr;
+    };
+    expect(await refused({ set: { reductoin: 4 } })).toMatch(/study small, bad: .*did you mean reduction\?/);
+    expect(await refused({ set: { epochs: 'three' } })).toMatch(
+      /study small, bad: training settings: .*epochs/,
+    );
+    expect(await refused({ weights: 'none.safetensors' })).toMatch(
+      /bad: expected a file of weights at .*none/,
+    );
+    const evaluating = { system: undefined, data: undefined, evaluates: 'cnn', set: { dropout: 2 } };
+    expect(await refused(evaluating)).toMatch(/bad: options of cnn-stride2: .*dropout/);
+  });
+
   it('goes on past a run that fails, and says where to look', async () => {
     const failing = join(folder, 'failing.json');
-    const arms = [
-      { ...STUDY.arms[0], set: { epochs: 1, dropout: 2 } },
-      { name: 'off', evaluates: 'cnn' },
-      { ...STUDY.arms[3] },
-    ];
+    const weights = join(folder, 'empty.safetensors');
+    await writeFile(weights, '');
+    const arms = [{ ...STUDY.arms[0], weights }, { name: 'off', evaluates: 'cnn' }, { ...STUDY.arms[3] }];
     await writeFile(failing, JSON.stringify({ ...STUDY, seeds: [0], arms, ensembles: [], pairs: [] }));
     const { code, stdout, stderr } = await soma(
       'study',
@@ -333,9 +359,7 @@ describe('soma study', () => {
       join(folder, 'f'),
     );
     expect(code).toBe(1);
-    expect(stderr).toMatch(
-      /cnn-seed0 failed: soma: options of cnn-stride2: expected valid values, got dropout/,
-    );
+    expect(stderr).toMatch(/cnn-seed0 failed: soma: .*empty\.safetensors: expected a whole safetensors file/);
     expect(stdout).toContain('cnn-seed0 failed: see');
     expect(stdout).toContain('off-seed0 waits for cnn-seed0');
     expect(stdout).toContain('1 of 3 runs');

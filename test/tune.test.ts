@@ -4,9 +4,10 @@ import { cp, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { applySets } from '../src/cli/options.ts';
+import { setTexts } from '../src/jobs/set-texts.ts';
 import { findSystem } from '../src/models/registry.ts';
 import { openSpace, SPACES } from '../src/tune/registry.ts';
-import { extremePoints, parseSpace, type Space, setText } from '../src/tune/space.ts';
+import { extremePoints, parseSpace, type Space } from '../src/tune/space.ts';
 import { soma, start, until } from './cli.ts';
 import { temporaryFolder } from './data-fixtures.ts';
 
@@ -162,7 +163,7 @@ describe('built-in spaces', () => {
   function expectFit(space: Space, name: string): void {
     const system = findSystem(name);
     for (const point of extremePoints(space)) {
-      const sets = Object.entries(point).map(([key, value]) => setText(key, value));
+      const sets = setTexts(point);
       const { options, settings } = applySets(system, system.training, sets);
       for (const [key, value] of Object.entries(point)) {
         const [first, second] = key.split('.');

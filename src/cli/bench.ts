@@ -6,7 +6,7 @@ import { openEngine } from '../engine/select.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { openSystem } from '../models/own-system.ts';
 import { SYSTEMS } from '../models/registry.ts';
-import { sideOf } from '../models/system.ts';
+import { classesOf, sideOf } from '../models/system.ts';
 import { systemBenchTable } from '../report/measured-tables.ts';
 import { type Format, tableTexts } from '../report/tables.ts';
 import { benchSystem, type SystemBench } from '../train/bench.ts';
@@ -27,7 +27,7 @@ interface BenchCommandOptions extends EngineOptions {
   readonly size?: number;
   readonly batchSize?: number;
   readonly seconds: number;
-  readonly classes: number;
+  readonly classes?: number;
   readonly channels: number;
   readonly set?: readonly string[];
   readonly data?: string;
@@ -49,7 +49,7 @@ export function addBench(program: Command): void {
       positiveInt,
     )
     .option('--seconds <n>', 'time for each measurement of a system or run', positiveNumber, 2)
-    .option('--classes <n>', 'number of classes', positiveInt, 8)
+    .option('--classes <n>', 'number of classes (default: those of the paper’s data)', positiveInt)
     .option('--channels <n>', 'channels of the images', positiveInt, 3)
     .option('--set <key=value>', 'change an option or a setting', collect)
     .option('--data <path>', 'images for runs, or noise (default: those of each run)')
@@ -102,7 +102,7 @@ async function run(names: readonly string[], o: BenchCommandOptions, command: Co
   const { cpu, machine } = sayMachine(engine);
   const results: SystemBench[] = [];
   for (const { system, options, settings } of jobs) {
-    const { classes, channels } = o;
+    const { classes = classesOf(system), channels } = o;
     const size = o.size ?? sideOf(system, channels);
     const spec = { system, options, classes, channels, height: size, width: size, seed: 0 };
     const batchSize = o.batchSize ?? settings.batchSize;

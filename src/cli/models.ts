@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { stepCost } from '../compile/cost.ts';
 import { SYSTEMS } from '../models/registry.ts';
-import type { System } from '../models/system.ts';
+import { classesOf, type System } from '../models/system.ts';
 import { reconstructionStep } from '../train/reconstruction-step.ts';
 import { evaluationStep, type TracedStep } from '../train/step.ts';
 import { columns, print } from './io.ts';
@@ -12,21 +12,22 @@ export function addModels(program: Command): void {
   program
     .command('models')
     .description('List the systems: parameters, MACs and published settings')
-    .option('--classes <n>', 'number of classes', positiveInt, 8)
+    .option('--classes <n>', 'number of classes (default: those of the paper’s data)', positiveInt)
     .option('--json', 'print JSON, with the options of each system and all settings')
     .addHelpText(
       'after',
       '\nExamples:\n  soma models\n  soma models --classes 10\n\nThe steps of one system: soma plan <system>; what its options mean: docs/systems.md',
     )
-    .action(({ classes, json }: { classes: number; json?: boolean }) => {
+    .action(({ classes, json }: { classes?: number; json?: boolean }) => {
       const systems = Object.values<System>(SYSTEMS as Record<string, System>);
-      const rows = systems.map((system) => describe(system, classes));
+      const rows = systems.map((system) => describe(system, classes ?? classesOf(system)));
       const text = columns([
         [
           'system',
           'title',
           'source',
           'size',
+          'classes',
           'parameters',
           'with statistics',
           'in the paper',
@@ -43,6 +44,7 @@ export function addModels(program: Command): void {
             r.title,
             r.source,
             `${r.size}`,
+            `${r.classes}`,
             r.parameters.toLocaleString('en'),
             r.total.toLocaleString('en'),
             r.reported ?? '–',
@@ -77,6 +79,7 @@ function describe(system: System, classes: number) {
     summary,
     source,
     size,
+    classes,
     reported,
     ...countsOf(evaluationStep(spec, training, 1)),
     options: defaults,

@@ -8,7 +8,7 @@ import { openEngine } from '../engine/select.ts';
 import { size as sizeOf, type Value } from '../graph/value.ts';
 import { openSystem } from '../models/own-system.ts';
 import type { TrainingSettings } from '../models/settings.ts';
-import { sideOf } from '../models/system.ts';
+import { classesOf, sideOf } from '../models/system.ts';
 import { bytes } from '../report/format.ts';
 import { randomFeeds } from '../train/random-feeds.ts';
 import { pretrainingStep, reconstructionStep } from '../train/reconstruction-step.ts';
@@ -19,7 +19,7 @@ import { applySets, collect, type EngineOptions, positiveInt, withEngine } from 
 interface PlanOptions extends EngineOptions {
   readonly size?: number;
   readonly batchSize?: number;
-  readonly classes: number;
+  readonly classes?: number;
   readonly channels: number;
   readonly set?: readonly string[];
   readonly evaluate?: boolean;
@@ -34,7 +34,7 @@ export function addPlan(program: Command): void {
     .description('Print the steps of a training step: shapes, MACs, bytes, and the peak memory')
     .option('--size <pixels>', 'height and width of the images (default: the paper)', positiveInt)
     .option('--batch-size <n>', 'images in a step (default: the paper)', positiveInt)
-    .option('--classes <n>', 'number of classes', positiveInt, 8)
+    .option('--classes <n>', 'number of classes (default: those of the paper’s data)', positiveInt)
     .option('--channels <n>', 'channels of the images', positiveInt, 3)
     .option('--set <key=value>', 'change an option or a setting', collect)
     .option('--evaluate', 'the step of evaluation instead of training')
@@ -51,13 +51,14 @@ export function addPlan(program: Command): void {
 async function run(name: string, o: PlanOptions): Promise<void> {
   const system = await openSystem(name);
   const { options, settings } = applySets(system, system.training, o.set ?? []);
+  const { classes = classesOf(system) } = o;
   const size = o.size ?? sideOf(system, o.channels);
   const { pretraining } = settings;
   const batchSize = o.batchSize ?? ((o.pretraining && pretraining) || settings).batchSize;
   const spec = {
     system,
     options,
-    classes: o.classes,
+    classes,
     height: size,
     width: size,
     channels: o.channels,
@@ -81,7 +82,7 @@ async function run(name: string, o: PlanOptions): Promise<void> {
   const text = [
     stepTable(rows, measured !== undefined),
     '',
-    `${plan.name}: ${size}×${size}×${o.channels}, batch ${batchSize}, ${net.parameterCount.toLocaleString('en')} parameters${frozen > 0 ? `, of which ${trained.toLocaleString('en')} are trained` : ''}`,
+    `${plan.name}: ${size}×${size}×${o.channels}, ${classes} classes, batch ${batchSize}, ${net.parameterCount.toLocaleString('en')} parameters${frozen > 0 ? `, of which ${trained.toLocaleString('en')} are trained` : ''}`,
     ...(first
       ? [
           `trained first: the ${first.title}, ${reconstructionStep(spec, 1).net.parameterCount.toLocaleString('en')} parameters, see --pretraining`,

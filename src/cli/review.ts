@@ -141,7 +141,6 @@ async function crossValidate(name: string, flags: ReviewFlags): Promise<Judged |
   const source = resolveSource(flags.data);
   const out = flags.out ?? join('reviews', `${system.name}-${basename(source)}-${seed}`);
   const runs = foldRuns(options);
-  await makeFolder(out);
   const data = dataOf(runs, source);
   await keepData(resolve(out), data);
   const { interrupted, failed, elsewhere, finished } = await performWatched(runs, data, resolve(out), flags);

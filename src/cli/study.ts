@@ -1,10 +1,13 @@
 /** `soma study`: trains all arms of a comparison, resumably, and writes its table and figures. */
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT, SomaError } from '../errors.ts';
-import { makeFolder, writeAside } from '../files.ts';
+import { writeAside } from '../files.ts';
 import { commandLine, engineArguments } from '../jobs/child.ts';
+import { setTexts } from '../jobs/set-texts.ts';
 import { openSystem } from '../models/own-system.ts';
+import { findSystem } from '../models/registry.ts';
 import { decimal } from '../report/format.ts';
 import { type Format, tableTexts } from '../report/tables.ts';
 import { analyse } from '../study/analyse.ts';
@@ -15,11 +18,19 @@ import { type Performed, perform, type RunEvent } from '../study/perform.ts';
 import { findStudy, STUDIES } from '../study/registry.ts';
 import { studyTables, writeStudy } from '../study/report.ts';
 import { expand, type StudyRun } from '../study/runs.ts';
-import { readStudy, type Study } from '../study/study.ts';
+import { type Arm, readStudy, type Study } from '../study/study.ts';
 import { resolveSource } from '../train/data.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
-import { collect, type EngineOptions, seedNumbers, withEngine, withFormat, words } from './options.ts';
+import {
+  applySets,
+  collect,
+  type EngineOptions,
+  seedNumbers,
+  withEngine,
+  withFormat,
+  words,
+} from './options.ts';
 
 interface StudyFlags extends EngineOptions {
   readonly data?: readonly string[];
@@ -78,8 +89,8 @@ async function run(name: string | undefined, flags: StudyFlags): Promise<number>
   const folder = resolve(flags.out ?? join('studies', flags.quick ? `${study.name}-quick` : study.name));
   const data = dataOf(study, flags);
   const runs = expand(study, flags);
+  for (const arm of new Set(runs.map((each) => each.arm))) checkArm(study, arm);
   if (flags.dryRun) return dryRun(runs, data, folder, flags.json);
-  await makeFolder(folder);
   await keepData(folder, data, study.data);
   const known = await readJournal(folder);
   // Before the study there is written over: what does not fit together is refused.
@@ -130,6 +141,22 @@ function dataOf(study: Study, { data = [], quick }: StudyFlags): Record<string, 
       'none',
     );
   return Object.fromEntries(slots.map((slot) => [slot, paths.get(slot) ?? 'smear']));
+}
+
+/** Throws where an arm cannot be trained as it is written: better now than after those before it. */
+function checkArm(study: Study, arm: Arm): void {
+  const of = study.arms.find(({ name }) => name === arm.evaluates);
+  const system = findSystem(arm.system);
+  const where = (message: string) =>
+    new SomaError(`study ${study.name}, ${arm.name}: ${message}`, EXIT.usage);
+  try {
+    const trained = of && applySets(system, system.training, setTexts(of.set));
+    applySets(system, trained?.settings ?? system.training, setTexts(arm.set), trained?.options);
+  } catch (error) {
+    throw error instanceof SomaError ? where(error.message) : error;
+  }
+  if (arm.weights !== undefined && !existsSync(arm.weights))
+    throw where(`expected a file of weights at ${resolve(arm.weights)}, got none`);
 }
 
 function usage({ name }: Study, expected: string, got: string): SomaError {

@@ -20,12 +20,13 @@ import { decimal, percentInterval } from '../report/format.ts';
 import type { RunConfig } from '../train/config.ts';
 import { openData, publishedReading, resolveSource } from '../train/data.ts';
 import { monitored } from '../train/early-stopping.ts';
+import { idleOversampling } from '../train/epoch-size.ts';
 import { beginningWarning, configure, initialWeights, specOf } from '../train/open-run.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 import { slowStatistics } from '../train/slow-statistics.ts';
 import { measureSteps } from '../train/step-trace.ts';
 import { type TrainResult, train } from '../train/train.ts';
-import { openWeights } from '../train/weights.ts';
+import { openWeights, someOf } from '../train/weights.ts';
 import { newRun } from './claim-run.ts';
 import { evaluateRun, writeResults } from './finish.ts';
 import { interruptible } from './interrupt.ts';
@@ -170,7 +171,12 @@ async function run(system: string | undefined, flags: TrainFlags, command: Comma
   const session = engine.createSession();
   try {
     announce(folder, config, engine);
-    const warnings = [engineWarning(config, engine.info), beginningWarning(config), slowStatistics(config)];
+    const warnings = [
+      engineWarning(config, engine.info),
+      beginningWarning(config),
+      slowStatistics(config),
+      idleOversampling(config.settings, config.data.counts.train),
+    ];
     const known = warnings.filter((warning) => warning !== undefined);
     const result = await trainWatched(folder, config, dataset, session, flags, known);
     if (result.stopped === 'interrupted') {
@@ -363,10 +369,12 @@ async function trainWatched(
       dataset,
       session,
       weights,
-      onWeights: ({ loaded, drawn }) =>
+      onWeights: ({ loaded, drawn, unread }) => {
         say(
           `weights  ${loaded.length} tensors of ${weights?.path}${drawn.length > 0 ? `; drawn: ${drawn.join(', ')}` : ''}`,
-        ),
+        );
+        if (unread.length > 0) say(`not read from it: ${someOf(unread)}`);
+      },
       resume: flags.resume !== undefined,
       pauseAfter: flags.pauseAfter,
       checkpointEvery: flags.checkpointEvery,

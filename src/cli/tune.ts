@@ -6,6 +6,7 @@ import type { SplitRatios } from '../data/split.ts';
 import { tooFew } from '../data/too-few.ts';
 import { EXIT, SomaError } from '../errors.ts';
 import { engineArguments } from '../jobs/child.ts';
+import { setTexts } from '../jobs/set-texts.ts';
 import { isSystemFile, openSystem } from '../models/own-system.ts';
 import { systemFile } from '../models/registry.ts';
 import type { System } from '../models/system.ts';
@@ -22,7 +23,7 @@ import { makePruner, PRUNERS, type PrunerName, type Unit } from '../tune/rungs.t
 import { checkGrid } from '../tune/samplers/grid.ts';
 import { SAMPLER_NAMES, type SamplerName } from '../tune/samplers/table.ts';
 import { type Found, search } from '../tune/search.ts';
-import { allPoints, extremePoints, type Space, setText, type Value } from '../tune/space.ts';
+import { allPoints, extremePoints, type Space, type Value } from '../tune/space.ts';
 import { runTrial, trialLog, trialName } from '../tune/trial.ts';
 import { interruptible } from './interrupt.ts';
 import { columns, print, say, sayTables } from './io.ts';
@@ -167,7 +168,7 @@ async function define(name: string, system: System, data: string, flags: TuneFla
   const { fingerprint } = dataset;
   await dataset.close();
   tooFew(dataset).forEach(throwFirst());
-  const { settings } = applySets(system, system.training, texts({ ...space.set, ...set }));
+  const { settings } = applySets(system, system.training, setTexts({ ...space.set, ...set }));
   const epochs = flags.epochs ?? settings.epochs;
   const { pruner: kind, leastEpochs, reduction } = flags;
   return {
@@ -203,10 +204,6 @@ function setsOf(sets: readonly string[], { parameters }: Space): Record<string, 
   return set;
 }
 
-function texts(values: Readonly<Record<string, Value>>): string[] {
-  return Object.entries(values).map(([name, value]) => setText(name, value));
-}
-
 /** Throws a usage error where the system does not take what the space may choose. */
 function checkSpace(
   system: System,
@@ -224,7 +221,7 @@ function checkSpace(
     throw usage('expected epochs in one place, got them in the space or --set beside --pruner or --epochs');
   if (sampler === 'grid') checkGrid(space);
   for (const point of extremePoints(space))
-    applySets(system, system.training, texts({ ...set, ...space.set, ...point }));
+    applySets(system, system.training, setTexts({ ...space.set, ...set, ...point }));
 }
 
 function announce({ space, sampler, pruner, objective }: Definition, folder: string, trials: number): void {

@@ -28,6 +28,7 @@ export const attentionCnn1 = defineSystem({
   source: 'paper (d), architecture 1',
   framework: 'torch',
   size: 32,
+  classes: 10,
   options,
   training: visionTraining,
   ratios: visionRatios,

@@ -29,6 +29,7 @@ export const attentionCnn2 = defineSystem({
   source: 'paper (d), architecture 2',
   framework: 'torch',
   size: 32,
+  classes: 10,
   options,
   training: visionTraining,
   ratios: visionRatios,

@@ -30,6 +30,7 @@ export const attentionCnn3 = defineSystem({
   source: 'paper (d), architecture 3',
   framework: 'torch',
   size: 32,
+  classes: 10,
   options,
   training: visionTraining,
   ratios: visionRatios,

@@ -220,6 +220,7 @@ export function msResnetSystem({ attention, ...names }: MsResnetVariant) {
     ...names,
     framework: 'torch',
     size: 32,
+    classes: 10,
     greySize: 28,
     options: msResnetOptions.extend({ attention: msResnetOptions.shape.attention.default(attention) }),
     training,

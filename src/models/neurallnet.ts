@@ -38,6 +38,7 @@ export const neurallnet = defineSystem({
   reported: '0.3M, 1.35 MB',
   framework: 'torch',
   size: 96,
+  classes: 4,
   ratios: { train: 0.8, val: 0.1, test: 0.1 },
   options,
   training: settings({

@@ -53,6 +53,7 @@ export const resnet50 = defineSystem({
   source: 'paper (d), baseline; He et al. 2016',
   framework: 'keras',
   size: 32,
+  classes: 10,
   options: imagenetOptions,
   training: imagenetTraining,
   ratios: imagenetRatios,

@@ -43,6 +43,8 @@ export interface System<Schema extends z.ZodType = z.ZodType> {
   readonly framework: Framework['name'];
   /** Side of the square input that the paper uses. */
   readonly size: number;
+  /** Classes of the data that its figures are of; default: 8, those of blood cells. */
+  readonly classes?: number;
   /** That of grey images, where the paper uses another. */
   readonly greySize?: number;
   /**
@@ -58,6 +60,11 @@ export interface System<Schema extends z.ZodType = z.ZodType> {
   readonly pretraining?: Pretraining<Schema>;
   /** Traces the network and returns the logits [N, K]. Throws where an option does not fit. */
   build(net: Net, problem: Problem, options: z.output<Schema>): Value;
+}
+
+/** Classes of the data that the figures of a system are of. */
+export function classesOf({ classes = 8 }: System): number {
+  return classes;
 }
 
 /** Side of the square input of so many channels. */

@@ -41,6 +41,7 @@ export const vgg16 = defineSystem({
   source: 'paper (d), baseline; Simonyan and Zisserman 2015',
   framework: 'keras',
   size: 32,
+  classes: 10,
   options: imagenetOptions,
   training: imagenetTraining,
   ratios: imagenetRatios,

@@ -14,6 +14,7 @@ export const visionCnn = defineSystem({
   source: 'paper (d), traditional CNN',
   framework: 'torch',
   size: 32,
+  classes: 10,
   options: z.strictObject(visionOptions),
   training: visionTraining,
   ratios: visionRatios,

@@ -70,6 +70,7 @@ export const xception = defineSystem({
   source: 'paper (d), baseline; Chollet 2017',
   framework: 'keras',
   size: 71,
+  classes: 10,
   options: imagenetOptions,
   training: imagenetTraining,
   ratios: imagenetRatios,

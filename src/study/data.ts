@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SomaError } from '../errors.ts';
-import { writeAside } from '../files.ts';
+import { makeFolder, writeAside } from '../files.ts';
 import { openData } from '../train/data.ts';
 import type { Study } from './study.ts';
 
@@ -38,6 +38,7 @@ export async function keepData(
         `${folder}: expected ${name} with the images and labels of ${before.path}, fingerprint ${before.fingerprint.slice(0, 12)}, got ${fingerprint.slice(0, 12)} from ${path}; choose another --out`,
       );
   }
+  await makeFolder(folder);
   await writeAside(file, `${JSON.stringify({ ...known, ...given }, null, 2)}\n`);
 }
 

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Outcome, runChild } from '../jobs/child.ts';
 import type { Claim } from '../jobs/claim.ts';
+import { setArguments } from '../jobs/set-texts.ts';
 import { RunFolder } from '../train/run-folder.ts';
 import { appendBegun, refuseOtherBeginning } from './journal.ts';
 import type { StudyRun } from './runs.ts';
@@ -30,7 +31,7 @@ export function runArguments(
   runsDir: string,
 ): string[] {
   const { arm, seed, id, set, evaluates } = run;
-  const sets = Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]);
+  const sets = setArguments(set);
   if (evaluates !== null) return ['evaluate', join(runsDir, evaluates), ...sets, '--out', join(runsDir, id)];
   return [
     ...['train', arm.system, '--data', data[arm.data], '--seed', `${seed}`],

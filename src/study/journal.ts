@@ -1,5 +1,6 @@
 /** What a study has begun and finished: `results.jsonl`, a line for each, only ever appended to. */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SomaError } from '../errors.ts';
 import { appendJsonLine, readJsonLines } from '../files.ts';
@@ -14,8 +15,14 @@ interface Begun extends Line {
   readonly begun: string;
 }
 
-export interface Finished extends Line {
+export interface Finished extends Line, Figures {
   readonly finished: string;
+}
+
+/** On test, for whoever follows the file; tables are worked out from the predictions. */
+interface Figures {
+  readonly accuracy?: number;
+  readonly macroF1?: number;
 }
 
 const file = (folder: string) => join(folder, 'results.jsonl');
@@ -41,8 +48,16 @@ export async function refuseOtherBeginning(folder: string, run: StudyRun): Promi
 }
 
 export async function appendJournal(folder: string, { id, key }: StudyRun): Promise<void> {
-  const line: Finished = { id, key, finished: new Date().toISOString() };
+  const line: Finished = { id, key, finished: new Date().toISOString(), ...(await figuresOf(folder, id)) };
   await appendJsonLine(file(folder), line);
+}
+
+/** Nothing of a run that was not tested. */
+async function figuresOf(folder: string, id: string): Promise<Figures> {
+  const text = await readFile(join(folder, 'runs', id, 'evaluation.json'), 'utf8').catch(() => undefined);
+  if (text === undefined) return {};
+  const { accuracy, macro } = JSON.parse(text).metrics;
+  return { accuracy: accuracy.value, macroF1: macro.f1.value };
 }
 
 /** Whether a run is finished. Throws where the folder holds one of the same name with other settings. */

@@ -95,7 +95,7 @@ describe('expand()', () => {
   it('becomes the command that a user would write', () => {
     const [run] = expand(study);
     expect(runArguments(run, { cells: '/data/cells' }, 'runs').join(' ')).toBe(
-      'train scnn --data /data/cells --seed 3 --size 28 --set T=5 --set optimizer.kind="sgd" --runs-dir runs --name a-seed3',
+      'train scnn --data /data/cells --seed 3 --size 28 --set T=5 --set optimizer.kind=sgd --runs-dir runs --name a-seed3',
     );
   });
 });
@@ -138,7 +138,7 @@ describe('an arm that evaluates another', () => {
       `train se-cnn --data c --seed 1 --size 32 ${cells} --runs-dir runs --name on-seed1`,
     );
     expect(commands[1]).toContain('--set maxSteps=50');
-    expect(commands[2]).toBe('evaluate runs/on-seed1 --set attention="none" --out runs/off-seed1');
+    expect(commands[2]).toBe('evaluate runs/on-seed1 --set attention=none --out runs/off-seed1');
   });
 
   it('has another key where the trained one differs', () => {
@@ -184,6 +184,7 @@ describe('readStudy()', () => {
   it.each([
     ['{', /expected JSON/],
     [JSON.stringify({ ...study, arms: [] }), /arms/],
+    [JSON.stringify({ ...study, pairs: [['a', 'a']] }), /pairs\.0: expected two arms, got a twice/],
     [JSON.stringify({ ...study, pairs: [['a', 'c']] }), /pairs\.0: expected names of arms, got c/],
     [
       JSON.stringify({ ...study, arms: [study.arms[0], study.arms[0]] }),

@@ -142,6 +142,7 @@ export const studySchema = z
     pairs.forEach((pair, i) => {
       for (const each of pair)
         if (!names.includes(each)) fail(['pairs', i], `expected names of arms, got ${each}`);
+      if (pair[0] === pair[1]) fail(['pairs', i], `expected two arms, got ${pair[0]} twice`);
     });
   });
 

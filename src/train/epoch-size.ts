@@ -6,10 +6,21 @@ export function imagesOfEpoch(
   { offlineAugment, oversample }: RunConfig['settings'],
   counts: readonly number[],
 ): number {
-  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   if (oversample) {
     const target = oversample.target ?? Math.max(...counts);
     return sum(counts.map((count) => Math.max(count, target)));
   }
   return sum(counts) * (1 + (offlineAugment?.copies ?? 0));
 }
+
+/** What to know of oversampling that makes no image. */
+export function idleOversampling(
+  settings: RunConfig['settings'],
+  counts: readonly number[],
+): string | undefined {
+  if (!settings.oversample || imagesOfEpoch(settings, counts) > sum(counts)) return undefined;
+  const target = settings.oversample.target ?? Math.max(...counts);
+  return `oversample makes no image, no class has fewer than ${target} to learn from: the network learns as without it`;
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

@@ -10,10 +10,10 @@ const engine = openEngine({ engine: 'reference' });
 /** Ten batches of 16 an epoch. */
 const dataset = openSmear({ size: 32, images: { train: 160, val: 8, test: 8 } });
 
-function warningOf(name: string, set: object): string | undefined {
+function warningOf(name: string, set: object, options = {}): string | undefined {
   const system = findSystem(name);
   const settings = { ...system.training, batchSize: 16, ...set };
-  const request = { name, system: name, options: {}, seed: 0, source: 'smear', dataset, engine };
+  const request = { name, system: name, options, seed: 0, source: 'smear', dataset, engine };
   return slowStatistics(configure({ ...request, settings }));
 }
 
@@ -34,4 +34,10 @@ it('is not given to PyTorch’s, which settle ten times as fast, nor where there
   expect(warningOf('ms-resnet18', { epochs: 8 })).toBeUndefined();
   expect(warningOf('ms-resnet18', { epochs: 6 })).toContain('settle in about 66 steps');
   expect(warningOf('scnn', { epochs: 1 })).toBeUndefined();
+});
+
+it('is not given to statistics that are frozen', () => {
+  const few = { epochs: 1 };
+  expect(warningOf('resnet50', few, { width: 0.125 })).toContain('settle in about 688 steps');
+  expect(warningOf('resnet50', few, { width: 0.125, freeze: 'transfer' })).toBeUndefined();
 });

@@ -6,7 +6,7 @@ import { type BatchNormAttrs, batchNormOp } from '../ops/batch-norm.ts';
 import type { RunConfig } from './config.ts';
 import { imagesOfEpoch } from './epoch-size.ts';
 import { specOf } from './open-run.ts';
-import { evaluationStep } from './step.ts';
+import { trainingStep } from './step.ts';
 
 /** Share of what the statistics began with that may be left at the end. */
 const LEFT = 0.001;
@@ -14,9 +14,9 @@ const LEFT = 0.001;
 /** What to know of a run that is too short for its running statistics; nothing for all others. */
 export function slowStatistics(config: RunConfig): string | undefined {
   const { settings, data } = config;
-  const { net } = evaluationStep(specOf(config), settings, 1);
+  const { net } = trainingStep(specOf(config), settings, 1, null);
   const momenta = net.graph.nodes.flatMap(({ op, attrs }) =>
-    op === batchNormOp ? [(attrs as BatchNormAttrs).momentum] : [],
+    op === batchNormOp && (attrs as BatchNormAttrs).training ? [(attrs as BatchNormAttrs).momentum] : [],
   );
   if (momenta.length === 0 || settings.maxSteps !== null) return undefined;
   const needed = Math.ceil(Math.log(LEFT) / Math.log1p(-Math.min(...momenta)));

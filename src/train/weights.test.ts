@@ -145,6 +145,23 @@ describe('loadWeights', () => {
     );
   });
 
+  it("says what to do with Keras's own files", async () => {
+    const path = join(folder, 'model.h5');
+    await writeFile(path, Buffer.from('\x89HDF\r\n\x1a\n and so on', 'latin1'));
+    await expect(openWeights(path)).rejects.toThrow(
+      /got HDF5, as Keras makes; write it with safetensors\.numpy/,
+    );
+  });
+
+  it('says which tensors it has not read, and what a file has whose names are others', async () => {
+    const given = new Map(own('vgg16')).set('extra.weight', { shape: [1], data: Float32Array.of(1) });
+    expect((await load('vgg16', given)).unread).toEqual(['extra.weight']);
+    const prefixed = new Map([...own('vgg16')].map(([name, tensor]) => [`model.${name}`, tensor]));
+    await expect(load('vgg16', prefixed)).rejects.toThrow(
+      /the file has model\.block1_conv1\.weight, model\.\S+, model\.\S+ and 25 more\)/,
+    );
+  });
+
   it('says of which type a tensor is that cannot be read', () => {
     const variables = ['conv1.weight', 'fc.bias'].map((name) => ({
       ...({ name, kind: 'parameter', shape: [2] } as const),

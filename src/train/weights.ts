@@ -22,6 +22,7 @@ export interface WeightsFile extends Pick<TensorFile, 'tensors' | 'otherTypes'> 
 }
 
 const ZIP = Buffer.from('PK\x03\x04', 'latin1');
+const HDF5 = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
 
 export async function openWeights(path: string): Promise<WeightsFile> {
   const bytes = await readFile(path).catch((error: Error) => {
@@ -30,6 +31,10 @@ export async function openWeights(path: string): Promise<WeightsFile> {
   if (bytes.subarray(0, 4).equals(ZIP))
     throw new SomaError(
       `${path}: expected a safetensors or ONNX file of weights, got an archive, as torch.save makes; write it with safetensors.torch.save_file`,
+    );
+  if (bytes.subarray(0, 8).equals(HDF5))
+    throw new SomaError(
+      `${path}: expected a safetensors or ONNX file of weights, got HDF5, as Keras makes; write it with safetensors.numpy.save_file({w.path: w.numpy() for w in model.weights}, …)`,
     );
   const fingerprint = createHash('sha256').update(bytes).digest('hex');
   const isOnnx = path.toLowerCase().endsWith('.onnx');
@@ -53,16 +58,20 @@ export interface LoadedWeights {
   readonly loaded: readonly string[];
   /** Those that stay as drawn. */
   readonly drawn: readonly string[];
+  /** Tensors of the file that the network has no place for. */
+  readonly unread: readonly string[];
 }
 
 /** Wrong tensors that an error names before it says how many more there are. */
 const NAMED = 3;
 
 /** Numbers for the variables of a network, by name. Throws where one is missing or does not fit. */
-export function matchWeights(
-  file: WeightsFile,
-  { variables: all, aliases = {}, required }: WeightsTarget,
-): ReadonlyMap<string, Float32Array> {
+export function matchWeights(file: WeightsFile, target: WeightsTarget): ReadonlyMap<string, Float32Array> {
+  return match(file, target).matched;
+}
+
+/** The same, with the names of the tensors that no variable is read from. */
+function match(file: WeightsFile, { variables: all, aliases = {}, required }: WeightsTarget) {
   const variables = all.filter(({ fixed }) => !fixed);
   const lastLayer = layerOf(variables.at(-1)?.name ?? '');
   const found = variables.map((variable) => ({ variable, ...find(file, variable, aliases) }));
@@ -77,26 +86,37 @@ export function matchWeights(
       file.path,
       expected.join(', '),
       [...new Set(got)].join(', ') + more,
-      'name tensors as Soma, PyTorch or Keras does, and give the size, channels and options that they were made for',
+      `name tensors as Soma, PyTorch or Keras does (the file has ${someOf([...file.tensors.keys()])}), ` +
+        'and give the size, channels and options that they were made for',
     );
   }
   for (const { data, variable } of found) {
     const bad = data?.findIndex((x) => !Number.isFinite(x)) ?? -1;
     if (bad >= 0) throw mismatch(file.path, 'finite weights', `${data?.[bad]} in ${variable.name}[${bad}]`);
   }
-  return new Map(found.flatMap(({ data, variable }) => (data ? [[variable.name, data] as const] : [])));
+  const read = new Set(found.flatMap(({ data, got }) => (data ? [got] : [])));
+  return {
+    matched: new Map(found.flatMap(({ data, variable }) => (data ? [[variable.name, data] as const] : []))),
+    unread: [...file.tensors.keys()].filter((name) => !read.has(name)),
+  };
 }
 
 /** Writes the file's weights into a session that has loaded the network. */
 export function loadWeights(file: WeightsFile, target: WeightsTarget, session: Session): LoadedWeights {
-  const matched = matchWeights(file, target);
+  const { matched, unread } = match(file, target);
   for (const [name, data] of matched) session.writeVariable(name, data);
-  return { loaded: [...matched.keys()], drawn: notIn(matched, target.variables) };
+  return { loaded: [...matched.keys()], drawn: notIn(matched, target.variables), unread };
 }
 
 /** What of a network a file does not have; constants are the options' to say. */
 export function notIn(matched: ReadonlyMap<string, unknown>, network: readonly Variable[]): string[] {
   return network.filter(({ name, fixed }) => !fixed && !matched.has(name)).map(({ name }) => name);
+}
+
+/** The first few names and how many more there are. */
+export function someOf(names: readonly string[]): string {
+  const more = names.length - NAMED;
+  return `${names.slice(0, NAMED).join(', ') || 'none'}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 const layerOf = (name: string) => name.slice(0, Math.max(0, name.lastIndexOf('.')));
@@ -117,12 +137,14 @@ function find(
 ): { data?: Float32Array; got: string } {
   let got = 'no such tensor';
   for (const { name, shape, axes } of candidates(variable, aliases)) {
-    const tensor = tensors.get(name) ?? tensors.get(`${name}:0`);
-    const type = otherTypes?.get(name) ?? otherTypes?.get(`${name}:0`);
-    if (type) got = `${name} of type ${type} instead of F32`;
-    if (!tensor) continue;
-    if (tensor.shape.join() === shape.join()) return { data: transpose(tensor, axes), got: name };
-    got = describe({ name, shape: tensor.shape });
+    for (const stored of [name, `${name}:0`]) {
+      const tensor = tensors.get(stored);
+      const type = otherTypes?.get(stored);
+      if (type) got = `${stored} of type ${type} instead of F32`;
+      if (!tensor) continue;
+      if (tensor.shape.join() === shape.join()) return { data: transpose(tensor, axes), got: stored };
+      got = describe({ name: stored, shape: tensor.shape });
+    }
   }
   return { got };
 }

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { EXIT, SomaError } from '../errors.ts';
 import { makeFolder, writeAside } from '../files.ts';
+import { setArguments } from '../jobs/set-texts.ts';
 import type { ObjectiveName } from './objective.ts';
 import type { PrunerOptions } from './rungs.ts';
 import type { SamplerName } from './samplers/table.ts';
-import { type Space, setText, type Value } from './space.ts';
+import type { Space, Value } from './space.ts';
 
 export interface Definition {
   /** Name of a system, or the path of one's own. */
@@ -57,10 +58,10 @@ export function trainArguments(
   { system, data, reading, set, space, pruner }: Definition,
   { point, seed }: { readonly point: Readonly<Record<string, Value>>; readonly seed: number },
 ): string[] {
-  const sets = Object.entries({ ...space.set, ...set, ...point });
-  const limit = sets.some(([name]) => name === 'epochs') ? [] : ['--epochs', `${pruner.epochs}`];
+  const all = { ...space.set, ...set, ...point };
+  const limit = 'epochs' in all ? [] : ['--epochs', `${pruner.epochs}`];
   return [
     ...['train', system, '--data', data, ...reading, '--seed', `${seed}`, ...limit],
-    ...sets.flatMap(([name, value]) => ['--set', setText(name, value)]),
+    ...setArguments(all),
   ];
 }

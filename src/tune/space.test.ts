@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { setTexts } from '../jobs/set-texts.ts';
 import { random } from '../random.ts';
 import { randomPoint } from './samplers/random.ts';
-import { allPoints, defineSpace, extremePoints, parseSpace, setText } from './space.ts';
+import { allPoints, defineSpace, extremePoints, parseSpace } from './space.ts';
 
 const space = defineSpace({
   set: { T: 5 },
@@ -32,9 +33,7 @@ describe('a space', () => {
   });
 
   it('shows the ends of every range to be checked, each where it is active', () => {
-    const texts = extremePoints(space).flatMap((point) =>
-      Object.entries(point).map(([name, value]) => setText(name, value)),
-    );
+    const texts = extremePoints(space).flatMap((point) => setTexts(point));
     for (const end of [
       'optimizer.kind=sgd',
       'optimizer.kind=adam',
@@ -56,13 +55,6 @@ describe('a space', () => {
       { 'optimizer.kind': 'adam' },
     ]);
     expect(allPoints({ ...space, parameters }, 2)).toBeUndefined();
-  });
-
-  it('quotes text that would be read as something else', () => {
-    expect(setText('a', 'sgd')).toBe('a=sgd');
-    expect(setText('a', '5')).toBe('a="5"');
-    expect(setText('a', null)).toBe('a=null');
-    expect(setText('a', { kind: 'cosine' })).toBe('a={"kind":"cosine"}');
   });
 
   it.each([

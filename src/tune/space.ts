@@ -113,20 +113,6 @@ export function valueText(value: Value): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** `key=value` as `--set` reads it: JSON, else text, so that text which is JSON too has to be quoted. */
-export function setText(name: string, value: Value): string {
-  return `${name}=${typeof value === 'string' && !isJson(value) ? value : JSON.stringify(value)}`;
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Whether a parameter is chosen where those before it have these values. */
 export function isActive({ when = {} }: Parameter, point: Point): boolean {
   return Object.entries(when).every(([parent, wanted]) => {
