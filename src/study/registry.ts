@@ -6,6 +6,7 @@ import { biasnnVsBackbone } from './studies/biasnn-vs-backbone.ts';
 import { bloodArchitectures } from './studies/blood-architectures.ts';
 import { cnnAblations } from './studies/cnn-ablations.ts';
 import { hybrids } from './studies/hybrids.ts';
+import { imagenetNetworks } from './studies/imagenet-networks.ts';
 import { neurallnetAblation } from './studies/neurallnet-ablation.ts';
 import { oversampling } from './studies/oversampling.ts';
 import { poolingOrAttention } from './studies/pooling-or-attention.ts';
@@ -26,6 +27,7 @@ export const STUDIES: readonly Study[] = [
   biasnnVsBackbone,
   alifVsLif,
   visionnet,
+  imagenetNetworks,
   neurallnetAblation,
 ];
 
