@@ -49,7 +49,16 @@ export { openSystem } from './models/own-system.ts';
 export { findSystem, registerSystem, SYSTEMS } from './models/registry.ts';
 export { type PretrainingSettings, settings, type TrainingSettings } from './models/settings.ts';
 export { defineSystem, type Pretraining, type Problem, type System } from './models/system.ts';
-export { arctan, fastSigmoid, rectangle, straightThrough, triangle } from './neurons/surrogate.ts';
+export type { Reset } from './neurons/neuron.ts';
+export {
+  arctan,
+  fastSigmoid,
+  rectangle,
+  type Surrogate,
+  straightThrough,
+  surrogate,
+  triangle,
+} from './neurons/surrogate.ts';
 export { type ChannelAttentionOptions, channelAttention } from './nn/attention/channel-attention.ts';
 export { type DotProductOptions, dotProductAttention } from './nn/attention/dot-product-attention.ts';
 export {
@@ -61,7 +70,6 @@ export {
 export { type MapAttentionOptions, mapAttention } from './nn/attention/map-attention.ts';
 export { type SpatialAttentionOptions, spatialAttention } from './nn/attention/spatial-attention.ts';
 export {
-  type MaskOptions,
   type SpikeAttentionOptions,
   spikeAttention,
 } from './nn/attention/spike-attention.ts';
@@ -71,7 +79,7 @@ export {
   type SpikingAttentionName,
   type SpikingAttentionOptions,
 } from './nn/attention/spiking-table.ts';
-export { squeezeExcite } from './nn/attention/squeeze-excite.ts';
+export { type SqueezeExciteOptions, squeezeExcite } from './nn/attention/squeeze-excite.ts';
 export {
   ATTENTION,
   ATTENTION_NAMES,
@@ -79,31 +87,45 @@ export {
   type AttentionOptions,
 } from './nn/attention/table.ts';
 export { type ConvNormOptions, convNorm } from './nn/conv-norm.ts';
+export { constant, glorotUniform, heNormal, type Initializer, torchUniform } from './nn/init.ts';
 export {
+  type BatchNormLayerOptions,
   batchNorm,
   type ConvLayerOptions,
   type ConvTransposeLayerOptions,
   conv,
   convTranspose,
+  type DenseLayerOptions,
   dense,
   dropout,
   globalAvgPool,
   globalMaxPool,
 } from './nn/layers.ts';
-export { Net, type NetOptions } from './nn/net.ts';
+export { type Framework, Net, type NetOptions } from './nn/net.ts';
 export { type ImageStatistics, normalizeImage } from './nn/normalize.ts';
-export { encode } from './nn/spiking/encode.ts';
-export { type LifOptions, lif } from './nn/spiking/lif.ts';
-export { ceCountLoss, readOut } from './nn/spiking/readout.ts';
+export { ALIF, type AlifConstants, type AlifOptions, alif } from './nn/spiking/alif.ts';
+export { type Encoding, encode } from './nn/spiking/encode.ts';
+export { type LifOptions, lif, type SpikingOutput } from './nn/spiking/lif.ts';
+export { ceCountLoss, type Readout, readOut } from './nn/spiking/readout.ts';
 export { adaptiveAvgPool2d } from './ops/adaptive-pool.ts';
-export { concat } from './ops/concat.ts';
-export { crossEntropy } from './ops/cross-entropy.ts';
+export { concat, slice } from './ops/concat.ts';
+export { type CrossEntropyOptions, crossEntropy } from './ops/cross-entropy.ts';
 export { add, affine, elu, mul, relu, sigmoid } from './ops/elementwise.ts';
 export { matmul } from './ops/matmul.ts';
-export { avgPool2d, maxPool2d } from './ops/pool.ts';
-export { broadcastTo, flatten, reduceMax, reduceMean, reduceSum, reshapeTo } from './ops/reduce.ts';
+export { minMax } from './ops/min-max.ts';
+export { avgPool2d, maxPool2d, type PoolOptions } from './ops/pool.ts';
+export {
+  broadcastTo,
+  flatten,
+  type ReduceOptions,
+  reduceMax,
+  reduceMean,
+  reduceSum,
+  reshapeTo,
+} from './ops/reduce.ts';
 export { meanSquaredError, type RowErrors } from './ops/row-errors.ts';
 export { softmax } from './ops/softmax.ts';
+export { suppress } from './ops/suppress.ts';
 export { type Random, random } from './random.ts';
 export { type RunConfig, VERSION } from './train/config.ts';
 export { openData } from './train/data.ts';
@@ -125,10 +147,17 @@ export {
   type RunRequest,
   specOf,
 } from './train/open-run.ts';
+export { beginPass } from './train/pass.ts';
 export { pretrainingStep, reconstructionStep } from './train/reconstruction-step.ts';
 export type { EpochRecord } from './train/record.ts';
 export { RunFolder } from './train/run-folder.ts';
 export { measureSpikes, type RunSpikes, type SpikeOptions } from './train/spikes.ts';
-export { evaluationStep, type NetworkSpec, predictionStep, trainingStep } from './train/step.ts';
+export {
+  evaluationStep,
+  type NetworkSpec,
+  predictionStep,
+  type TracedStep,
+  trainingStep,
+} from './train/step.ts';
 export { type TrainOptions, type TrainResult, train } from './train/train.ts';
 export { type LoadedWeights, loadWeights, openWeights, type WeightsFile } from './train/weights.ts';

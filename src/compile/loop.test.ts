@@ -6,7 +6,7 @@ import { concat } from '../ops/concat.ts';
 import { dropout } from '../ops/dropout.ts';
 import { add, affine } from '../ops/elementwise.ts';
 import { joinMicro, microBatch, sumMicro } from '../ops/micro-batch.ts';
-import { reduceSum, reshapeTo } from '../ops/reduce.ts';
+import { broadcastTo, reduceSum, reshapeTo } from '../ops/reduce.ts';
 import { compile } from './compile.ts';
 import { rowsAreIndependent } from './loop.ts';
 
@@ -89,6 +89,20 @@ describe('rowsAreIndependent()', () => {
     const rng = (graph: Graph) =>
       graph.input('rng', { dtype: 'i32', shape: [2], time: null, format: 'flat' });
     expect(independent((x, graph) => dropout(x, rng(graph), 0.5, 0))).toBe(false);
+  });
+
+  it('is not misled by an axis that is as long as the batch', () => {
+    const square = (build: (x: Value) => void) => {
+      const graph = new Graph();
+      build(graph.input('x', f32([4, 4, 2])));
+      return rowsAreIndependent(graph.nodes, 4);
+    };
+    expect(square((x) => reduceSum(x, { axes: [1] }))).toBe(true);
+    expect(square((x) => reduceSum(x, { axes: [0] }))).toBe(false);
+    expect(square((x) => add(x, reduceSum(x, { axes: [1], keepDims: true })))).toBe(true);
+    // Row i is added to column i of all rows.
+    expect(square((x) => add(x, reduceSum(x, { axes: [1] })))).toBe(false);
+    expect(square((x) => broadcastTo(reduceSum(x, { axes: [1] }), [4, 4, 2], null))).toBe(false);
   });
 
   it('lets BatchNorm pass on running statistics, until somebody reads what it used', () => {

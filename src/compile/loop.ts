@@ -7,6 +7,7 @@ import { mismatch } from '../errors.ts';
 import type { Node, Value } from '../graph/value.ts';
 import { elements } from '../graph/value.ts';
 import type { MicroBatchAttrs } from '../ops/micro-batch.ts';
+import type { ReduceAttrs } from '../ops/reduce.ts';
 import type { OpName } from '../ops/table.ts';
 
 export interface Parts {
@@ -88,9 +89,20 @@ export function rowsAreIndependent(nodes: readonly Node[], batch: number): boole
     if (node.inputs.some((input) => whole.has(input))) return false;
     if (!node.inputs.some(ofInputs)) continue;
     if (node.op.couplesRows?.(node.attrs) || (node.op.mutates?.(node.attrs).length ?? 0) > 0) return false;
-    if (node.outputs[0].shape[0] !== batch) return false;
+    if (node.outputs[0].shape[0] !== batch || rowsAreElsewhere(node, ofInputs)) return false;
     // The statistics that BatchNorm used have no rows, and may be there as long as nobody reads them.
     for (const output of node.outputs) (output.shape[0] === batch ? dependent : whole).add(output);
   }
   return true;
+}
+
+const REDUCTIONS: readonly OpName[] = ['reduceSum', 'reduceMean', 'reduceMax'];
+const STRETCHING: readonly OpName[] = ['add', 'mul', 'broadcastTo'];
+
+/** Whether the first axis of the result is another one, although it may be as long as the batch by chance. */
+function rowsAreElsewhere(node: Node, hasRows: (value: Value | null) => boolean): boolean {
+  if (REDUCTIONS.some((name) => is(node, name))) return (node.attrs as ReduceAttrs).axes.includes(0);
+  const rank = node.outputs[0].shape.length;
+  const stretches = STRETCHING.some((name) => is(node, name));
+  return stretches && node.inputs.some((input) => hasRows(input) && (input?.shape.length ?? rank) < rank);
 }

@@ -17,7 +17,6 @@ import { mismatch } from '../errors.ts';
 import type { Value } from '../graph/value.ts';
 import { RESETS } from '../neurons/neuron.ts';
 import { arctan, SURROGATES, surrogate } from '../neurons/surrogate.ts';
-import { MASK } from '../nn/attention/spike-attention.ts';
 import {
   SPIKING_ATTENTION,
   SPIKING_ATTENTION_NAMES,
@@ -27,6 +26,7 @@ import {
 import { batchNorm, conv, dense } from '../nn/layers.ts';
 import type { Net } from '../nn/net.ts';
 import { type ImageStatistics, normalizeImage } from '../nn/normalize.ts';
+import { ALIF } from '../nn/spiking/alif.ts';
 import { type LifOptions, lif } from '../nn/spiking/lif.ts';
 import { THRESHOLD_RULES } from '../ops/alif.ts';
 import { add } from '../ops/elementwise.ts';
@@ -76,12 +76,12 @@ const msResnetOptions = z.strictObject({
     .number()
     .min(0)
     .max(1)
-    .default(MASK.tau)
+    .default(ALIF.tau)
     .describe('decay of the membranes in the attention by masks; not given in the paper'),
   attentionThreshold: z
     .number()
     .positive()
-    .default(MASK.threshold)
+    .default(ALIF.threshold)
     .describe('of the attention by masks; not given in the paper'),
   alpha: z
     .number()
@@ -95,21 +95,25 @@ const msResnetOptions = z.strictObject({
   adaptTau: z
     .number()
     .positive()
-    .default(MASK.adaptTau)
-    .describe('τ of the adaptation, in steps; not given in the paper'),
+    .default(ALIF.adaptTau)
+    .describe('of alif-mask: τ of the adaptation, in steps; not given in the paper'),
   adaptStep: z
     .number()
     .positive()
-    .default(MASK.adaptStep)
-    .describe('what the adaptation is drawn to where all fire; not given in the paper'),
+    .default(ALIF.adaptStep)
+    .describe('of alif-mask: what the adaptation is drawn to where all fire; not given in the paper'),
   thresholdRule: z
     .enum(THRESHOLD_RULES)
-    .default(MASK.rule)
-    .describe('base: threshold + adaptation, as described; cumulative: as printed, can only rise'),
+    .default(ALIF.rule)
+    .describe(
+      'of alif-mask: base, threshold + adaptation, as described; cumulative: as printed, can only rise',
+    ),
   evaluation: z
     .enum(['running', 'frozen'])
-    .default(MASK.evaluation)
-    .describe('running: adapts anew over what is evaluated; frozen: keeps the last of training'),
+    .default(ALIF.evaluation)
+    .describe(
+      'of alif-mask: running, adapts anew over what is evaluated; frozen: keeps the last of training',
+    ),
 });
 
 type Options = z.output<typeof msResnetOptions>;

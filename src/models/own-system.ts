@@ -7,49 +7,40 @@ import { readFile } from 'node:fs/promises';
 import { register } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { z } from 'zod';
 import { EXIT, mismatch, SomaError } from '../errors.ts';
 import { findSystem, registerSystem, type SystemFile } from './registry.ts';
-import { settingsSchema } from './settings.ts';
 import type { System } from './system.ts';
+import { systemFaults } from './system-faults.ts';
 
 const MODULE = /\.[cm]?[jt]s$/;
-
-const systemSchema = z.custom<System>().superRefine((value, context) => {
-  const parsed = z
-    .looseObject({
-      name: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/, 'expected small letters, digits, dots and dashes'),
-      title: z.string(),
-      summary: z.string(),
-      source: z.string(),
-      framework: z.enum(['keras', 'torch']),
-      size: z.int().positive(),
-      options: z.custom(
-        (options) => typeof (options as z.ZodType)?.parse === 'function',
-        'expected a schema',
-      ),
-      training: settingsSchema,
-      build: z.custom((build) => typeof build === 'function', 'expected a function'),
-    })
-    .safeParse(value);
-  for (const { path, message } of parsed.error?.issues ?? [])
-    context.addIssue({ code: 'custom', path: [...path], message });
-});
 
 /** Whether what stands where a system is named is the path of a module. */
 export function isSystemFile(reference: string): boolean {
   return MODULE.test(reference);
 }
 
+/** Fingerprints of the modules of this process: it never reads one again. */
+const imported = new Map<string, string>();
+
 /**
  * The system of a name, or of the module at a path, which is run for that.
- * @throws SomaError where the module cannot be run, exports no system, or one with a name that is taken
+ * @throws SomaError where the module cannot be run, exports no system, or one with a name that is taken, or has changed since this process
+ * loaded it
  */
 export async function openSystem(reference: string): Promise<System> {
   if (!isSystemFile(reference)) return findSystem(reference);
   const path = resolve(reference);
   const fingerprint = await fingerprintOf(path);
+  const before = imported.get(path) ?? fingerprint;
+  if (before !== fingerprint)
+    throw mismatch(
+      path,
+      `the module that this process has loaded, fingerprint ${before.slice(0, 12)}`,
+      `one that was changed since, ${fingerprint.slice(0, 12)}`,
+      'start a new process',
+    );
   const system = await importSystem(path);
+  imported.set(path, fingerprint);
   registerSystem(system, { path, fingerprint, reference });
   return system;
 }
@@ -77,13 +68,18 @@ async function fingerprintOf(path: string): Promise<string> {
 async function importSystem(path: string): Promise<System> {
   resolveSoma();
   const module = await import(pathToFileURL(path).href).catch((error: Error) => {
-    throw new SomaError(`${path}: expected a module that can be run, got ${error.message}`, EXIT.usage);
+    const advice = /Unknown file extension ".[cm]?ts"/.test(error.message)
+      ? '; compile it, or take Node 22.18 or later'
+      : '';
+    throw new SomaError(
+      `${path}: expected a module that can be run, got ${error.message}${advice}`,
+      EXIT.usage,
+    );
   });
-  const parsed = systemSchema.safeParse(module.default);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map(({ path: at, message }) => `${at.join('.') || 'all'}: ${message}`);
+  const faults = systemFaults(module.default);
+  if (faults.length === 0) return module.default;
   throw new SomaError(
-    `${path}: expected a system as its default export (export default defineSystem(…)), got ${issues.join('; ')}`,
+    `${path}: expected a system as its default export (export default defineSystem(…)), got ${faults.join('; ')}`,
     EXIT.usage,
   );
 }

@@ -16,6 +16,7 @@ import { resnet50 } from './resnet50.ts';
 import { scnn } from './scnn.ts';
 import { spikingAttentionNet } from './spiking-attention-net.ts';
 import type { System } from './system.ts';
+import { systemFaults } from './system-faults.ts';
 import { cbamVgg15, saVgg15, seVgg15, vgg, vgg8, vgg12, vgg15, vgg18 } from './vgg.ts';
 import { vgg16 } from './vgg16.ts';
 import { visionCnn } from './vision-cnn.ts';
@@ -68,9 +69,12 @@ const registered = new Map<string, { readonly system: System; readonly file?: Sy
 /**
  * Makes a system known by its name for as long as the process lives.
  * @param file where it was read from, and the words by which it was named there
- * @throws SomaError where another system has the name
+ * @throws SomaError where it is none, or another system has the name
  */
 export function registerSystem(system: System, file?: SystemFile & { readonly reference: string }): void {
+  const faults = systemFaults(system);
+  if (faults.length > 0)
+    throw new SomaError(`registerSystem(): expected a system, got ${faults.join('; ')}`, EXIT.usage);
   const { name } = system;
   const known = registered.get(name)?.system;
   if (name in SYSTEMS || (known && known !== system))

@@ -55,7 +55,8 @@ function block(net: Net, name: string, x: Value, filters: number, stride: number
     y = conv(net, 'conv1', y, { filters, kernel: 3, stride, padding: 1, bias: false });
     y = activate(net, 'lif2', batchNorm(net, 'bn1', y), o);
     y = batchNorm(net, 'bn2', conv(net, 'conv2', y, { filters, kernel: 3, padding: 1, bias: false }));
-    y = SPIKING_ATTENTION[o.attention](net, 'attention', y, { steps: o.T, reduction: o.reduction });
+    const dense = o.neuron === 'relu';
+    y = SPIKING_ATTENTION[o.attention](net, 'attention', y, { steps: o.T, reduction: o.reduction, dense });
     if (stride === 1 && x.shape[1] === filters) return add(y, x);
     const past = conv(net, 'shortcut', x, { filters, kernel: 1, stride, bias: false });
     return add(y, batchNorm(net, 'bn3', past));

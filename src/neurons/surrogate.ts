@@ -17,9 +17,18 @@ export interface Surrogate {
 }
 
 function make(kind: SurrogateKind, parameter: number, scale = 1): Surrogate {
-  if (!(parameter > 0 && Number.isFinite(parameter)))
-    throw mismatch(`${kind}()`, 'a parameter above 0', parameter);
-  return { kind, parameter, scale };
+  const made = { kind, parameter, scale };
+  checkSurrogate(`${kind}()`, made);
+  return made;
+}
+
+/** Throws where something is no surrogate, such as the name of one. */
+export function checkSurrogate(where: string, given: Surrogate): void {
+  const { kind, parameter, scale } = given;
+  if (!SURROGATES.includes(kind))
+    throw mismatch(where, `a surrogate, such as fastSigmoid(25), of ${SURROGATES.join(', ')}`, kind ?? given);
+  if (!(parameter > 0 && Number.isFinite(parameter))) throw mismatch(where, 'a parameter above 0', parameter);
+  if (!(scale > 0 && Number.isFinite(scale))) throw mismatch(where, 'a scale above 0', scale);
 }
 
 /** 1 / (1 + k·|x|)². Zenke and Ganguli 2018; Paper (a) gives no k; 25 is snnTorch's default. */

@@ -145,22 +145,25 @@ export interface BatchNormLayerOptions {
 /** Batch normalisation over batch, time and map, with the framework's momentum, eps and variance. */
 export function batchNorm(net: Net, name: string, x: Value, options: BatchNormLayerOptions = {}): Value {
   return net.layer(name, () => {
+    const { gamma = 1, eps = net.framework.batchNorm.eps } = options;
+    if (!Number.isFinite(gamma)) throw mismatch(`batchNorm(${name})`, 'a finite gamma', gamma);
+    if (!(eps > 0)) throw mismatch(`batchNorm(${name})`, 'eps above 0', eps);
     const shape = [x.shape[1]];
     const inputs = [
       toFloat(x),
-      net.parameter('weight', shape, constant(options.gamma ?? 1)),
+      net.parameter('weight', shape, constant(gamma)),
       net.parameter('bias', shape, constant(0)),
       net.state('running_mean', shape, constant(0)),
       net.state('running_var', shape, constant(1)),
     ];
-    const { batchNorm: defaults } = net.framework;
-    const attrs = { ...defaults, eps: options.eps ?? defaults.eps, training: net.usesBatchStatistics };
+    const attrs = { ...net.framework.batchNorm, eps, training: net.usesBatchStatistics };
     return apply(batchNormOp, inputs, attrs)[0];
   });
 }
 
-/** Dropout with probability `rate` while training, nothing otherwise. */
+/** Dropout with probability `rate` in [0, 1) while training, nothing otherwise. */
 export function dropout(net: Net, x: Value, rate: number): Value {
+  if (!(rate >= 0 && rate < 1)) throw mismatch('dropout()', 'a rate in [0, 1)', rate);
   return net.training ? dropoutOp(x, net.rng, rate, net.nextStream()) : x;
 }
 

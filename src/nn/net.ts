@@ -4,7 +4,7 @@
  *
  * Layers are functions of (net, name, x, options): a new one is a new function, no class to extend.
  */
-import { SomaError } from '../errors.ts';
+import { mismatch, SomaError } from '../errors.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Value, Variable } from '../graph/value.ts';
 import { size } from '../graph/value.ts';
@@ -66,6 +66,8 @@ export class Net {
 
   constructor(options: NetOptions) {
     this.framework = FRAMEWORKS[options.framework];
+    if (!this.framework)
+      throw mismatch('Net', `framework ${Object.keys(FRAMEWORKS).join(' or ')}`, options.framework);
     this.training = options.training;
     this.twin = options.twin ?? false;
     this.seed = options.seed;

@@ -9,11 +9,16 @@ export interface ImageStatistics {
   readonly deviation: readonly number[];
 }
 
-/** (x − mean) / deviation for an image [N, C, H, W]. Throws where the number of channels is another. */
+/** (x − mean) / deviation for an image [N, C, H, W]. Throws where the number of channels is another, or a deviation is not above 0. */
 export function normalizeImage(image: Value, { mean, deviation }: ImageStatistics): Value {
   const channels = image.shape[1];
   if (mean.length !== channels || deviation.length !== channels)
-    throw mismatch('normalizeImage()', `statistics of ${channels} channels`, mean.length);
+    throw mismatch(
+      'normalizeImage()',
+      `statistics of ${channels} channels`,
+      `${mean.length} means and ${deviation.length} deviations`,
+    );
+  if (!deviation.every((d) => d > 0)) throw mismatch('normalizeImage()', 'deviations above 0', deviation);
   const perChannel = (of: (c: number) => number) =>
     image.graph.constant([channels, 1, 1], Float32Array.from(mean.keys(), of));
   const scaled = mul(

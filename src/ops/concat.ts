@@ -5,6 +5,7 @@ import type { OpDef } from '../graph/op.ts';
 import type { TensorType, Value } from '../graph/value.ts';
 import { f32, size } from '../graph/value.ts';
 import { toFloat } from './elementwise.ts';
+import { broadcastTo } from './reduce.ts';
 import { commonTime, expectInput, steps } from './shapes.ts';
 
 export interface ConcatAttrs {
@@ -112,9 +113,13 @@ export const sliceGrad: OpDef<PadAttrs> = {
   },
 };
 
-/** Joins values along an axis; all other axes must agree. */
+/** Joins values along an axis, counted from the end where it is negative; all other axes must agree. What has no time is there at every step. */
 export function concat(values: readonly Value[], axis: number): Value {
-  return apply(concatOp, values.map(toFloat), { axis })[0];
+  const joined = values.map(toFloat);
+  const time = commonTime('concat', joined);
+  const timed = joined.map((x) => (x.time === time ? x : broadcastTo(x, x.shape, time)));
+  const rank = joined[0]?.shape.length ?? 0;
+  return apply(concatOp, timed, { axis: axis < 0 ? axis + rank : axis })[0];
 }
 
 /** Elements start … start + length − 1 along an axis. */

@@ -12,7 +12,16 @@ import type { TensorType, Value } from '../graph/value.ts';
 import { f32, size } from '../graph/value.ts';
 import { toFloat } from './elementwise.ts';
 import { spatialSum } from './pool.ts';
-import { commonTime, dataOf, expectInput, expectShape, expectWhole, pair } from './shapes.ts';
+import {
+  commonTime,
+  dataOf,
+  expectInput,
+  expectShape,
+  expectWhole,
+  fourSides,
+  type Padding,
+  pair,
+} from './shapes.ts';
 
 export interface Conv2dAttrs {
   /** Rows, columns. */
@@ -217,7 +226,7 @@ export function convolveTransposed(x: Value, weight: Value, options: ConvTranspo
 export interface Conv2dOptions {
   readonly stride?: number | readonly [number, number];
   /** One number for all sides, [rows, columns], or [top, bottom, left, right]. */
-  readonly padding?: number | readonly [number, number] | readonly [number, number, number, number];
+  readonly padding?: Padding;
   readonly dilation?: number | readonly [number, number];
   readonly groups?: number;
 }
@@ -227,16 +236,9 @@ export interface Conv2dOptions {
  * Throws where channels, groups and weight do not fit, or where the map is smaller than the kernel.
  */
 export function convolve(x: Value, weight: Value, bias: Value | null, options: Conv2dOptions = {}): Value {
-  const pad = options.padding ?? 0;
-  const padding: Conv2dAttrs['padding'] =
-    typeof pad === 'number'
-      ? [pad, pad, pad, pad]
-      : pad.length === 2
-        ? [pad[0], pad[0], pad[1], pad[1]]
-        : pad;
   return apply(conv2d, [x, weight, bias], {
     stride: pair(options.stride ?? 1),
-    padding,
+    padding: fourSides('conv2d', options.padding ?? 0),
     dilation: pair(options.dilation ?? 1),
     groups: options.groups ?? 1,
   })[0];

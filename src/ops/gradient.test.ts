@@ -8,6 +8,7 @@ import { differentiate } from '../compile/differentiate.ts';
 import { createReferenceEngine } from '../engine/reference.ts';
 import { apply, Graph } from '../graph/graph.ts';
 import { size, type Value } from '../graph/value.ts';
+import { straightThrough } from '../neurons/surrogate.ts';
 import { type Random, random } from '../random.ts';
 import { adaptiveAvgPool2d } from './adaptive-pool.ts';
 import { batchNormOp } from './batch-norm.ts';
@@ -19,10 +20,12 @@ import { dropout } from './dropout.ts';
 import { add, affine, elu, mul, relu, sigmoid } from './elementwise.ts';
 import { matmul } from './matmul.ts';
 import { minMax } from './min-max.ts';
+import { neurons } from './neuron.ts';
 import { avgPool2d, maxPool2d, maxPool2dOp } from './pool.ts';
 import { broadcastTo, reduceMax, reduceMean, reduceSum, reshapeTo } from './reduce.ts';
 import { meanSquaredError, rowErrors } from './row-errors.ts';
 import { softmax } from './softmax.ts';
+import { suppress } from './suppress.ts';
 import { OPS } from './table.ts';
 
 /** Makes a parameter of random values that the gradient is checked for. */
@@ -30,7 +33,7 @@ type Make = (shape: number[], draw?: (rng: Random) => number) => Value;
 type Build = (make: Make, graph: Graph) => Value;
 
 /** Ops whose forward pass is a step: their rules are surrogates and have tests of their own. */
-const NOT_SMOOTH = ['neuron', 'alif', 'suppress', 'rateEncode', 'latencyEncode', 'cast'];
+const NOT_SMOOTH = ['neuron', 'alif', 'rateEncode', 'latencyEncode', 'cast'];
 
 const positive = (rng: Random) => rng.uniform(0.5, 2);
 const labels = (graph: Graph, n: number) =>
@@ -38,6 +41,14 @@ const labels = (graph: Graph, n: number) =>
 const rng = (graph: Graph) => graph.input('rng', { dtype: 'i32', shape: [2], time: null, format: 'flat' });
 
 const timed = (make: Make, shape: number[], time: number) => broadcastTo(make(shape), shape, time);
+
+/** Neurons that never fire: where they do, the gradient is straight through, which differences do not see. */
+function silent(graph: Graph, shape: number[], steps: number): Value {
+  const current = reshapeTo(graph.constant([size(shape)], new Float32Array(size(shape))), shape);
+  const constants = [graph.scalar(0.5), graph.scalar(1)];
+  const how = { reset: 'zero', resetDelay: false, surrogate: straightThrough() } as const;
+  return neurons(current, constants, { model: 'lif', steps, ...how }).spikes;
+}
 
 const CASES: Record<string, Record<string, Build>> = {
   minMax: {
@@ -117,6 +128,10 @@ const CASES: Record<string, Record<string, Build>> = {
     overlapping: (make) => adaptiveAvgPool2d(make([1, 2, 5, 4]), [3, 2]),
     enlarging: (make) => adaptiveAvgPool2d(make([1, 1, 2, 3]), 4),
   },
+  suppress: {
+    'with time': (make, graph) => suppress(timed(make, [2, 3, 2, 2], 2), silent(graph, [2, 3, 2, 2], 2)),
+    'presented at every step': (make, graph) => suppress(make([2, 3, 2, 2]), silent(graph, [2, 3, 2, 2], 3)),
+  },
   add: {
     plain: (make) => add(make([2, 3]), make([2, 3])),
     stretched: (make) => add(make([2, 3, 2, 2]), make([1, 3, 1, 1])),
@@ -156,7 +171,10 @@ const CASES: Record<string, Record<string, Build>> = {
     'into time': (make) => broadcastTo(make([2, 3]), [2, 3], 4),
   },
   reshape: { plain: (make) => reshapeTo(make([2, 6]), [3, 4]) },
-  concat: { channels: (make) => concat([make([2, 3, 2, 2]), make([2, 1, 2, 2])], 1) },
+  concat: {
+    channels: (make) => concat([make([2, 3, 2, 2]), make([2, 1, 2, 2])], 1),
+    'one with time, the last axis': (make) => concat([make([2, 3, 2]), timed(make, [2, 3, 1], 2)], -1),
+  },
   slice: { channels: (make) => slice(make([2, 5, 2]), 1, 1, 3) },
   dropout: { plain: (make, graph) => dropout(make([6, 5]), rng(graph), 0.4, 3) },
   crossEntropy: {

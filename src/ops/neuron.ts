@@ -34,7 +34,8 @@ export const neuronOp: OpDef<NeuronAttrs> = {
   name: 'neuron',
   infer(inputs, attrs) {
     const current = expectInput('neuron', inputs, 0, 'current');
-    if (current.shape.length < 2) throw mismatch('neuron()', 'a current [N, C, …]', current.shape);
+    if (current.shape.length !== 2 && current.shape.length !== 4)
+      throw mismatch('neuron()', 'a current [N, C] or [N, C, H, W]', current.shape);
     if (current.time !== null && current.time !== attrs.steps)
       throw mismatch('neuron()', `a current of ${attrs.steps} steps or without time`, `T=${current.time}`);
     if (!Number.isInteger(attrs.steps) || attrs.steps < 1)

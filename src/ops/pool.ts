@@ -8,9 +8,9 @@ import type { OpDef } from '../graph/op.ts';
 import type { TensorType, Value } from '../graph/value.ts';
 import { f32 } from '../graph/value.ts';
 import { type BatchNormAttrs, batchNormGrad } from './batch-norm.ts';
-import { castOp, eluOp, mulOp, reluOp, sigmoidOp } from './elementwise.ts';
+import { castOp, eluOp, mulOp, reluOp, sigmoidOp, toFloat } from './elementwise.ts';
 import { broadcastTo, reduceSum, reshapeOp } from './reduce.ts';
-import { expectInput, expectWhole, pair, steps } from './shapes.ts';
+import { expectInput, expectWhole, fourSides, type Padding, pair, steps } from './shapes.ts';
 
 export interface PoolAttrs {
   readonly kernel: readonly [number, number];
@@ -32,6 +32,9 @@ function pooledShape(op: string, x: readonly number[], { kernel, stride, padding
   expectWhole(op, 'padding', padding, 0);
   const oh = Math.floor((x[2] + padding[0] + padding[1] - kernel[0]) / stride[0]) + 1;
   const ow = Math.floor((x[3] + padding[2] + padding[3] - kernel[1]) / stride[1]) + 1;
+  const [rows, columns] = kernel;
+  if (Math.max(padding[0], padding[1]) >= rows || Math.max(padding[2], padding[3]) >= columns)
+    throw mismatch(`${op}()`, `padding less than the kernel, ${rows}×${columns}`, padding);
   if (oh < 1 || ow < 1) throw mismatch(`${op}()`, `a map of at least ${kernel.join('×')}`, `${x[2]}×${x[3]}`);
   return [x[0], x[1], oh, ow];
 }
@@ -155,8 +158,11 @@ export interface PoolOptions {
   readonly kernel: number | readonly [number, number];
   /** Defaults to the kernel. */
   readonly stride?: number | readonly [number, number];
-  /** Top, bottom, left, right; `same` pads at the bottom and right first, as Keras does. */
-  readonly padding?: 'same' | readonly [number, number, number, number];
+  /**
+   * One number for all sides, [rows, columns], or [top, bottom, left, right], less than the kernel; `same` pads at the bottom and
+   * right first, as Keras does.
+   */
+  readonly padding?: 'same' | Padding;
 }
 
 function poolAttrs(x: Value, options: PoolOptions): PoolAttrs {
@@ -166,8 +172,8 @@ function poolAttrs(x: Value, options: PoolOptions): PoolAttrs {
     const total = Math.max(0, (Math.ceil(n / stride[axis]) - 1) * stride[axis] + kernel[axis] - n);
     return [Math.floor(total / 2), Math.ceil(total / 2)];
   };
-  const padding = options.padding ?? [0, 0, 0, 0];
-  if (padding !== 'same') return { kernel, stride, padding };
+  const { padding = 0 } = options;
+  if (padding !== 'same') return { kernel, stride, padding: fourSides('pool', padding) };
   const [top, bottom] = same(x.shape[2], 0);
   const [left, right] = same(x.shape[3], 1);
   return { kernel, stride, padding: [top, bottom, left, right] };
@@ -182,11 +188,12 @@ function poolAttrs(x: Value, options: PoolOptions): PoolAttrs {
  */
 export function maxPool2d(x: Value, options: PoolOptions): Value {
   if (x.source.kind === 'node') {
-    const { op, inputs, attrs } = x.source.node;
+    const { op, inputs, stops, attrs } = x.source.node;
     const [before, ...rest] = inputs;
     const neverFalls =
       op === reluOp || op === eluOp || op === castOp || (op === mulOp && weighsMaps(rest[0]));
-    if (before && neverFalls) return apply(op, [maxPool2d(before, options), ...rest], attrs)[0];
+    if (before?.shape.length === 4 && stops.size === 0 && neverFalls)
+      return apply(op, [maxPool2d(before, options), ...rest], attrs)[0];
   }
   return apply(maxPool2dOp, [x], poolAttrs(x, options))[0];
 }
@@ -215,5 +222,8 @@ export function spatialSum(g: Value): Value {
 
 /** Mean of each window; `countPadding` false divides by the elements inside the map only. */
 export function avgPool2d(x: Value, options: PoolOptions & { readonly countPadding?: boolean }): Value {
-  return apply(avgPool2dOp, [x], { ...poolAttrs(x, options), countPadding: options.countPadding ?? true })[0];
+  return apply(avgPool2dOp, [toFloat(x)], {
+    ...poolAttrs(x, options),
+    countPadding: options.countPadding ?? true,
+  })[0];
 }

@@ -34,6 +34,7 @@ function inferReduced(op: string, inputs: readonly (TensorType | null)[], attrs:
   for (const axis of attrs.axes)
     if (!Number.isInteger(axis) || axis < 0 || axis >= x.shape.length)
       throw mismatch(`${op}()`, `axes from 0 to ${x.shape.length - 1}`, axis);
+  if (new Set(attrs.axes).size < attrs.axes.length) throw mismatch(`${op}()`, 'each axis once', attrs.axes);
   return f32(reducedShape(x.shape, attrs.axes, attrs.keepDims), attrs.time ? null : x.time);
 }
 

@@ -94,6 +94,16 @@ export function expectShape(
     throw mismatch(`${op}()`, `${what} [${shape.join('×')}]`, type ? describe(type) : 'nothing');
 }
 
+/** One number for all sides, [rows, columns], or [top, bottom, left, right]. */
+export type Padding = number | readonly [number, number] | readonly [number, number, number, number];
+
+export function fourSides(op: string, padding: Padding): readonly [number, number, number, number] {
+  if (typeof padding === 'number') return [padding, padding, padding, padding];
+  if (!Array.isArray(padding) || (padding.length !== 2 && padding.length !== 4))
+    throw mismatch(`${op}()`, 'padding as one number, two or four', padding);
+  return padding.length === 2 ? [padding[0], padding[0], padding[1], padding[1]] : padding;
+}
+
 /** A number for both axes, or one for each. */
 export function pair(n: number | readonly [number, number]): readonly [number, number] {
   return typeof n === 'number' ? [n, n] : n;

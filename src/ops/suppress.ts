@@ -6,9 +6,10 @@ import { apply } from '../graph/graph.ts';
 import type { OpDef } from '../graph/op.ts';
 import type { Value } from '../graph/value.ts';
 import { affine, mul, toFloat } from './elementwise.ts';
+import { sumTo } from './reduce.ts';
 import { expectInput, expectShape } from './shapes.ts';
 
-/** x [N, C, H, W], spikes of the same shape → x where no spike is, else 0. */
+/** x [N, C, H, W], with time or presented at every step, spikes of the same shape → x where no spike is, else 0. */
 export const suppressOp: OpDef = {
   name: 'suppress',
   infer(inputs) {
@@ -18,7 +19,7 @@ export const suppressOp: OpDef = {
     return [{ ...x, time: spikes.time }];
   },
   gradient: ({ inputs: [x], grads: [g], needs }) => [
-    x && g && needs(0) ? g : null,
+    x && g && needs(0) ? sumTo(g, x) : null,
     x && g && needs(1) ? affine(mul(g, x), -1) : null,
   ],
   reference({ inputs: [x, spikes], outputs: [y] }) {

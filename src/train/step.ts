@@ -219,11 +219,13 @@ function traceForward(request: ForwardRequest, count: number) {
   const { net, images, options } = begin(request);
   const { system, classes } = request.spec;
   const logits = built(system, () => system.build(net, { image: cut(images, count), classes }, options));
-  if (logits?.shape?.length !== 2 || logits.shape[1] !== classes)
+  const rows = request.batchSize / count;
+  if (logits?.shape?.join() !== `${rows},${classes}` || logits.time !== null || logits.dtype !== 'f32')
     throw mismatch(
       `build() of ${system.name}`,
-      `a value for each of the ${classes} classes, [N×${classes}]`,
+      `a value for each of the ${classes} classes, f32 [${rows}×${classes}]`,
       logits?.shape ? describe(logits) : 'no value',
+      ...(logits?.shape && logits.time !== null ? ['read the spikes out first: readOut()'] : []),
     );
   return { net, logits };
 }

@@ -12,6 +12,7 @@ import { add, mul, relu, sigmoid } from '../../ops/elementwise.ts';
 import { reshapeTo } from '../../ops/reduce.ts';
 import { globalAvgPool, globalMaxPool } from '../layers.ts';
 import type { Net } from '../net.ts';
+import { hiddenUnits } from './reduction.ts';
 
 export interface ChannelAttentionOptions {
   /** r: the hidden layers have C/r units. */
@@ -24,7 +25,7 @@ export interface ChannelAttentionOptions {
 export function channelAttention(net: Net, name: string, x: Value, options: ChannelAttentionOptions): Value {
   return net.layer(name, () => {
     const [n, channels] = x.shape;
-    const hidden = Math.max(1, Math.floor(channels / options.reduction));
+    const hidden = hiddenUnits(`channelAttention(${name})`, channels, options.reduction);
     const makeMlp = (of: string) => {
       const weight = (layer: string, shape: readonly number[]) =>
         net.layer(of, () => net.layer(layer, () => net.parameter('weight', shape, net.framework.kernel)));

@@ -3,6 +3,7 @@
  * s = σ(conv₇ₓ₇([mean; max])), y = s·x, without bias. Woo et al. 2018 (CBAM), section 3.2; paper (c) starts the
  * kernel from He's normal distribution. With a time axis each step has its own s.
  */
+import { mismatch } from '../../errors.ts';
 import type { Value } from '../../graph/value.ts';
 import { concat } from '../../ops/concat.ts';
 import { mul, sigmoid, toFloat } from '../../ops/elementwise.ts';
@@ -24,6 +25,7 @@ export function spatialAttention(
   { kernel = 7 }: SpatialAttentionOptions = {},
 ): Value {
   return net.layer(name, () => {
+    if (!(kernel % 2 === 1)) throw mismatch(`spatialAttention(${name})`, 'an odd kernel', kernel);
     const maps = toFloat(x);
     const over = { axes: [1], keepDims: true };
     const seen = concat([reduceMean(maps, over), reduceMax(maps, over)], 1);

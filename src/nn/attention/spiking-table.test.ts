@@ -6,8 +6,9 @@ import { f32, size, type Value } from '../../graph/value.ts';
 import { broadcastTo } from '../../ops/reduce.ts';
 import { conv } from '../layers.ts';
 import { Net } from '../net.ts';
+import { ALIF } from '../spiking/alif.ts';
 import { lif } from '../spiking/lif.ts';
-import { MASK, spikeAttention } from './spike-attention.ts';
+import { spikeAttention } from './spike-attention.ts';
 import { SPIKING_ATTENTION, SPIKING_ATTENTION_NAMES } from './spiking-table.ts';
 import { ATTENTION_NAMES } from './table.ts';
 
@@ -67,7 +68,7 @@ describe('SPIKING_ATTENTION', () => {
 
   it('masks are those of paper (b) unless they are told otherwise', async () => {
     const direct = await run(true, (net, x) =>
-      spikeAttention(net, 'a', x, { ...MASK, steps: T, reduction: 2, neuron: 'alif' }),
+      spikeAttention(net, 'a', x, { ...ALIF, steps: T, reduction: 2, neuron: 'alif' }),
     );
     expect((await run(true, attend('alif-mask'))).y).toEqual(direct.y);
     const low = await run(true, (net, x) =>

@@ -11,22 +11,25 @@
  */
 import type { Value } from '../../graph/value.ts';
 import type { Net } from '../net.ts';
-import { type MaskOptions, spikeAttention } from './spike-attention.ts';
+import type { AlifConstants } from '../spiking/alif.ts';
+import { spikeAttention } from './spike-attention.ts';
 import { ATTENTION, ATTENTION_NAMES, type AttentionName, type AttentionOptions } from './table.ts';
 
 export interface SpikingAttentionOptions extends AttentionOptions {
   /** Number of time steps T of the neurons in a mask. */
   readonly steps: number;
+  /** Masks without neurons, as in a dense twin: maps are weighed by how salient they are. */
+  readonly dense?: boolean;
   /** Of the masks; default: as paper (b) has them. */
-  readonly mask?: Partial<MaskOptions>;
+  readonly mask?: Partial<AlifConstants>;
 }
 
 type SpikingAttentionBlock = (net: Net, name: string, x: Value, options: SpikingAttentionOptions) => Value;
 
 const mask =
   (neuron: 'alif' | 'lif'): SpikingAttentionBlock =>
-  (net, name, x, { steps, reduction, mask: given }) =>
-    spikeAttention(net, name, x, { ...given, steps, reduction, neuron });
+  (net, name, x, { steps, reduction, dense, mask: given }) =>
+    spikeAttention(net, name, x, { ...given, steps, reduction, neuron, dense });
 
 const masks = {
   /** Adaptive neurons suppress what is least salient: BIASNN. */

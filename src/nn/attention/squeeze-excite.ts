@@ -7,10 +7,12 @@ import { mul, relu, sigmoid } from '../../ops/elementwise.ts';
 import { reshapeTo } from '../../ops/reduce.ts';
 import { dense, globalAvgPool } from '../layers.ts';
 import type { Net } from '../net.ts';
+import { hiddenUnits } from './reduction.ts';
 
 export interface SqueezeExciteOptions {
   /** r: the hidden layer has C/r units. */
   readonly reduction: number;
+  /** Of both layers; default: true. */
   readonly bias?: boolean;
 }
 
@@ -19,7 +21,7 @@ export function squeezeExcite(net: Net, name: string, x: Value, options: Squeeze
   return net.layer(name, () => {
     const { reduction, bias = true } = options;
     const [n, channels] = x.shape;
-    const units = Math.max(1, Math.floor(channels / reduction));
+    const units = hiddenUnits(`squeezeExcite(${name})`, channels, reduction);
     const squeezed = globalAvgPool(x);
     const hidden = relu(dense(net, 'squeeze', squeezed, { units, bias }));
     const scale = sigmoid(dense(net, 'excite', hidden, { units: channels, bias }));

@@ -30,7 +30,7 @@ const blocks = {
   channel: (net, name, x, options) => channelAttention(net, name, x, options),
   /** One network for both, as Woo et al. have it. */
   'shared-channel': (net, name, x, options) => channelAttention(net, name, x, { ...options, shared: true }),
-  /** Hu, Shen and Sun. */
+  /** Hu, Shen and Sun, whose code has no bias; `squeezeExcite` alone has one unless told otherwise. */
   'squeeze-excite': (net, name, x, options) => squeezeExcite(net, name, x, { ...options, bias: false }),
   spatial: (net, name, x) => spatialAttention(net, name, x),
   /** `channel`, then `spatial`: as coded by paper (c). */

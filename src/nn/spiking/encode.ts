@@ -1,4 +1,5 @@
 /** How an image becomes what the first layer sees. */
+import { mismatch } from '../../errors.ts';
 import type { Value } from '../../graph/value.ts';
 import { latencyEncode, rateEncode } from '../../ops/encode.ts';
 import type { Net } from '../net.ts';
@@ -12,6 +13,7 @@ export type Encoding = (typeof ENCODINGS)[number];
  * pixel, the brighter the earlier, none below 0.01. A dense twin sees the image itself in any case.
  */
 export function encode(net: Net, image: Value, encoding: Encoding, steps: number): Value {
+  if (!ENCODINGS.includes(encoding)) throw mismatch('encode()', ENCODINGS.join(' or '), encoding);
   switch (net.twin ? 'direct' : encoding) {
     case 'direct':
       return image;

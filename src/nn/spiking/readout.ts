@@ -1,4 +1,5 @@
 /** From output spikes to logits and to the loss on them. */
+import { mismatch } from '../../errors.ts';
 import type { Value } from '../../graph/value.ts';
 import { type CrossEntropyOptions, crossEntropy } from '../../ops/cross-entropy.ts';
 import { reduceMean, reduceSum } from '../../ops/reduce.ts';
@@ -8,6 +9,7 @@ export type Readout = (typeof READOUTS)[number];
 
 /** Spikes [T][N, K] → logits [N, K]: their count in 0 … T, or their mean over time in 0 … 1. */
 export function readOut(spikes: Value, readout: Readout): Value {
+  if (!READOUTS.includes(readout)) throw mismatch('readOut()', READOUTS.join(' or '), readout);
   return readout === 'count' ? reduceSum(spikes, { time: true }) : reduceMean(spikes, { time: true });
 }
 
