@@ -309,7 +309,7 @@ describe('a rate that makes numbers overflow', () => {
     expectParagraph(
       units,
       1,
-      /build\(\) of units: expected a value for each of the 4 classes, \[N×4\], got f32 \[\d+×7\]/,
+      /build\(\) of units: expected a value for each of the 4 classes, f32 \[\d+×4\], got f32 \[\d+×7\]/,
     );
     const thrown = await module('thrown', "throw new Error('sides of 32');");
     expectParagraph(

@@ -154,7 +154,7 @@ describe('a log of labels', () => {
       { image: train(1), decision: 'remove' },
     ]);
     const text = readFileSync(log.path, 'utf8');
-    const [, first, second] = text.split('\n');
+    const [first, second] = text.split('\n');
     writeFileSync(log.path, `${second}\n`);
     await expect(readRelabelLog(log.path)).rejects.toThrow(/line 1: expected decision 1 .* got decision 2/);
     writeFileSync(log.path, `${first}\n${second.slice(0, 40)}`);

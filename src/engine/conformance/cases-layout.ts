@@ -19,10 +19,10 @@ const WINDOWS: readonly Window[] = [
   { x: [2, 17, 5, 5], kernel: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1] },
   { x: [1, 5, 6, 4], time: 1, kernel: [3, 2], stride: [1, 1], padding: [0, 1, 1, 0] },
   { x: [1, 33, 4, 4], kernel: [4, 4], stride: [4, 4], padding: none },
-  // Overlapping pairs: as Keras pads them, not padded, by more than a window, in one column.
+  // Overlapping pairs: as Keras pads them, not padded, of a small map, in one column.
   { x: [2, 17, 5, 6], kernel: [2, 2], stride: [1, 1], padding: [0, 1, 0, 1] },
   { x: [1, 20, 4, 7], time: 2, kernel: [2, 2], stride: [1, 1], padding: none },
-  { x: [1, 5, 3, 2], kernel: [2, 2], stride: [1, 1], padding: [0, 2, 0, 2] },
+  { x: [1, 5, 3, 2], kernel: [2, 2], stride: [1, 1], padding: [0, 1, 0, 1] },
   { x: [1, 16, 3, 1], kernel: [2, 2], stride: [1, 1], padding: [0, 0, 0, 1] },
   // … so large that its gradient is stored around the caches.
   { x: [8, 16, 131, 130], kernel: [2, 2], stride: [1, 1], padding: [0, 1, 0, 1] },
