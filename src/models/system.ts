@@ -52,7 +52,10 @@ export interface System<Schema extends z.ZodType = z.ZodType> {
    * proportion of the other two counts.
    */
   readonly ratios?: SplitRatios;
-  /** Options with defaults and descriptions; contradictions of the paper are options here. */
+  /**
+   * Options with defaults and descriptions; contradictions of the paper are options here. What was parsed is parsed again when a run
+   * is opened: a transform has to take its own results.
+   */
   readonly options: Schema;
   /** Settings of the paper. */
   readonly training: TrainingSettings;
