@@ -130,7 +130,8 @@ export { type Random, random } from './random.ts';
 export { type RunConfig, VERSION } from './train/config.ts';
 export { openData } from './train/data.ts';
 export { measureEnergy, type RunEnergy, type RunEnergyOptions } from './train/energy.ts';
-export { type Evaluation, evaluate, evaluationBatch } from './train/evaluate.ts';
+export type { Evaluation } from './train/evaluate.ts';
+export { type Evaluator, type EvaluatorOptions, openEvaluator } from './train/evaluator.ts';
 export {
   type Observed,
   type ObserveOptions,
@@ -141,7 +142,6 @@ export {
 export {
   configure,
   initialWeights,
-  loadNetwork,
   loadPredictor,
   openRunData,
   type RunRequest,

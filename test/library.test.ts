@@ -6,16 +6,14 @@ import {
   concat,
   configure,
   conv,
-  evaluate,
-  evaluationBatch,
   f32,
   findSystem,
   imageValues,
-  loadNetwork,
   maxPool2d,
   measure,
   Net,
   openEngine,
+  openEvaluator,
   openRunData,
   openSmear,
   RunFolder,
@@ -63,15 +61,9 @@ it('trains and evaluates without the command line', async () => {
   ).toBe(true);
 
   const again = engine.createSession();
-  const batchSize = evaluationBatch(dataset.splits.test.length);
-  const program = await loadNetwork(run, await run.config(), again, 'best', batchSize);
-  const { predictions, loss } = await evaluate({
-    session: again,
-    program,
-    dataset,
-    split: 'test',
-    seed: config.seed,
-  });
+  const of = { run, config: await run.config(), session: again, dataset };
+  const evaluator = await openEvaluator({ ...of, split: 'test', weights: 'best' });
+  const { predictions, loss } = await evaluator();
   again.close();
   expect(measure(predictions).images).toBe(24);
   expect(Number.isFinite(loss)).toBe(true);

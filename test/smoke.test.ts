@@ -11,8 +11,8 @@ import { openDataset } from '../src/data/open.ts';
 import { openEngine } from '../src/engine/select.ts';
 import { measure } from '../src/measure/metrics.ts';
 import { findSystem, SYSTEMS } from '../src/models/registry.ts';
-import { evaluate } from '../src/train/evaluate.ts';
-import { configure, loadNetwork, specOf } from '../src/train/open-run.ts';
+import { openEvaluator } from '../src/train/evaluator.ts';
+import { configure, specOf } from '../src/train/open-run.ts';
 import { RunFolder } from '../src/train/run-folder.ts';
 import { train } from '../src/train/train.ts';
 import { temporaryFolder } from './data-fixtures.ts';
@@ -81,10 +81,8 @@ real('one epoch on blood-28 (skipped without SOMA_DATA)', () => {
     for (const figure of [train_loss, val_loss, val_accuracy]) expect(figure).toSatisfy(Number.isFinite);
 
     const again = engine.createSession();
-    const program = await loadNetwork(run, config, again, settings.evaluate, BATCH);
-    const { predictions, loss, rates } = await evaluate({
-      ...{ session: again, program, dataset, split: 'test', seed: 1 },
-    });
+    const of = { run, config, session: again, dataset, split: 'test', weights: settings.evaluate } as const;
+    const { predictions, loss, rates } = await (await openEvaluator(of))();
     again.close();
     await dataset.close();
     await rm(run.path, { recursive: true });

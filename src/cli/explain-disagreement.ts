@@ -74,7 +74,7 @@ async function predict(
   say(`${folder.name}: predictions of ${dataset.splits[split].length} images`);
   const weights = config.settings.evaluate;
   const evaluator = await openEvaluator({ run: folder, config, session, dataset, split, weights });
-  return (await evaluator(dataset.splits[split])).predictions;
+  return (await evaluator()).predictions;
 }
 
 export function titleOf(kind: Kind, [first, second]: readonly [string, string]): string {

@@ -39,7 +39,7 @@ export async function evaluateRun(
   weights: Weights,
 ): Promise<Evaluated> {
   const evaluator = await openEvaluator({ run, config, session, dataset, split, weights });
-  const evaluation = await evaluator(dataset.splits[split]);
+  const evaluation = await evaluator();
   return { ...evaluation, metrics: measure(evaluation.predictions) };
 }
 

@@ -10,7 +10,8 @@ import { pictureGrid } from '../report/picture-grid.ts';
 import type { ReconstructionPicture } from '../report/types.ts';
 import type { RunConfig } from '../train/config.ts';
 import { evaluateReconstruction, evaluationBatch } from '../train/evaluate.ts';
-import { loadPretrained } from '../train/open-run.ts';
+import { loadPretrained, specOf } from '../train/open-run.ts';
+import { reconstructionStep } from '../train/reconstruction-step.ts';
 import type { RunFolder } from '../train/run-folder.ts';
 
 /** Images in the picture. */
@@ -35,7 +36,8 @@ export async function drawReconstructions(
   const chosen = dataset.classes.flatMap((_, k) => (labels.includes(k) ? [labels.indexOf(k)] : []));
   const shown = chosen.slice(0, MOST);
   const program = await loadPretrained(run, config, session, evaluationBatch(labels.length));
-  const options = { session, program, dataset, split: 'test', seed: config.seed } as const;
+  const remainder = (images: number) => session.load(reconstructionStep(specOf(config), images).plan);
+  const options = { session, program, remainder, dataset, split: 'test', seed: config.seed } as const;
   const made = new Map<number, Uint8Array>();
   const { loss: mse, mae } = await evaluateReconstruction(options, ({ batch, done }) => {
     const inBatch = shown.filter((i) => i >= done && i < done + batch.size);

@@ -209,7 +209,7 @@ async function judgeHeldOut(run: RunFolder, flags: ReviewFlags, parts: Predictio
       say(`${run.name}: ${dataset.splits[split].length} ${split} images`);
       const weights = config.settings.evaluate;
       const evaluator = await openEvaluator({ run, config, session, dataset, split, weights });
-      parts.push((await evaluator(dataset.splits[split])).predictions);
+      parts.push((await evaluator()).predictions);
     }
     return dataset;
   } catch (error) {

@@ -86,9 +86,19 @@ describe('rowsAreIndependent()', () => {
     expect(independent((x) => reduceSum(x, { axes: [0] }))).toBe(false);
     expect(independent((x) => concat([x, x], 0))).toBe(false);
     expect(independent((x) => reshapeTo(x, [2, 12]))).toBe(false);
+    expect(independent((x) => reshapeTo(x, [6, 4]))).toBe(false);
     const rng = (graph: Graph) =>
       graph.input('rng', { dtype: 'i32', shape: [2], time: null, format: 'flat' });
     expect(independent((x, graph) => dropout(x, rng(graph), 0.5, 0))).toBe(false);
+  });
+
+  it('follows channels that are made rows, and back', () => {
+    const rows = (x: Value) => affine(reshapeTo(x, [8, 3]), 2);
+    expect(independent(rows)).toBe(true);
+    expect(independent((x) => reshapeTo(rows(x), [4, 2, 3]))).toBe(true);
+    expect(independent((x) => reduceSum(rows(x), { axes: [0] }))).toBe(false);
+    // Rows 4 to 7 are of other images on either side.
+    expect(independent((x, graph) => add(rows(x), graph.input('other', f32([8, 3]))))).toBe(false);
   });
 
   it('is not misled by an axis that is as long as the batch', () => {

@@ -81,17 +81,23 @@ export function slotCount(inside: readonly Node[], count: number): number {
  * @param batch rows of the inputs
  */
 export function rowsAreIndependent(nodes: readonly Node[], batch: number): boolean {
-  const ofInputs = (value: Value | null) =>
-    value !== null && (value.source.kind === 'input' || dependent.has(value));
-  const dependent = new Set<Value>();
+  /** Rows of a value that an image has, one behind the other: more than one where channels were made rows. */
+  const each = new Map<Value, number>();
+  const rowsOf = (value: Value | null) =>
+    value === null ? undefined : value.source.kind === 'input' ? 1 : each.get(value);
   const whole = new Set<Value | null>();
   for (const node of nodes) {
     if (node.inputs.some((input) => whole.has(input))) return false;
-    if (!node.inputs.some(ofInputs)) continue;
+    const [rows, ...others] = new Set(node.inputs.map(rowsOf).filter((known) => known !== undefined));
+    if (rows === undefined) continue;
     if (node.op.couplesRows?.(node.attrs) || (node.op.mutates?.(node.attrs).length ?? 0) > 0) return false;
-    if (node.outputs[0].shape[0] !== batch || rowsAreElsewhere(node, ofInputs)) return false;
+    const made = is(node, 'reshape') ? node.outputs[0].shape[0] / batch : rows;
+    if (others.length > 0 || node.outputs[0].shape[0] !== made * batch || made % 1 !== 0) return false;
+    if (rowsAreElsewhere(node, (value) => rowsOf(value) !== undefined)) return false;
     // The statistics that BatchNorm used have no rows, and may be there as long as nobody reads them.
-    for (const output of node.outputs) (output.shape[0] === batch ? dependent : whole).add(output);
+    for (const output of node.outputs)
+      if (output.shape[0] === made * batch) each.set(output, made);
+      else whole.add(output);
   }
   return true;
 }

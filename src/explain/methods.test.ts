@@ -8,7 +8,7 @@ import { METHODS, type MethodName, methodsFor } from './methods.ts';
 import type { Network } from './network.ts';
 import { occlusionMap, patchesOver } from './occlusion.ts';
 import { openAsking, scoreOf } from './score.ts';
-import { AREA, CLASSES, drawn, linear, networkOf, SIDE, small, spiking } from './small-networks.ts';
+import { AREA, CLASSES, centred, drawn, linear, networkOf, SIDE, small, spiking } from './small-networks.ts';
 import { spikeActivation } from './spike-activation.ts';
 
 async function explained(
@@ -158,6 +158,14 @@ describe('occlusion', () => {
       map.values,
       image.map((x, i) => x * weights[i]),
     );
+  });
+
+  it('shows images that see each other one at a time', async () => {
+    // Alone, an image is its own mean: whatever is hidden of it, no score changes.
+    const [{ map }] = await explained(networkOf(centred), 'occlusion', drawn(1), [2], {
+      ...{ patch: 1, fill: 'black', score: 'logit' },
+    });
+    close(map.values, new Float32Array(AREA));
   });
 
   it('refuses a stride that leaves gaps', async () => {

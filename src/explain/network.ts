@@ -12,7 +12,7 @@ import { type Observer, observationStep } from '../train/observation.ts';
 import { loadPlan, specOf, type Weights } from '../train/open-run.ts';
 import { beginPass } from '../train/pass.ts';
 import type { RunFolder } from '../train/run-folder.ts';
-import type { NetworkSpec } from '../train/step.ts';
+import { imagesMeet, type NetworkSpec } from '../train/step.ts';
 
 export interface Network {
   readonly spec: NetworkSpec;
@@ -53,13 +53,8 @@ export interface Window {
 /** @param most images at once, where they do not see each other */
 export async function lookInto(network: Network, observer: Observer, most: number): Promise<Window> {
   const { spec, session } = network;
-  let step = observationStep(spec, most, observer);
-  const alone = step.plan.steps.some(({ nodes }) =>
-    nodes.some(({ op, attrs }) => op.couplesRows?.(attrs) || (op.mutates?.(attrs).length ?? 0) > 0),
-  );
-  const batch = alone ? 1 : most;
-  if (alone) step = observationStep(spec, 1, observer);
-  const program = await network.load(step.plan);
+  const batch = imagesMeet(spec) ? 1 : most;
+  const program = await network.load(observationStep(spec, batch, observer).plan);
   const { inputs, variables } = program.plan;
   const values = spec.channels * spec.height * spec.width;
   const rng = Int32Array.of(spec.seed, 0);

@@ -5,8 +5,8 @@ import { settings } from '../models/settings.ts';
 import { defineSystem } from '../models/system.ts';
 import { conv, dense } from '../nn/layers.ts';
 import { lif } from '../nn/spiking/lif.ts';
-import { relu } from '../ops/elementwise.ts';
-import { flatten, reduceSum } from '../ops/reduce.ts';
+import { add, affine, relu } from '../ops/elementwise.ts';
+import { flatten, reduceMean, reduceSum } from '../ops/reduce.ts';
 import { random } from '../random.ts';
 import type { NetworkSpec } from '../train/step.ts';
 import type { Network } from './network.ts';
@@ -42,6 +42,18 @@ export const linear = defineSystem({
   title: 'Linear',
   options: z.strictObject({}),
   build: (net, { image, classes }) => dense(net, 'fc', flatten(image), { units: classes }),
+});
+
+/** Linear in what an image has above the mean of its batch: images see each other. */
+export const centred = defineSystem({
+  ...common,
+  name: 'centred',
+  title: 'Centred',
+  options: z.strictObject({}),
+  build(net, { image, classes }) {
+    const above = add(image, affine(reduceMean(image, { axes: [0], keepDims: true }), -1));
+    return dense(net, 'fc', flatten(above), { units: classes });
+  },
 });
 
 /** Neurons without memory, so that those with a current above 1 fire at every step. */

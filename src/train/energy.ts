@@ -17,7 +17,7 @@ import type { Latency } from '../measure/latency.ts';
 import { reduceSum } from '../ops/reduce.ts';
 import { imagesOfEpoch } from './epoch-size.ts';
 import type { EvaluatorOptions } from './evaluator.ts';
-import { type Observed, observationStep, observeExactly, verdicts } from './observation.ts';
+import { type Observed, observationStep, observe, verdicts } from './observation.ts';
 import { loadPredictor, specOf } from './open-run.ts';
 import { type NetworkSpec, predictionStep } from './step.ts';
 import { imagesToTime, TIMED, timePredictions } from './timing.ts';
@@ -162,7 +162,7 @@ async function observeActivity(options: RunEnergyOptions, traced: Workload) {
   const driven = traced.work.flatMap((each) => (each.kind === 'synapses' && each.spikes ? [each] : []));
   const firing = traced.work.flatMap((each) => (each.kind === 'neurons' ? [each] : []));
   const sums = { driven: driven.map(() => 0), firing: firing.map(() => 0), right: 0 };
-  await observeExactly(
+  await observe(
     options,
     (observed) => {
       const { work } = workOf(observed);

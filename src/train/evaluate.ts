@@ -18,7 +18,7 @@ export interface Evaluation {
 /** Images in one step of evaluation, where there are as many. */
 const LARGEST_BATCH = 64;
 
-/** Batch size for a split of so many images: a small split is one full batch, so that nothing is filled up. */
+/** Batch size for a split of so many images: a small split is one full batch. */
 export function evaluationBatch(images: number): number {
   return Math.max(1, Math.min(LARGEST_BATCH, images));
 }
@@ -27,7 +27,6 @@ export function evaluationBatch(images: number): number {
 const FLOOR = 1e-12;
 
 /**
- * Firing rates are means over the whole network's batch, so they leave out a batch that was filled up.
  * @throws SomaError naming the layer where a probability is not finite
  */
 export async function evaluate(options: VisitOptions): Promise<Evaluation> {
@@ -36,9 +35,9 @@ export async function evaluate(options: VisitOptions): Promise<Evaluation> {
   const classes = dataset.classes.length;
   const layers = spikingLayers(options.program);
   const scores = new Float32Array(source.length * classes);
-  const sums = { loss: 0, correct: 0, weight: 0, rates: layers.map(() => 0) };
-  await forEachBatch(options, async ({ batch, program, done, full, nonFinite }) => {
-    const probabilities = program.read('probabilities').subarray(0, batch.size * classes);
+  const sums = { loss: 0, correct: 0, rates: layers.map(() => 0) };
+  await forEachBatch(options, async ({ batch, program, done, nonFinite }) => {
+    const probabilities = program.read('probabilities');
     if (!probabilities.every(Number.isFinite)) throw notFinite(split, 'probabilities', await nonFinite());
     scores.set(probabilities, done * classes);
     for (let i = 0; i < batch.size; i++) {
@@ -46,13 +45,9 @@ export async function evaluate(options: VisitOptions): Promise<Evaluation> {
       sums.loss -= Math.log(Math.max(FLOOR, row[batch.labels[i]]));
       if (argmax(row) === batch.labels[i]) sums.correct++;
     }
-    // Rates of a batch that was filled up would count empty images.
-    if (full || done === 0) {
-      sums.weight += batch.size;
-      layers.forEach((layer, i) => {
-        sums.rates[i] += program.read(rateOutput(layer))[0] * batch.size;
-      });
-    }
+    layers.forEach((layer, i) => {
+      sums.rates[i] += program.read(rateOutput(layer))[0] * batch.size;
+    });
   });
   const images = Math.max(1, source.length);
   const names = Array.from({ length: source.length }, (_, i) => source.name(i));
@@ -60,7 +55,7 @@ export async function evaluate(options: VisitOptions): Promise<Evaluation> {
     predictions: { classes: [...dataset.classes], labels: source.labels, scores, names },
     loss: sums.loss / images,
     accuracy: sums.correct / images,
-    rates: Object.fromEntries(layers.map((layer, i) => [layer, sums.rates[i] / Math.max(1, sums.weight)])),
+    rates: Object.fromEntries(layers.map((layer, i) => [layer, sums.rates[i] / images])),
   };
 }
 
@@ -83,9 +78,9 @@ export async function evaluateReconstruction(
   const images = Math.max(1, options.dataset.splits[options.split].length);
   const sums = { loss: 0, mae: 0 };
   await forEachBatch(options, async (visit) => {
-    const { batch, program, nonFinite } = visit;
-    const squared = program.read('squared').subarray(0, batch.size);
-    const absolute = program.read('absolute').subarray(0, batch.size);
+    const { program, nonFinite } = visit;
+    const squared = program.read('squared');
+    const absolute = program.read('absolute');
     if (!squared.every(Number.isFinite)) throw notFinite(options.split, 'errors', await nonFinite());
     sums.loss += sum(squared);
     sums.mae += sum(absolute);

@@ -16,8 +16,8 @@ export interface EvaluatorOptions {
   readonly weights: Weights;
 }
 
-/** Evaluates images in place of those of the split; as many as it has. */
-export type Evaluator = (images: ImageSource) => Promise<Evaluation>;
+/** Evaluates the images of the split, or as many others in their place. */
+export type Evaluator = (images?: ImageSource) => Promise<Evaluation>;
 
 /** Compiles and loads what an evaluation needs, once for any number of them. */
 export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluator> {
@@ -29,7 +29,7 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
     last ??= session.load(evaluationStep(specOf(config), config.settings, images).plan);
     return last;
   };
-  return (images) => {
+  return (images = dataset.splits[split]) => {
     const seen = { ...dataset, splits: { ...dataset.splits, [split]: images } };
     return evaluate({ session, program, remainder, dataset: seen, split, seed: config.seed });
   };

@@ -9,8 +9,8 @@ import { softmax } from '../ops/softmax.ts';
 import { argmax, evaluationBatch } from './evaluate.ts';
 import type { EvaluatorOptions } from './evaluator.ts';
 import { loadPlan, specOf } from './open-run.ts';
-import { begin, type NetworkSpec, type TracedStep } from './step.ts';
-import { forEachBatch, imagesMeet, type Visit } from './visit.ts';
+import { begin, imagesMeet, type NetworkSpec, type TracedStep } from './step.ts';
+import { forEachBatch, type Visit } from './visit.ts';
 
 /** A network in evaluation, as an observer finds it: its spiking layers are `net.spikes`. */
 export interface Observed {
@@ -55,11 +55,11 @@ function layersOf({ graph }: Net): Map<string, Value> {
 }
 
 export interface ObserveOptions extends EvaluatorOptions {
-  readonly batchSize: number;
-  /** See `VisitOptions`. */
-  readonly unfilled?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
 }
+
+/** Images in a batch where they do not see each other: few, because each has T steps. */
+const FEW = 16;
 
 /** Shows a split to the network of a run, and each batch with what was observed to `see`. */
 export async function observe(
@@ -67,27 +67,15 @@ export async function observe(
   observer: Observer,
   see: (visit: Visit) => Promise<void>,
 ): Promise<void> {
-  const { run, config, session, weights, batchSize } = options;
-  const planFor = (images: number) => observationStep(specOf(config), images, observer).plan;
+  const { run, config, session, weights, dataset, split } = options;
+  const spec = specOf(config);
+  const planFor = (images: number) => observationStep(spec, images, observer).plan;
+  // Where images see each other, they are in the batches of an evaluation.
+  const evaluated = evaluationBatch(dataset.splits[split].length);
+  const batchSize = imagesMeet(spec) ? evaluated : Math.min(FEW, evaluated);
   const program = await loadPlan(run, config, session, weights, planFor(batchSize));
   const remainder = (images: number) => session.load(planFor(images));
   await forEachBatch({ ...options, program, remainder, seed: config.seed }, see);
-}
-
-/** Images in a batch where they do not see each other: few, because each has T steps. */
-const FEW = 16;
-
-/** The same with batches that hold images of the split and nothing else, so that sums over batches are exact. */
-export function observeExactly(
-  options: Omit<ObserveOptions, 'batchSize' | 'unfilled'>,
-  observer: Observer,
-  see: (visit: Visit) => Promise<void>,
-): Promise<void> {
-  const images = options.dataset.splits[options.split].length;
-  const { plan } = observationStep(specOf(options.config), 1, () => ({}));
-  // Where images see each other, they are in the batches of an evaluation.
-  const batchSize = imagesMeet(plan) ? evaluationBatch(images) : Math.max(1, Math.min(FEW, images));
-  return observe({ ...options, batchSize, unfilled: true }, observer, see);
 }
 
 /** What a network says of an image. */

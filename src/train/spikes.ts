@@ -9,7 +9,7 @@ import type { Net } from '../nn/net.ts';
 import { reduceSum } from '../ops/reduce.ts';
 import type { OpName } from '../ops/table.ts';
 import type { EvaluatorOptions } from './evaluator.ts';
-import { type Observed, observationStep, observeExactly, type Verdict, verdicts } from './observation.ts';
+import { type Observed, observationStep, observe, type Verdict, verdicts } from './observation.ts';
 import { specOf } from './open-run.ts';
 import type { NetworkSpec } from './step.ts';
 import type { Visit } from './visit.ts';
@@ -57,7 +57,7 @@ export async function measureSpikes(options: SpikeOptions): Promise<RunSpikes> {
   const wanted = wantedImages(options.image);
   const shown: ShownImage[] = [];
   let right = 0;
-  await observeExactly(
+  await observe(
     options,
     ({ net }) => countsOf(net, about.shown),
     async (visit) => {

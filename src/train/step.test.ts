@@ -3,11 +3,14 @@ import type { Engine, Feed } from '../engine/engine.ts';
 import { loadAddon } from '../engine/native/addon.ts';
 import { createNativeEngine } from '../engine/native/native.ts';
 import { createReferenceEngine } from '../engine/reference.ts';
-import { findSystem } from '../models/registry.ts';
+import { centred } from '../explain/small-networks.ts';
+import { findSystem, SYSTEMS } from '../models/registry.ts';
+import type { System } from '../models/system.ts';
 import { random } from '../random.ts';
 import { findNonFinite } from './non-finite.ts';
 import {
   evaluationStep,
+  imagesMeet,
   type NetworkSpec,
   predictionStep,
   type StepOptions,
@@ -257,5 +260,22 @@ describe('micro-batches', () => {
     expect(predicting('ms-resnet18', 32, 16)).toBe(16);
     // Its adaptation goes from batch to batch.
     expect(predicting('biasnn', 32, 16)).toBe(1);
+  });
+});
+
+describe('imagesMeet()', () => {
+  const of = (system: System, options: object = {}) =>
+    imagesMeet({ ...spec, system, options, height: system.size, width: system.size });
+
+  it('is true of adaptive neurons, of drawn encodings, and of a softmax over the batch', () => {
+    expect(of(findSystem('lasnn'))).toBe(false);
+    expect(of(findSystem('scnn'), { attention: 'alif-mask' })).toBe(true);
+    expect(of(findSystem('scnn'), { encoding: 'rate' })).toBe(true);
+    expect(of(findSystem('attention-cnn1'), { softmaxScope: 'batch' })).toBe(true);
+    expect(of(centred)).toBe(true);
+  });
+
+  it.each(Object.values(SYSTEMS).map((each) => [each.name, each] as const))('of %s', (name, each) => {
+    expect(of(each)).toBe(name === 'biasnn');
   });
 });

@@ -101,6 +101,15 @@ export function predictionStep(spec: NetworkSpec, batchSize: number, options: St
   return compilePrediction(request, count);
 }
 
+/** No axis of a network is as long by chance. */
+const SOME_IMAGES = 97;
+
+/** Whether what a network makes of an image in evaluation may depend on others in its batch, or on its place there. */
+export function imagesMeet(spec: NetworkSpec): boolean {
+  const { net } = traceForward({ spec, batchSize: SOME_IMAGES, training: false }, 1);
+  return !rowsAreIndependent(net.graph.nodes, SOME_IMAGES);
+}
+
 export interface ForwardRequest {
   readonly spec: NetworkSpec;
   readonly batchSize: number;
